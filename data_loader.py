@@ -1,0 +1,220 @@
+"""Datasets, samplers and augmentation.
+
+A sample is a face, or four, oldest first, with a soft label. All samples of a source lie in flat arrays
+(`Samples`), so worker processes share them and do not grow. Which samples make step s, and how they are
+augmented, follows from (seed, s) alone: a resumed run sees what an uninterrupted one would have.
+"""
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from faces import crop_face, read_image, square_around
+from index import FILES, read_index
+from labels import EMOTIONS, NEUTRAL
+from ops import InputError
+
+FRAMES = 4                                       # a buffer: the receptive field of the network's last frame
+HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid"}     # each index's own split to validate on
+
+
+@dataclass
+class Samples:
+    """N samples of one source as flat arrays.
+
+    paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
+    for the whole image; targets: float32 (N, 7), each row sums to 1; margin: how much the box grows.
+    """
+    name: str
+    root: Path
+    paths: np.ndarray
+    boxes: np.ndarray
+    targets: np.ndarray
+    margin: float = 0.0
+
+    def __len__(self):
+        return len(self.paths)
+
+
+def _one_hot(label):
+    return np.eye(len(EMOTIONS), dtype=np.float32)[label]
+
+
+def _entries(source, index, path):
+    """(paths, box, target, entry) of each example of an index, whatever its structure."""
+    try:
+        if source in ("affectnet", "friends", "ck"):
+            for emotion in sorted(index):
+                for entry in index[emotion].values():
+                    paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
+                    yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(entry["emo"]), entry
+        else:
+            for entry in index.values():
+                yield [entry["img"]], entry["gt"], np.asarray(entry["em"], np.float32), entry
+    except (KeyError, AttributeError, TypeError, IndexError) as error:
+        raise InputError(f"{path}: not the structure of a {source} index ({error!r}); parse again") from None
+
+
+def read_samples(source, dicts_path, root, split=None, episodes=None, margin=0.0):
+    """The samples of an index, of one split (its own), or of some Friends episodes.
+
+    Raises:
+        InputError: no index, a wrong one, or nothing in the split.
+    """
+    path = Path(dicts_path) / FILES[source]
+    paths, boxes, targets = [], [], []
+    for images, box, target, entry in _entries(source, read_index(path), path):
+        if (split and entry.get("split") != split) or (episodes is not None and entry["pos"][0] not in episodes):
+            continue
+        paths.append([image.encode() for image in images])
+        boxes.append(box)
+        targets.append(target)
+    if not paths:
+        wanted = f"split {split}" if split else f"episodes {list(episodes)}" if episodes is not None else "examples"
+        raise InputError(f"{path}: holds no {wanted}")
+    boxes = np.asarray(boxes, np.float32)
+    # A crop (Friends, CK+) is a face already: its box is the whole image.
+    return Samples(source, Path(root), np.asarray(paths), boxes, np.asarray(targets, np.float32), margin)
+
+
+def augment_face(face, rng, noise=0.0, blur=0.0, level=(1.0, 0.0)):
+    """Blur, brightness and contrast, noise on one crop (H, W, 3) uint8; returns the same kind."""
+    face = face.astype(np.float32)
+    if blur:
+        face = cv2.GaussianBlur(face, None, blur)
+    contrast, brightness = level
+    face = (face - 128) * contrast + 128 + 255 * brightness
+    if noise:
+        face += rng.standard_normal(face.shape, np.float32) * (255 * noise)
+    return np.clip(np.round(face), 0, 255).astype(np.uint8)
+
+
+def draw_augmentation(rng, size, shift, flip, noise, blur, level):
+    """One sample's augmentation, the same for all its frames; arguments as in ops.Augment, size in px."""
+    return {"move": rng.uniform(-shift, shift, 2), "zoom": 1 + rng.uniform(-shift, shift),
+            "flip": rng.random() < flip, "noise": rng.uniform(0, noise),
+            "blur": rng.uniform(0.3, 1.0) * size / 64 if rng.random() < blur else 0.0,
+            "level": (1 + rng.uniform(-level, level), rng.uniform(-level, level) / 2)}
+
+
+class FaceClips(Dataset):
+    """Samples of several sources as (frames uint8 (T, 3, H, W), target float32 (7,)).
+
+    Args:
+        sources: list of `Samples`; sample i counts through them in order.
+        img_sz: H and W.
+        frames: T, 1 or 4. A still asked for four is filmed by a small smooth camera motion; a buffer asked
+            for one gives its last.
+        augment: keywords of `draw_augmentation` but for size; None for validation.
+        camera_motion: how far that camera moves, as a share of the box's side.
+
+    It is indexed by (sample, seed); the seed, a tuple of integers, sets the augmentation and the camera.
+    """
+
+    def __init__(self, sources, img_sz, frames=1, augment=None, camera_motion=0.0):
+        self.sources, self.img_sz, self.frames = sources, img_sz, frames
+        self.augment, self.camera_motion = augment, camera_motion
+        self.starts = np.cumsum([0] + [len(source) for source in sources])
+        self.targets = np.concatenate([source.targets for source in sources])
+
+    def __len__(self):
+        return int(self.starts[-1])
+
+    def __getitem__(self, key):
+        sample, seed = key
+        rng = np.random.default_rng(seed)
+        part = int(np.searchsorted(self.starts, sample, "right")) - 1
+        source, row = self.sources[part], int(sample - self.starts[part])
+        drawn = draw_augmentation(rng, self.img_sz, **self.augment) if self.augment else None
+        paths = [source.root / path.decode() for path in source.paths[row]]
+        faces = [self._crop(image, path, source, row, camera, drawn)
+                 for image, path, camera in self._film(paths, rng)]
+        if drawn:
+            faces = [augment_face(face, rng, drawn["noise"], drawn["blur"], drawn["level"]) for face in faces]
+        clip = np.stack(faces)                                                 # (T, H, W, 3)
+        if drawn and drawn["flip"]:
+            clip = clip[:, :, ::-1]
+        return torch.from_numpy(np.ascontiguousarray(clip.transpose(0, 3, 1, 2))), self.targets[sample]
+
+    def _film(self, paths, rng):
+        """(image, path, camera) of each of the T frames; a camera is the (x, y, zoom) a still's box is moved by."""
+        if len(paths) >= self.frames:
+            return [(read_image(path), path, (0, 0, 0)) for path in paths[-self.frames:]]
+        image, path = read_image(paths[-1]), paths[-1]
+        ends = rng.uniform(-self.camera_motion, self.camera_motion, 3)
+        ease = np.linspace(1, 0, self.frames) ** rng.uniform(0.7, 1.4)        # comes to rest on the last frame
+        return [(image, path, tuple(ends * share)) for share in ease]
+
+    def _crop(self, image, path, source, row, camera, drawn):
+        height, width = image.shape[:2]
+        box = source.boxes[row] if source.boxes[row, 2] > 0 else (0, 0, width, height)
+        x, y, side = square_around(box, source.margin)
+        zoom, move_x, move_y = 1 + camera[2], camera[0], camera[1]
+        if drawn:
+            zoom, move_x, move_y = zoom * drawn["zoom"], move_x + drawn["move"][0], move_y + drawn["move"][1]
+        grown = side * zoom
+        moved = (x + (side - grown) / 2 + move_x * side, y + (side - grown) / 2 + move_y * side, grown, grown)
+        try:
+            return crop_face(image, moved, self.img_sz)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+
+def sampling_weights(sources, shares, neutral_ratio):
+    """Chance of each sample of each source, in order, as one float64 array that sums to 1.
+
+    A source gets its share; within it neutral gets `neutral_ratio` and the emotions present split the rest
+    evenly; an emotion's samples share evenly. A sample's emotion is the largest of its soft label.
+    """
+    weights = []
+    for source, share in zip(sources, shares):
+        labels = source.targets.argmax(1)
+        counts = np.bincount(labels, minlength=len(EMOTIONS))
+        emotions = [e for e in range(len(EMOTIONS)) if e != NEUTRAL and counts[e]]
+        chance = np.zeros(len(EMOTIONS))
+        chance[NEUTRAL] = neutral_ratio if counts[NEUTRAL] else 0
+        chance[emotions] = (1 - neutral_ratio) / max(len(emotions), 1)
+        chance /= chance.sum()
+        weights.append(share * chance[labels] / counts[labels])
+    weights = np.concatenate(weights)
+    return weights / weights.sum()
+
+
+class BalancedBatches(Sampler):
+    """Batches for steps `start` to `stop`, each drawn by `weights` from (seed, step) alone."""
+
+    def __init__(self, weights, batch_size, seed, start, stop):
+        self.cumulative = np.cumsum(weights)
+        self.batch_size, self.seed, self.start, self.stop = batch_size, seed, start, stop
+
+    def __len__(self):
+        return self.stop - self.start
+
+    def __iter__(self):
+        for step in range(self.start, self.stop):
+            draws = np.random.default_rng((self.seed, step)).random(self.batch_size) * self.cumulative[-1]
+            samples = np.searchsorted(self.cumulative, draws, "right")
+            yield [(int(sample), (self.seed, step, slot)) for slot, sample in enumerate(samples)]
+
+
+class EveryOnce(Sampler):
+    """All samples of a dataset in order, `batch_size` at a time, for validation."""
+
+    def __init__(self, count, batch_size):
+        self.count, self.batch_size = count, batch_size
+
+    def __len__(self):
+        return -(-self.count // self.batch_size)
+
+    def __iter__(self):
+        for start in range(0, self.count, self.batch_size):
+            yield [(sample, (0, sample)) for sample in range(start, min(start + self.batch_size, self.count))]
+
+
+def make_loader(dataset, batches, num_workers, pin_memory=False):
+    """A DataLoader of `dataset` over `batches`, with one OpenCV thread a worker."""
+    return DataLoader(dataset, batch_sampler=batches, num_workers=num_workers, pin_memory=pin_memory,
+                      persistent_workers=num_workers > 0, worker_init_fn=lambda _: cv2.setNumThreads(1))

@@ -1,0 +1,159 @@
+"""Face pictures: reading and writing images, box geometry, the one face crop, and face detection.
+
+Images are RGB uint8 (H, W, 3). Boxes are `box_xywh` (left, top, width, height) or `box_xyxy` (left, top,
+right, bottom), in pixels, as lists or float arrays; they may reach outside the image.
+"""
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import cv2
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from index import whole_file
+from ops import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+
+
+def read_image(path):
+    """An image file as RGB uint8 (H, W, 3). InputError where it is missing, cut short or no image."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a readable image ({error}); the parsers' --verify finds such files") \
+            from None
+
+
+def image_size(path):
+    """(width, height) of an image file, from its header alone. InputError as `read_image`."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a readable image ({error})") from None
+
+
+def write_image(path, image, quality=95):
+    """Write an RGB uint8 (H, W, 3) image as a whole JPEG or PNG file, by the path's ending."""
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        if str(path).lower().endswith(".png"):
+            Image.fromarray(image).save(file, "PNG")
+        else:
+            Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=0 if quality >= 95 else 2)
+
+
+def in_threads(function, items, workers, description, chunk=64):
+    """`function` of each of `items`, in order, in `workers` threads (0: one per core), with progress."""
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        chunks = [items[start:start + chunk] for start in range(0, len(items), chunk)]
+        results = []
+        with tqdm(total=len(items), desc=description, unit="file", disable=None) as progress:
+            for part in pool.map(lambda part: [function(item) for item in part], chunks):
+                results += part
+                progress.update(len(part))
+        return results
+
+
+def unreadable(paths, workers=0):
+    """The set of those `paths` that cannot be decoded in full; all are opened, in parallel."""
+    def bad(path):
+        try:
+            read_image(path)
+        except InputError:
+            return True
+        return False
+
+    paths = list(paths)
+    return {path for path, is_bad in zip(paths, in_threads(bad, paths, workers, "verify")) if is_bad}
+
+
+def square_around(box_xywh, margin=0.0):
+    """The square (x, y, side) about a box's middle: its longer side, grown by `margin` of it on each side."""
+    x, y, w, h = (float(value) for value in box_xywh)
+    side = max(w, h) * (1 + 2 * margin)
+    return x + w / 2 - side / 2, y + h / 2 - side / 2, side
+
+
+def crop_face(image, box_xywh, size, margin=0.0):
+    """The one face crop, used by the parsers, the training and the results.
+
+    The square of `square_around`, rounded to whole pixels, scaled to `size`. What leaves the image repeats
+    the image's edge.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        box_xywh: the face, px of the image.
+        size: side of the crop, px.
+        margin: see `square_around`.
+
+    Returns:
+        RGB uint8 (size, size, 3).
+    """
+    height, width = image.shape[:2]
+    left, top, side = square_around(box_xywh, margin)
+    side = max(1, round(side))
+    left, top = round(left), round(top)
+    if left >= width or top >= height or left + side <= 0 or top + side <= 0:
+        raise InputError(f"box {list(box_xywh)} lies outside its image of {width}x{height}")
+    right, bottom = left + side, top + side
+    face = image[max(top, 0):min(bottom, height), max(left, 0):min(right, width)]
+    outside = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
+    if any(outside):
+        face = cv2.copyMakeBorder(face, *outside, cv2.BORDER_REPLICATE)
+    return cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
+
+
+def touches(box_xywh, width, height):
+    """Whether a box has any pixel of an image of `width` x `height`."""
+    x, y, w, h = box_xywh
+    return x < width and y < height and x + w > 0 and y + h > 0
+
+
+def xyxy_to_xywh(box_xyxy):
+    x0, y0, x1, y1 = box_xyxy
+    return [x0, y0, x1 - x0, y1 - y0]
+
+
+def iou(boxes_xyxy, others_xyxy):
+    """Intersection over union of (A, 4) with (B, 4) boxes, as (A, B)."""
+    a, b = np.asarray(boxes_xyxy, float)[:, None], np.asarray(others_xyxy, float)[None]
+    low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
+    shared = np.prod(np.clip(high - low, 0, None), -1)
+    area_a, area_b = (np.prod(boxes[..., 2:] - boxes[..., :2], -1) for boxes in (a, b))
+    return shared / np.maximum(area_a + area_b - shared, 1e-9)
+
+
+@cache
+def _face_recognition():
+    """The face_recognition package. It takes a second to import, and only the results need it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")          # its models package imports pkg_resources, loudly
+        import face_recognition
+    return face_recognition
+
+
+def detect_faces(image, width=640, upsample=1, model="hog"):
+    """Find faces with face_recognition (dlib).
+
+    Args:
+        image: RGB (H, W, 3) or grey (H, W), uint8.
+        width: the image is scaled down to this width first, px; a smaller one is left as it is.
+        upsample: times that picture is doubled, to find smaller faces.
+        model: "hog" or "cnn".
+
+    Returns:
+        float array (K, 4), `box_xyxy` in pixels of the image as given.
+    """
+    scale = min(1.0, width / image.shape[1])
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found = _face_recognition().face_locations(image, upsample, model)
+    boxes = [(left, top, right, bottom) for top, right, bottom, left in found]
+    return np.asarray(boxes, float).reshape(-1, 4) / scale

@@ -1,0 +1,134 @@
+"""Reading and writing the `.npy` indexes, safely.
+
+An index is a NumPy object array that holds one dict (README, "Indexes"). NumPy stores such an array as a
+pickle, and a pickle can run code, so `read_index` loads it with an unpickler that knows dicts, lists,
+numbers, strings and NumPy arrays, and refuses all else.
+"""
+import os
+import pickle
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from labels import EMOTIONS
+from ops import InputError
+
+FILES = {"affectnet": "affectnet_parsed.npy", "raf": "raf_parsed.npy", "fer": "fer_parsed.npy",
+         "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy"}
+
+_ARRAY_PARTS = {("numpy", "ndarray"), ("numpy", "dtype")} | {
+    (f"numpy.{core}.{module}", name)
+    for core in ("_core", "core")
+    for module, name in (("multiarray", "_reconstruct"), ("multiarray", "scalar"), ("numeric", "_frombuffer"))}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    def find_class(self, module, name):
+        if (module, name) not in _ARRAY_PARTS:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+@contextmanager
+def whole_file(path):
+    """Yield a temporary path beside `path`; moved into place on success, removed on failure."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_index(path, index):
+    """Write `index` (dict) as a whole `.npy` file, or nothing."""
+    holder = np.empty((), object)
+    holder[()] = index
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, holder)
+
+
+def read_index(path):
+    """The dict in an index file.
+
+    Raises:
+        InputError: the file is missing, is not an index, or holds more than plain data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        script = next((name for name, file in FILES.items() if file == path.name), None)
+        hint = f"; python parse_{script}.py writes it" if script else ""
+        raise InputError(f"{path}: no such index{hint}")
+    try:
+        with open(path, "rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if not dtype.hasobject or shape != ():
+                raise ValueError(f"it holds {dtype} of shape {shape}")
+            holder = _ArraysOnly(file).load()
+        index = holder.item()
+    except (ValueError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, KeyError,
+            IndexError, TypeError) as error:
+        raise InputError(f"{path}: not an index of this project, a .npy file holding one dict of plain data "
+                         f"({error})") from None
+    if not isinstance(index, dict):
+        raise InputError(f"{path}: expected a dict inside, found {type(index).__name__}")
+    return index
+
+
+def by_emotion(entries):
+    """Entries (each with `emo`) as `[emotion 0-6][example index]`."""
+    index = {emotion: {} for emotion in range(len(EMOTIONS))}
+    for entry in entries:
+        examples = index[entry["emo"]]
+        examples[len(examples)] = entry
+    return index
+
+
+def inside(name):
+    """A path of a dataset's list in its plain form, or None where it leaves the dataset's folder."""
+    plain = os.path.normpath(name.replace("\\", "/"))
+    leaves = os.path.isabs(plain) or plain == ".." or plain.startswith("../") or plain[1:2] == ":"
+    return None if leaves or "\0" in plain else plain
+
+
+class Report:
+    """What a parser kept and dropped: counts by split, label and reason, and the strictness towards defects."""
+
+    def __init__(self, strict=False):
+        self.strict = strict
+        self.kept = Counter()
+        self.dropped = Counter()
+        self.unknown = 0
+        self.example = ""
+
+    def keep(self, split, label):
+        self.kept[split, label] += 1
+
+    def drop(self, reason):
+        """Count a row dropped for a defect that the format is known to have."""
+        self.dropped[reason] += 1
+
+    def defect(self, where, message):
+        """Count a row dropped for a defect that nobody described; an error when strict."""
+        if self.strict:
+            raise InputError(f"{where}: {message}")
+        if self.unknown == 0:
+            self.example = f"{where}: {message}"
+        self.unknown += 1
+
+    def print(self, path):
+        """Print the counts, and where the index went."""
+        for split in sorted({split for split, _ in self.kept}):
+            counts = [self.kept[split, label] for label in range(len(EMOTIONS))]
+            named = ", ".join(f"{name} {count:,}" for name, count in zip(EMOTIONS, counts))
+            print(f"{split}: kept {sum(counts):,} ({named})")
+        for reason, count in sorted(self.dropped.items(), key=lambda item: -item[1]):
+            print(f"dropped {count:,}: {reason}")
+        if self.unknown:
+            print(f"dropped {self.unknown:,}: not as the format is described; the first: {self.example}")
+        print(f"wrote {path}")

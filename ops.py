@@ -1,0 +1,408 @@
+"""Options: one small dataclass per concern, every knob once with its unit or reason.
+
+A script composes the concerns it uses into one options class at the end of this file and calls `parse`:
+each field becomes a flag (`batch_size` is `--batch-size`), unknown flags are refused, `--help` is complete.
+Relative paths are taken from `--root`. This file reads no file and imports no torch.
+"""
+import sys
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+Source = Literal["affectnet", "raf", "fer", "ck", "friends"]
+
+
+class InputError(ValueError):
+    """Bad input, said in one sentence that names the file, the row and what was expected."""
+
+
+def parse(options_class, argv, doc):
+    """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
+    options = tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,))
+    root = options.place.root
+    for concern in (getattr(options, item.name) for item in fields(options)):
+        if is_dataclass(concern):
+            for item in fields(concern):
+                value = getattr(concern, item.name)
+                if isinstance(value, Path) and item.name != "root":
+                    setattr(concern, item.name, root / value)
+    return options
+
+
+def run_script(main):
+    """Run a script's `main`; bad input ends in one sentence and status 1, not in a traceback."""
+    try:
+        main()
+    except (InputError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped")
+
+
+@dataclass
+class Place:
+    root: Path = Path(".")
+    """Folder that relative paths below start from."""
+    dicts_path: Path = Path("dicts")
+    """Folder of the .npy indexes."""
+
+
+@dataclass
+class AffectNet:
+    affectnet_path: Path = Path("datasets/AffectNet")
+    """AffectNet: the folder with training.csv (2017 release) or train_set/ (2021 release)."""
+
+
+@dataclass
+class Raf:
+    raf_path: Path = Path("datasets/RAF-DB")
+    """RAF-DB: the folder with basic/, compound/ and multi/, whichever are there."""
+
+
+@dataclass
+class Fer:
+    fer_path: Path = Path("datasets/FER2013")
+    """FER2013 with the FER+ votes."""
+
+
+@dataclass
+class Ck:
+    ck_path: Path = Path("datasets/CK+")
+    """CK+: the folder with cohn-kanade-images/ and Emotion/."""
+
+
+@dataclass
+class Friends:
+    friends_path: Path = Path("datasets/Friends")
+    """VTT Friends: the folder of the episodes' videos and metadata (.json)."""
+    frames_path: Path = Path("friends")
+    """Folder of the extracted frames, ep01/00000.jpg on."""
+    faces_path: Path = Path("friends_faces")
+    """Folder of the face crops that parse_friends writes."""
+
+
+@dataclass
+class FriendsSplit:
+    train_episodes: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    """Friends episodes to train on."""
+    valid_episodes: tuple[int, ...] = (9, 10)
+    """Friends episodes to validate on; never one of those trained on."""
+
+
+@dataclass
+class Parse:
+    strict: bool = False
+    """Make any defect that the format's description does not know an error, not a dropped row."""
+    verify: bool = False
+    """Open every image and drop the ones that cannot be decoded."""
+    workers: int = 0
+    """Threads that open files; 0 is one per core."""
+
+
+@dataclass
+class AffectNetLists:
+    automatic: bool = False
+    """Also read automatically_annotated.csv (2017 release) into the training split."""
+
+
+@dataclass
+class RafSubsets:
+    subsets: tuple[Literal["basic", "compound", "multi"], ...] = ("basic", "compound", "multi")
+    """RAF-DB subsets to read; a subset that is not on disk is left out."""
+
+
+@dataclass
+class Extract:
+    episodes: tuple[int, ...] = ()
+    """Episodes to work on; none given is all."""
+    jpeg_quality: int = 95
+    """JPEG quality of the frames, 1 to 100."""
+    extract_workers: int = 0
+    """Episodes worked on at a time; 0 is one per core."""
+
+
+@dataclass
+class Buffer:
+    episodes: tuple[int, ...] = ()
+    """Episodes to parse; none given is all."""
+    frame_stride: int = 4
+    """Frames between two of a buffer's four: 4 at 24 fps spans half a second."""
+    crop_size: int = 224
+    """Side of the face crops, px."""
+    crop_quality: int = 95
+    """JPEG quality of the crops, 1 to 100."""
+
+
+@dataclass
+class Margins:
+    """How much of its longer side a source's box grows on each side, so that every crop frames a face alike."""
+    affectnet_margin: float = 0.0
+    raf_margin: float = 0.0
+    friends_margin: float = 0.0
+    fer_margin: float = 0.0
+    """FER2013 images and CK+ clips are faces already: the box is the whole image."""
+    ck_margin: float = 0.0
+    hog_margin: float = 0.05
+    """dlib's HOG box is tighter than an annotator's (measured on the drawn faces, tests/test_faces.py)."""
+
+
+@dataclass
+class StaticData:
+    mixture: dict[Source, float] = field(default_factory=lambda: {"affectnet": 0.8, "raf": 0.2})
+    """Indexes to train on, each with its share of the samples: `--mixture affectnet 0.8 raf 0.2`."""
+    valid_on: Source = "friends"
+    """Index to validate on: Friends' validation episodes, or another's own validation (or test) split."""
+
+
+@dataclass
+class SequenceData:
+    mixture: dict[Source, float] = field(
+        default_factory=lambda: {"friends": 0.5, "affectnet": 0.4, "raf": 0.1})
+    """Indexes to train on, each with its share. Stills become clips by a small smooth camera motion."""
+    valid_on: Source = "friends"
+    """Index to validate on: Friends' validation episodes, or another's own validation (or test) split."""
+    camera_motion: float = 0.05
+    """How far the camera moves and zooms over a clip made from a still, as a share of the box's side."""
+
+
+@dataclass
+class Loader:
+    img_sz: int = 224
+    """Side of the network's input, px, from 64."""
+    batch_size: int = 64
+    """Stills, or four-frame clips, a step."""
+    neutral_ratio: float = 0.33
+    """Share of neutral faces in training; the six emotions share the rest evenly."""
+    num_workers: int = 2
+    """Processes that read images; 0 reads in the training process."""
+
+
+@dataclass
+class Augment:
+    shift: float = 0.1
+    """Random shift and scale of the crop, up to this share of the box's side."""
+    flip: float = 0.5
+    """Chance of a mirrored face."""
+    noise: float = 0.02
+    """Greatest standard deviation of Gaussian noise, of a brightness range of 1."""
+    blur: float = 0.2
+    """Chance of a Gaussian blur."""
+    level: float = 0.2
+    """Greatest change of brightness and contrast, as a share."""
+
+
+@dataclass
+class Loss:
+    loss: Literal["split_bce", "soft_ce"] = "split_bce"
+    """split_bce: neutral or not, plus which emotion; soft_ce: cross-entropy with the soft label."""
+    neutral_lambda: float = 0.5
+    """split_bce's weight of the neutral/non-neutral term; the emotions get the rest."""
+
+
+@dataclass
+class Optim:
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    """adam is with amsgrad; sgd with Nesterov momentum 0.9."""
+    lr: float = 1e-4
+    """Learning rate, the highest of the schedule."""
+    weight_decay: float = 5e-5
+    schedule: Literal["constant", "one_cycle", "cosine"] = "constant"
+    """one_cycle rises for the first 30 percent of the steps, then falls to 0; cosine falls from the start."""
+
+
+@dataclass
+class Run:
+    name: str = "static"
+    """The run's folder under runs/."""
+    runs_path: Path = Path("runs")
+    """Folder of all runs."""
+    resume: bool = False
+    """Continue the run of this name from its last checkpoint."""
+    weights: str = "imagenet"
+    """What training starts from: a checkpoint's path, `imagenet` (through torchvision) or `none`."""
+    max_steps: int = 30000
+    """Training steps in all, earlier ones of a resumed run included."""
+    valid_every: int = 1000
+    """Steps between two validations; last.pt is written at each."""
+    log_every: int = 50
+    """Steps between two rows of log.csv."""
+    seed: int = 0
+    """Seed of the initial weights, the samples' order and the augmentation."""
+    device: str = "auto"
+    """auto (CUDA when present), cpu, cuda or cuda:1."""
+
+
+@dataclass
+class SequenceRun(Run):
+    name: str = "tsm"
+    """The run's folder under runs/."""
+    weights: str = "runs/static/best.pt"
+    """What training starts from: the static model, another checkpoint, `imagenet` or `none`."""
+
+
+@dataclass
+class Plot:
+    runs: tuple[str, ...] = ()
+    """Runs to draw, by name, overlaid; none given is the newest."""
+    runs_path: Path = Path("runs")
+    """Folder of all runs."""
+    output: Path = Path("results/errval.png")
+    """The picture written."""
+    watch: bool = False
+    """Draw again whenever a log grows, until stopped."""
+    watch_seconds: float = 10.0
+    """Seconds between two looks at the logs."""
+
+
+@dataclass
+class EpisodeSource:
+    episode: int | None = None
+    """Friends episode: from its extracted frames where they are, from its video otherwise."""
+    video: str | None = None
+    """A video file, or a folder of frames, instead."""
+    fps: float = 24000 / 1001
+    """Frames per second of a folder of frames."""
+
+
+@dataclass
+class Tracking:
+    shot_threshold: float = 27.0
+    """PySceneDetect's content threshold: the mean HSV change, 0 to 255, that is a cut."""
+    detect_every: int = 3
+    """Frames between two looks for faces; a face is followed in between."""
+    detect_width: int = 640
+    """Width frames are scaled to before faces are looked for, px; smaller frames stay as they are."""
+    upsample: int = 1
+    """Times the detector doubles that picture, so that smaller faces are found (HOG's least is 80 px)."""
+    detector: Literal["hog", "cnn"] = "hog"
+    """face_recognition's detector; cnn wants CUDA."""
+    min_iou: float = 0.3
+    """Least overlap of a track's last box with a new one of the same face."""
+    max_gap: int = 12
+    """Frames a face may go unseen within a shot and be followed on; the boxes between are interpolated."""
+    min_seen: int = 2
+    """Looks that must have found a face for it to count, where its shot has as many."""
+
+
+@dataclass
+class Results:
+    results_path: Path = Path("results")
+    """Folder the JSON goes to."""
+    weights: str = "runs/tsm/best.pt"
+    """The network: a checkpoint's path, or a name shipped in weights/."""
+    device: str = "auto"
+    """auto (CUDA when present), cpu, cuda or cuda:1."""
+
+
+@dataclass
+class Picture:
+    episode: int = 9
+    """Friends episode whose results are drawn."""
+    results_path: Path = Path("results")
+    """Folder of the JSON, and where the picture goes."""
+    fps: float = 24000 / 1001
+    """Frames per second of a folder of frames."""
+    frames: int = 4
+    """Frames shown, spread over the episode."""
+
+
+@dataclass
+class Sample:
+    seed: int = 0
+    """The same seed writes the same pictures, lists and episodes."""
+    stills: int = 60
+    """Faces per emotion in AffectNet's training list; the other lists follow in proportion."""
+    sample_episodes: int = 11
+    """Friends episodes, at least 3."""
+    seconds: float = 8.0
+    """Length of an episode."""
+
+
+@dataclass
+class ParseAffectNetOps:
+    place: Place = field(default_factory=Place)
+    affectnet: AffectNet = field(default_factory=AffectNet)
+    lists: AffectNetLists = field(default_factory=AffectNetLists)
+    parse: Parse = field(default_factory=Parse)
+
+
+@dataclass
+class ParseRafOps:
+    place: Place = field(default_factory=Place)
+    raf: Raf = field(default_factory=Raf)
+    subsets: RafSubsets = field(default_factory=RafSubsets)
+    parse: Parse = field(default_factory=Parse)
+
+
+@dataclass
+class ExtractOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    extract: Extract = field(default_factory=Extract)
+
+
+@dataclass
+class ParseFriendsOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    buffer: Buffer = field(default_factory=Buffer)
+    margins: Margins = field(default_factory=Margins)
+    parse: Parse = field(default_factory=Parse)
+
+
+@dataclass
+class Datasets(AffectNet, Raf, Fer, Ck, Friends):
+    """Where every dataset is."""
+
+
+@dataclass
+class StaticTrainOps:
+    place: Place = field(default_factory=Place)
+    datasets: Datasets = field(default_factory=Datasets)
+    split: FriendsSplit = field(default_factory=FriendsSplit)
+    margins: Margins = field(default_factory=Margins)
+    data: StaticData = field(default_factory=StaticData)
+    loader: Loader = field(default_factory=Loader)
+    augment: Augment = field(default_factory=Augment)
+    loss: Loss = field(default_factory=Loss)
+    optim: Optim = field(default_factory=Optim)
+    run: Run = field(default_factory=Run)
+
+
+@dataclass
+class SequenceTrainOps(StaticTrainOps):
+    data: SequenceData = field(default_factory=SequenceData)
+    loader: Loader = field(default_factory=lambda: Loader(batch_size=16))
+    run: SequenceRun = field(default_factory=SequenceRun)
+
+
+@dataclass
+class PlotOps:
+    place: Place = field(default_factory=Place)
+    plot: Plot = field(default_factory=Plot)
+
+
+@dataclass
+class ResultsOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    source: EpisodeSource = field(default_factory=EpisodeSource)
+    tracking: Tracking = field(default_factory=Tracking)
+    margins: Margins = field(default_factory=Margins)
+    results: Results = field(default_factory=Results)
+
+
+@dataclass
+class PictureOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    picture: Picture = field(default_factory=Picture)
+
+
+@dataclass
+class SampleOps:
+    place: Place = field(default_factory=Place)
+    datasets: Datasets = field(default_factory=Datasets)
+    sample: Sample = field(default_factory=Sample)

@@ -1,0 +1,202 @@
+"""ResNet18 with a causal temporal shift: one logit vector for each frame of a face sequence, or of a stream.
+
+    from resnet_tsm import resnet18 as resnet
+    net = resnet()
+    logits = net(input_img)              # input_img (4, 3, 224, 224), RGB in [0, 1]; logits (4, 7)
+
+Needs torch and torchvision alone.
+
+Sources: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; Lin, Gan and Han, "TSM:
+Temporal Shift Module for Efficient Video Understanding", ICCV 2019 (the residual, online form).
+"""
+import pickle
+from pathlib import Path
+
+import torch
+from torchvision.models import ResNet18_Weights
+from torchvision.models.resnet import BasicBlock, ResNet
+
+NUM_CLASSES = 7                                  # angry, disgust, fear, happy, sad, surprise, neutral
+SHIFT_DIVISOR = 4                                # a quarter of the channels comes from the previous frame
+SMALLEST = 64                                    # px; below it the last maps shrink to a single pixel
+WEIGHTS_FOLDER = Path(__file__).resolve().parent / "weights"
+
+
+def shift(x, frames):
+    """Take a quarter of each frame's channels from the frame before it; the first frame repeats itself.
+
+        channels   frame 0   frame 1   frame 2   frame 3
+        first 1/4     0         0         1         2        (of the previous frame)
+        other 3/4     0         1         2         3        (of the frame itself)
+
+    x (N * T, C, H, W) with `frames` = T; returns the same shape.
+    """
+    x = x.unflatten(0, (-1, frames))                                           # (N, T, C, H, W)
+    quarter = x.shape[2] // SHIFT_DIVISOR
+    previous = torch.cat([x[:, :1, :quarter], x[:, :-1, :quarter]], 1)         # (N, T, C / 4, H, W)
+    return torch.cat([previous, x[:, :, quarter:]], 2).flatten(0, 1)
+
+
+def shifted_block(block, x, shifted):
+    """A torchvision BasicBlock whose residual branch sees `shifted` and whose identity path sees `x`."""
+    out = block.relu(block.bn1(block.conv1(shifted)))
+    out = block.bn2(block.conv2(out))
+    return block.relu(out + (x if block.downsample is None else block.downsample(x)))
+
+
+class ResNetTSM(ResNet):
+    """torchvision's ResNet18, shifted before the first block of layers 2, 3 and 4.
+
+    The shift adds no parameters: parameter names are torchvision's, and a sequence of one frame is the plain
+    ResNet18. Three shifts let the last frame see exactly four: itself and three before it.
+    """
+
+    def __init__(self, num_classes=NUM_CLASSES):
+        super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=num_classes)
+        # ImageNet's statistics, as torchvision's weights expect; not part of the checkpoint.
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+
+    def forward(self, frames):
+        """Logits for each frame of one or more face sequences.
+
+        Args:
+            frames: float RGB in [0, 1], (T, 3, H, W) or (N, T, 3, H, W), oldest frame first; H, W >= 64.
+
+        Returns:
+            (T, 7) or (N, T, 7). Frame t's logits depend on frames t - 3 to t.
+
+        Raises:
+            ValueError: another shape, or integers.
+        """
+        if frames.dim() not in (4, 5):
+            raise ValueError(f"expected frames (T, 3, H, W) or (N, T, 3, H, W), got {tuple(frames.shape)}")
+        self._check(frames)
+        batch = frames if frames.dim() == 5 else frames[None]
+        length = batch.shape[1]
+        logits = self._logits(batch.flatten(0, 1), lambda x, site: shift(x, length))
+        return logits.unflatten(0, (-1, length)) if frames.dim() == 5 else logits
+
+    def step(self, frames, state=None, fresh=None):
+        """Logits for the next frame of each of N streams, with the work of one frame a stream.
+
+        Args:
+            frames: float RGB in [0, 1], (N, 3, H, W), one frame of each stream.
+            state: what the last step returned, rows in the same order (see `select_rows`); None at first.
+            fresh: bool (N,), True where a stream begins with this frame, whatever its row of `state` holds.
+
+        Returns:
+            logits (N, 7) and the new state, a tuple of three tensors (N, C / 4, h, w). From a stream's fourth
+            step on its logits are those of `forward` on its last four frames.
+        """
+        if frames.dim() != 4:
+            raise ValueError(f"expected frames (N, 3, H, W), got {tuple(frames.shape)}")
+        self._check(frames)
+        if state is not None and len(state[0]) != len(frames):
+            raise ValueError(f"state has {len(state[0])} rows for {len(frames)} frames; select_rows matches them")
+        kept = []
+
+        def shift_stream(x, site):
+            current = x[:, :x.shape[1] // SHIFT_DIVISOR]
+            kept.append(current)
+            previous = current if state is None else state[site]
+            if state is not None and fresh is not None:
+                previous = torch.where(fresh.view(-1, 1, 1, 1), current, previous)
+            return torch.cat([previous, x[:, current.shape[1]:]], 1)
+
+        logits = self._logits(frames, shift_stream)
+        return logits, tuple(part.clone() for part in kept)
+
+    def _check(self, frames):
+        if frames.shape[-3] != 3 or min(frames.shape[-2:]) < SMALLEST or frames.shape[0] == 0:
+            raise ValueError(f"expected RGB frames of at least {SMALLEST}x{SMALLEST}, got {tuple(frames.shape)}")
+        if not frames.is_floating_point():
+            raise ValueError(f"expected float RGB in [0, 1], got {frames.dtype}; divide bytes by 255")
+
+    def _logits(self, x, shift_at):
+        """x (B, 3, H, W) to logits (B, 7); `shift_at(x, site)` shifts the maps entering layer 2 + site."""
+        x = (x - self.mean) / self.std
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer1(x)
+        for site, layer in enumerate((self.layer2, self.layer3, self.layer4)):
+            x = shifted_block(layer[0], x, shift_at(x, site))
+            x = layer[1](x)
+        return self.fc(self.avgpool(x).flatten(1))
+
+
+def select_rows(state, rows):
+    """The rows of a stream state, in the order given: dropped where left out, copied where repeated.
+
+    A new stream may take any row (0, say) when its next `step` marks it `fresh`. state may be None.
+    """
+    if state is None:
+        return None
+    index = torch.as_tensor(rows, dtype=torch.long, device=state[0].device)
+    return tuple(part.index_select(0, index) for part in state)
+
+
+def load_checkpoint(path):
+    """A checkpoint file as written by torch.save, on the CPU, loaded with `weights_only=True`.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is cut short, not a checkpoint, or holds more than tensors and plain data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError,
+            TypeError, UnicodeDecodeError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
+
+
+def _find(weights):
+    """The file of a checkpoint's path or of a name shipped in weights/."""
+    for path in (Path(weights), WEIGHTS_FOLDER / f"{weights}.pt"):
+        if path.is_file():
+            return path
+    names = ", ".join(sorted(file.stem for file in WEIGHTS_FOLDER.glob("*.pt"))) or "none"
+    raise FileNotFoundError(f"{weights}: no such checkpoint; shipped by name: {names}")
+
+
+def resnet18(weights=None, num_classes=NUM_CLASSES):
+    """The network.
+
+    Args:
+        weights: None for random ones; "imagenet" for torchvision's (downloaded once, the last layer stays
+            random); a name shipped in weights/; or the path of a checkpoint (this project's, a plain state
+            dict, torchvision's own).
+        num_classes: length of a logit vector.
+
+    Raises:
+        FileNotFoundError: no such checkpoint.
+        ValueError: a checkpoint that is damaged or of another network.
+    """
+    net = ResNetTSM(num_classes)
+    if weights is None:
+        return net
+    if weights == "imagenet":
+        state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+    else:
+        checkpoint = load_checkpoint(_find(weights))
+        state = checkpoint.get("net", checkpoint) if isinstance(checkpoint, dict) else checkpoint
+    _load(net, state, weights)
+    return net
+
+
+def _load(net, state, source):
+    """Load a state dict; ImageNet's last layer, of 1000 classes, is left out and stays random."""
+    own = net.state_dict()
+    if not isinstance(state, dict) or not set(own) <= set(state):
+        raise ValueError(f"{source}: expected the parameters of a ResNet18, conv1.weight to fc.bias")
+    state = {name: state[name] for name in own}
+    if len(state["fc.bias"]) == 1000:
+        state |= {name: own[name] for name in ("fc.weight", "fc.bias")}
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"{source}: not the parameters of this ResNet18 ({reason})") from None

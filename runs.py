@@ -1,0 +1,158 @@
+"""A run's folder, runs/NAME/: ops.json (options), log.csv (figures), last.pt and best.pt (checkpoints)."""
+import csv
+import json
+import random
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from index import whole_file
+from ops import InputError
+from resnet_tsm import load_checkpoint, resnet18
+
+LOG_COLUMNS = ("step", "train_error", "train_accuracy", "valid_error", "valid_accuracy", "valid_mean_recall",
+               "learning_rate", "images_per_second")
+
+
+def plain(options):
+    """An options object as nested dicts of JSON's types."""
+    return json.loads(json.dumps(asdict(options), default=str))
+
+
+def code_revision():
+    """The git revision of the code, with + where files were changed; "" outside a checkout."""
+    try:
+        done = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12"], capture_output=True,
+                              text=True, cwd=Path(__file__).parent, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
+
+
+def open_run(folder, options, resume):
+    """Begin or continue a run; returns its last checkpoint (dict), or None for a new one.
+
+    Raises:
+        InputError: a run is there already and `resume` is not asked for, or it is and none is there.
+    """
+    folder = Path(folder)
+    last = folder / "last.pt"
+    checkpoint = None
+    if resume:
+        checkpoint = read_checkpoint(last)
+        for line in _changes(checkpoint["options"], plain(options)):
+            print(f"resumed with another option: {line}")
+        _cut_log(folder / "log.csv", checkpoint["step"])
+    elif folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: holds a run already; continue it with --resume, or give another --name")
+    with whole_file(folder / "ops.json") as temporary:
+        temporary.write_text(json.dumps(plain(options), indent=1) + "\n")
+    return checkpoint
+
+
+def _changes(old, new, prefix=""):
+    for name in sorted(set(old) | set(new)):
+        if isinstance(old.get(name), dict) and isinstance(new.get(name), dict):
+            yield from _changes(old[name], new[name])
+        elif old.get(name) != new.get(name) and name != "resume":
+            yield f"{name} {old.get(name)} -> {new.get(name)}"
+
+
+def _cut_log(path, step):
+    """Drop the rows a stopped run wrote after its last checkpoint: they will be written again."""
+    rows = [row for row in read_log(path) if row["step"] <= step]
+    with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def append_log(folder, **figures):
+    """Add a row to log.csv; what was not measured stays blank."""
+    path = Path(folder) / "log.csv"
+    new = not path.exists()
+    row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
+    with open(path, "a", newline="") as file:
+        writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def read_log(path):
+    """log.csv as a list of dicts of numbers, None where blank."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such log; a training run writes it")
+    with open(path, newline="") as file:
+        reader = csv.DictReader(file)
+        if not reader.fieldnames or "step" not in reader.fieldnames:
+            raise InputError(f"{path}: expected a header row with step, {', '.join(LOG_COLUMNS[1:])}")
+        rows = []
+        for number, row in enumerate(reader, 2):
+            try:
+                figures = {name: float(row[name]) if row.get(name) else None for name in LOG_COLUMNS}
+                rows.append(figures | {"step": int(row["step"])})
+            except (TypeError, ValueError):
+                raise InputError(f"{path} row {number}: expected numbers, found {list(row.values())}") from None
+        return rows
+
+
+def random_states():
+    """The states of all random generators, as tensors and plain data."""
+    kind, keys, *rest = np.random.get_state()
+    states = {"python": random.getstate(), "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
+              "torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def set_random_states(states):
+    random.setstate(states["python"])
+    kind, keys, *rest = states["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])
+
+
+def save_checkpoint(path, net, optimizer, step, best, options):
+    """Write a checkpoint as a whole file: weights, optimiser, step, best metric, random states, options."""
+    with whole_file(path) as temporary:
+        torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "best": best,
+                    "random": random_states(), "options": plain(options), "revision": code_revision()}, temporary)
+
+
+def read_checkpoint(path):
+    """A checkpoint of `save_checkpoint`. InputError where it is missing, damaged or something else."""
+    try:
+        checkpoint = load_checkpoint(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from None
+    if not isinstance(checkpoint, dict) or not {"net", "optimizer", "step", "random", "options"} <= set(checkpoint):
+        raise InputError(f"{path}: not a checkpoint of a training run")
+    return checkpoint
+
+
+def load_network(weights, root=Path(".")):
+    """`resnet18` with `weights`: "none", "imagenet", a shipped name, or a path, from `root` or from here.
+
+    Returns the network and the input size it was trained at, px (224 where the file does not say).
+    """
+    if weights == "none":
+        return resnet18(), 224
+    under_root = Path(root) / weights
+    weights = str(under_root) if under_root.is_file() else weights
+    try:
+        net = resnet18(weights)
+        checkpoint = load_checkpoint(weights) if Path(weights).is_file() else {}
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from None
+    except OSError as error:
+        raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file as well") from None
+    options = checkpoint.get("options", {}) if isinstance(checkpoint, dict) else {}
+    return net, options.get("loader", {}).get("img_sz", 224)

@@ -1,0 +1,65 @@
+"""Write small sample datasets, drawn, in exactly the layouts of the real ones, known defects included.
+
+Reads nothing. Writes datasets/AffectNet, AffectNet2021, RAF-DB, FER2013, CK+ and Friends (videos, metadata
+and sample_truth.json, what was drawn on each frame). A folder that this script did not make is left alone.
+
+    python sample_data.py
+    python sample_data.py --root demo --stills 20 --seconds 4
+"""
+import json
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+import numpy as np
+from tqdm import tqdm
+
+from index import whole_file
+from ops import InputError, SampleOps, parse, run_script
+from sample_friends import write_episode
+from sample_stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
+
+MARK = "SAMPLE.txt"
+
+
+def make_room(folder):
+    """An empty folder for a sample; one that holds anything but an earlier sample is refused."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).is_file():
+            raise InputError(f"{folder}: holds files that sample_data.py did not write; give another --root")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text("Drawn by sample_data.py; no photograph, nobody's data. It may be deleted.\n")
+
+
+def main(argv=None):
+    ops = parse(SampleOps, argv, __doc__)
+    where, sample = ops.datasets, ops.sample
+    if sample.sample_episodes < 3 or sample.seconds < 3:
+        raise InputError("--sample-episodes and --seconds: at least 3 of each are needed")
+    stills = {where.affectnet_path: write_affectnet, where.raf_path: write_raf, where.fer_path: write_fer,
+              where.affectnet_path.with_name(where.affectnet_path.name + "2021"): write_affectnet_2021,
+              where.ck_path: write_ck}
+    for folder in (*stills, where.friends_path):
+        make_room(folder)
+    episodes = range(1, sample.sample_episodes + 1)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        jobs = {pool.submit(write, folder, sample.stills, np.random.default_rng([sample.seed, number])): None
+                for number, (folder, write) in enumerate(stills.items())}
+        jobs |= {pool.submit(write_episode, where.friends_path, episode, sample.seconds, sample.seed): episode
+                 for episode in episodes}
+        truth = {}
+        for job in tqdm(as_completed(jobs), "draw", len(jobs), unit="dataset or episode", disable=None):
+            if jobs[job] is None:
+                job.result()
+            else:
+                truth[jobs[job]] = job.result()
+    with whole_file(where.friends_path / "sample_truth.json") as temporary:
+        temporary.write_text(json.dumps({str(episode): truth[episode] for episode in episodes}))
+    for folder in (*stills, where.friends_path):
+        files = sum(len(names) for _, _, names in os.walk(folder))
+        print(f"wrote {folder}: {files:,} files")
+
+
+if __name__ == "__main__":
+    run_script(main)
