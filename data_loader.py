@@ -4,7 +4,11 @@ A sample is a face, or four, oldest first, with a soft label. All samples of a s
 (`Samples`), so worker processes share them and do not grow. Which samples make step s, and how they are
 augmented, follows from (seed, s) alone: a resumed run sees what an uninterrupted one would have.
 """
+import os
+import signal
+import sys
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import cv2
@@ -69,7 +73,7 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, margin=0.0
     for images, box, target, entry in _entries(source, read_index(path), path):
         if (split and entry.get("split") != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
-        paths.append([image.encode() for image in images])
+        paths.append([os.fsencode(image) for image in images])
         boxes.append(box)
         targets.append(target)
     if not paths:
@@ -112,6 +116,8 @@ class FaceClips(Dataset):
         camera_motion: how far that camera moves, as a share of the box's side.
 
     It is indexed by (sample, seed); the seed, a tuple of integers, sets the augmentation and the camera.
+    In training (with `augment`) a sample that cannot be read is said and stood in for by one of its emotion;
+    in validation it is an InputError.
     """
 
     def __init__(self, sources, img_sz, frames=1, augment=None, camera_motion=0.0):
@@ -119,17 +125,39 @@ class FaceClips(Dataset):
         self.augment, self.camera_motion = augment, camera_motion
         self.starts = np.cumsum([0] + [len(source) for source in sources])
         self.targets = np.concatenate([source.targets for source in sources])
+        self.unreadable = set()                  # said once each
 
     def __len__(self):
         return int(self.starts[-1])
 
     def __getitem__(self, key):
         sample, seed = key
+        if not self.augment:
+            return self._clip(sample, seed), self.targets[sample]
+        for stand_in in self._stand_ins(sample):
+            try:
+                return self._clip(stand_in, seed), self.targets[stand_in]
+            except InputError as error:          # a corrupt file among 420,000 must not end a night's training
+                reason = error
+                if stand_in not in self.unreadable:
+                    self.unreadable.add(stand_in)
+                    print(f"warning: left out: {error}", file=sys.stderr)
+        raise reason
+
+    def _stand_ins(self, sample):
+        """The sample, then the next few of the same emotion, for where it cannot be read."""
+        emotion = self.targets[sample].argmax()
+        others = (index % len(self) for index in range(sample + 1, sample + len(self)))
+        same = (index for index in others if self.targets[index].argmax() == emotion)
+        return chain([sample], islice(same, 4))
+
+    def _clip(self, sample, seed):
+        """One sample's frames, uint8 (T, 3, H, W)."""
         rng = np.random.default_rng(seed)
         part = int(np.searchsorted(self.starts, sample, "right")) - 1
         source, row = self.sources[part], int(sample - self.starts[part])
         drawn = draw_augmentation(rng, self.img_sz, **self.augment) if self.augment else None
-        paths = [source.root / path.decode() for path in source.paths[row]]
+        paths = [source.root / os.fsdecode(path) for path in source.paths[row]]
         faces = [self._crop(image, path, source, row, camera, drawn)
                  for image, path, camera in self._film(paths, rng)]
         if drawn:
@@ -137,7 +165,7 @@ class FaceClips(Dataset):
         clip = np.stack(faces)                                                 # (T, H, W, 3)
         if drawn and drawn["flip"]:
             clip = clip[:, :, ::-1]
-        return torch.from_numpy(np.ascontiguousarray(clip.transpose(0, 3, 1, 2))), self.targets[sample]
+        return torch.from_numpy(np.ascontiguousarray(clip.transpose(0, 3, 1, 2)))
 
     def _film(self, paths, rng):
         """(image, path, camera) of each of the T frames; a camera is the (x, y, zoom) a still's box is moved by."""
@@ -214,7 +242,42 @@ class EveryOnce(Sampler):
             yield [(sample, (0, sample)) for sample in range(start, min(start + self.batch_size, self.count))]
 
 
+def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
+    """The training `Samples` of each index of a mixture, and their shares.
+
+    mixture: {source: share}; roots, margins: {source: folder}, {source: margin}.
+    """
+    shares = {source: share for source, share in mixture.items() if share > 0}
+    if not shares:
+        raise InputError("--mixture: expected at least one index with a share above 0")
+    where = {source: {"split": "train"} if source in HELD_OUT else {} for source in shares}
+    where["friends"] = {"episodes": train_episodes}
+    sources = [read_samples(source, dicts_path, roots[source], margin=margins[source], **where[source])
+               for source in shares]
+    return sources, list(shares.values())
+
+
+def read_held_out(source, dicts_path, roots, margins, valid_episodes):
+    """The `Samples` validated on: Friends' validation episodes, or another index's own held-out split."""
+    if source == "ck":
+        raise InputError("--valid-on ck: CK+ has no validation split; it is trained on whole")
+    where = {"episodes": valid_episodes} if source == "friends" else {"split": HELD_OUT[source]}
+    return read_samples(source, dicts_path, roots[source], margin=margins[source], **where)
+
+
+def check_episodes(train_episodes, valid_episodes):
+    """Refuse Friends episodes that are both trained and validated on."""
+    both = sorted(set(train_episodes) & set(valid_episodes))
+    if both:
+        raise InputError(f"episodes {both} are both in --train-episodes and in --valid-episodes")
+
+
+def _start_worker(_):
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)         # Ctrl-C is the training process's to handle
+
+
 def make_loader(dataset, batches, num_workers, pin_memory=False):
     """A DataLoader of `dataset` over `batches`, with one OpenCV thread a worker."""
     return DataLoader(dataset, batch_sampler=batches, num_workers=num_workers, pin_memory=pin_memory,
-                      persistent_workers=num_workers > 0, worker_init_fn=lambda _: cv2.setNumThreads(1))
+                      persistent_workers=num_workers > 0, worker_init_fn=_start_worker)

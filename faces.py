@@ -61,17 +61,19 @@ def in_threads(function, items, workers, description, chunk=64):
         return results
 
 
-def unreadable(paths, workers=0):
-    """The set of those `paths` that cannot be decoded in full; all are opened, in parallel."""
-    def bad(path):
+def keep_readable(entries, root, workers, report):
+    """The index entries whose image or images (`img`, under `root`) decode in full; the rest go to the report."""
+    def readable(entry):
         try:
-            read_image(path)
+            for name in [entry["img"]] if isinstance(entry["img"], str) else entry["img"]:
+                read_image(root / name)
         except InputError:
-            return True
-        return False
+            return False
+        return True
 
-    paths = list(paths)
-    return {path for path, is_bad in zip(paths, in_threads(bad, paths, workers, "verify")) if is_bad}
+    good = in_threads(readable, entries, workers, "verify")
+    report.drop("image unreadable", good.count(False))
+    return [entry for entry, is_good in zip(entries, good) if is_good]
 
 
 def square_around(box_xywh, margin=0.0):

@@ -109,9 +109,9 @@ class Report:
     def keep(self, split, label):
         self.kept[split, label] += 1
 
-    def drop(self, reason):
-        """Count a row dropped for a defect that the format is known to have."""
-        self.dropped[reason] += 1
+    def drop(self, reason, count=1):
+        """Count rows dropped for a defect that the format is known to have."""
+        self.dropped[reason] += count
 
     def defect(self, where, message):
         """Count a row dropped for a defect that nobody described; an error when strict."""
@@ -127,8 +127,17 @@ class Report:
             counts = [self.kept[split, label] for label in range(len(EMOTIONS))]
             named = ", ".join(f"{name} {count:,}" for name, count in zip(EMOTIONS, counts))
             print(f"{split}: kept {sum(counts):,} ({named})")
-        for reason, count in sorted(self.dropped.items(), key=lambda item: -item[1]):
-            print(f"dropped {count:,}: {reason}")
-        if self.unknown:
-            print(f"dropped {self.unknown:,}: not as the format is described; the first: {self.example}")
+        for line in self.losses():
+            print(f"dropped {line}")
         print(f"wrote {path}")
+
+    def losses(self):
+        """A line for each reason rows were dropped for, the most frequent first."""
+        lines = [f"{count:,}: {reason}" for reason, count in self.dropped.most_common() if count]
+        if self.unknown:
+            lines.append(f"{self.unknown:,}: not as the format is described; the first: {self.example}")
+        return lines
+
+    def summary(self):
+        """What was dropped, as the end of an error's sentence."""
+        return "dropped " + "; ".join(self.losses()) if self.losses() else "its lists are empty"

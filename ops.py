@@ -17,6 +17,10 @@ Source = Literal["affectnet", "raf", "fer", "ck", "friends"]
 class InputError(ValueError):
     """Bad input, said in one sentence that names the file, the row and what was expected."""
 
+    def __str__(self):
+        """The sentence, without the traceback that a loader's worker process puts before it."""
+        return super().__str__().rpartition("InputError: ")[2].strip()
+
 
 def parse(options_class, argv, doc):
     """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
@@ -119,8 +123,8 @@ class Extract:
     """Episodes to work on; none given is all."""
     jpeg_quality: int = 95
     """JPEG quality of the frames, 1 to 100."""
-    extract_workers: int = 0
-    """Episodes worked on at a time; 0 is one per core."""
+    workers: int = 0
+    """Threads that write frames; 0 is one per core."""
 
 
 @dataclass
@@ -298,14 +302,24 @@ class Results:
 
 @dataclass
 class Picture:
-    episode: int = 9
-    """Friends episode whose results are drawn."""
-    results_path: Path = Path("results")
-    """Folder of the JSON, and where the picture goes."""
+    results: Path = Path("results/friends_s01_ep01.json")
+    """The results drawn."""
+    video: str | None = None
+    """What they were made from, a video file or a folder of frames; a Friends episode is found by itself."""
     fps: float = 24000 / 1001
     """Frames per second of a folder of frames."""
-    frames: int = 4
-    """Frames shown, spread over the episode."""
+    pictures: int = 4
+    """Frames shown, spread over the results."""
+
+
+@dataclass
+class Check:
+    episode: int = 11
+    """Sample episode whose results are compared with what was drawn."""
+    check_episodes: tuple[int, ...] = (9, 10)
+    """Sample episodes on whose annotated faces both models are measured."""
+    least: float = 0.6
+    """Mean recall, and share of right records, below which the check fails."""
 
 
 @dataclass
@@ -316,7 +330,7 @@ class Sample:
     """Faces per emotion in AffectNet's training list; the other lists follow in proportion."""
     sample_episodes: int = 11
     """Friends episodes, at least 3."""
-    seconds: float = 8.0
+    seconds: float = 7.0
     """Length of an episode."""
 
 
@@ -399,6 +413,13 @@ class PictureOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
     picture: Picture = field(default_factory=Picture)
+
+
+@dataclass
+class CheckOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    check: Check = field(default_factory=Check)
 
 
 @dataclass

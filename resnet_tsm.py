@@ -153,7 +153,7 @@ def load_checkpoint(path):
         raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
 
 
-def _find(weights):
+def find_weights(weights):
     """The file of a checkpoint's path or of a name shipped in weights/."""
     for path in (Path(weights), WEIGHTS_FOLDER / f"{weights}.pt"):
         if path.is_file():
@@ -181,7 +181,7 @@ def resnet18(weights=None, num_classes=NUM_CLASSES):
     if weights == "imagenet":
         state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
     else:
-        checkpoint = load_checkpoint(_find(weights))
+        checkpoint = load_checkpoint(find_weights(weights))
         state = checkpoint.get("net", checkpoint) if isinstance(checkpoint, dict) else checkpoint
     _load(net, state, weights)
     return net

@@ -11,7 +11,7 @@ import torch
 
 from index import whole_file
 from ops import InputError
-from resnet_tsm import load_checkpoint, resnet18
+from resnet_tsm import find_weights, load_checkpoint, resnet18
 
 LOG_COLUMNS = ("step", "train_error", "train_accuracy", "valid_error", "valid_accuracy", "valid_mean_recall",
                "learning_rate", "images_per_second")
@@ -32,28 +32,53 @@ def code_revision():
     return done.stdout.strip()
 
 
-def open_run(folder, options, resume):
-    """Begin or continue a run; returns its last checkpoint (dict), or None for a new one.
+class Run:
+    """A run begun, or continued from its last.pt when `resume`.
+
+    `checkpoint` is what it continues from (dict), None for a new run.
 
     Raises:
         InputError: a run is there already and `resume` is not asked for, or it is and none is there.
     """
-    folder = Path(folder)
-    last = folder / "last.pt"
-    checkpoint = None
-    if resume:
-        checkpoint = read_checkpoint(last)
-        for line in _changes(checkpoint["options"], plain(options)):
-            print(f"resumed with another option: {line}")
-        _cut_log(folder / "log.csv", checkpoint["step"])
-    elif folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder}: holds a run already; continue it with --resume, or give another --name")
-    with whole_file(folder / "ops.json") as temporary:
-        temporary.write_text(json.dumps(plain(options), indent=1) + "\n")
-    return checkpoint
+
+    def __init__(self, folder, options, resume):
+        self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
+        if resume:
+            self.checkpoint = read_checkpoint(self.folder / "last.pt")
+            for line in _changes(self.checkpoint["options"], self.options):
+                print(f"resumed with another option: {line}")
+            _cut_log(self.folder / "log.csv", self.checkpoint["step"])
+        elif any((self.folder / name).exists() for name in ("last.pt", "best.pt", "log.csv")):
+            raise InputError(f"{self.folder}: holds a run already; continue it with --resume, or give another --name")
+        with whole_file(self.folder / "ops.json") as temporary:
+            temporary.write_text(json.dumps(self.options, indent=1) + "\n")
+
+    def log(self, **figures):
+        """Add a row to log.csv; what was not measured stays blank."""
+        path = self.folder / "log.csv"
+        new = not path.exists()
+        row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
+        with open(path, "a", newline="") as file:
+            writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def save(self, name, net, optimizer, step, best):
+        """Write a checkpoint as a whole file: weights, optimiser, step, best figures, random states, options.
+
+        The schedule is a function of the step, so it has no state of its own. With `optimizer` None the file
+        is for use, not for resuming.
+        """
+        checkpoint = {"net": net.state_dict(), "optimizer": optimizer.state_dict() if optimizer else None,
+                      "step": step, "best": best, "random": random_states(), "options": self.options,
+                      "revision": code_revision()}
+        with whole_file(self.folder / name) as temporary:
+            torch.save(checkpoint, temporary)
 
 
-def _changes(old, new, prefix=""):
+def _changes(old, new):
+    """A line for each option that differs between two nested dicts."""
     for name in sorted(set(old) | set(new)):
         if isinstance(old.get(name), dict) and isinstance(new.get(name), dict):
             yield from _changes(old[name], new[name])
@@ -68,18 +93,6 @@ def _cut_log(path, step):
         writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def append_log(folder, **figures):
-    """Add a row to log.csv; what was not measured stays blank."""
-    path = Path(folder) / "log.csv"
-    new = not path.exists()
-    row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
-    with open(path, "a", newline="") as file:
-        writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 def read_log(path):
@@ -120,21 +133,16 @@ def set_random_states(states):
         torch.cuda.set_rng_state_all(states["cuda"])
 
 
-def save_checkpoint(path, net, optimizer, step, best, options):
-    """Write a checkpoint as a whole file: weights, optimiser, step, best metric, random states, options."""
-    with whole_file(path) as temporary:
-        torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "best": best,
-                    "random": random_states(), "options": plain(options), "revision": code_revision()}, temporary)
-
-
 def read_checkpoint(path):
-    """A checkpoint of `save_checkpoint`. InputError where it is missing, damaged or something else."""
+    """A checkpoint of `Run.save`. InputError where it is missing, damaged or something else."""
     try:
         checkpoint = load_checkpoint(path)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
     if not isinstance(checkpoint, dict) or not {"net", "optimizer", "step", "random", "options"} <= set(checkpoint):
         raise InputError(f"{path}: not a checkpoint of a training run")
+    if checkpoint["optimizer"] is None:
+        raise InputError(f"{path}: holds no optimiser, so training cannot go on from it")
     return checkpoint
 
 
@@ -145,14 +153,14 @@ def load_network(weights, root=Path(".")):
     """
     if weights == "none":
         return resnet18(), 224
-    under_root = Path(root) / weights
-    weights = str(under_root) if under_root.is_file() else weights
+    if (Path(root) / weights).is_file():
+        weights = str(Path(root) / weights)
     try:
         net = resnet18(weights)
-        checkpoint = load_checkpoint(weights) if Path(weights).is_file() else {}
+        checkpoint = {} if weights == "imagenet" else load_checkpoint(find_weights(weights))
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
-    except OSError as error:
-        raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file as well") from None
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
     options = checkpoint.get("options", {}) if isinstance(checkpoint, dict) else {}
     return net, options.get("loader", {}).get("img_sz", 224)

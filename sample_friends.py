@@ -1,7 +1,7 @@
 """Drawn Friends episodes: videos, metadata in the delivered layout with its known defects, and the truth.
 
 Each episode is a row of shots with cuts between them. A shot shows one or two of the six characters in front
-of one backdrop; each character's expression comes, stays and goes. The metadata describe every tenth frame
+of one backdrop; each character's expression comes, stays and goes. The metadata describe every sixth frame
 the way the VTT annotators did; the truth describes every face of every frame.
 """
 import json
@@ -16,7 +16,7 @@ from labels import CHARACTERS, EMOTIONS
 from sample_faces import EXTENT, Look, Pose, actions, background, draw_head, face_box, paste
 
 WIDTH, HEIGHT, FPS = 1280, 720, Fraction(24000, 1001)
-PERIOD = 10                                      # frames from one annotated frame to the next
+PERIOD = 6                                       # frames from one annotated frame to the next
 RAMP = 5                                         # frames an expression takes to come, and to go
 TITLES = ("Pilot", "Sonogram at the End", "Thumb", "George Stephanopoulos", "East German Laundry Detergent",
           "Butt", "Blackout", "Nana Dies Twice", "Underdog Gets Away", "Monkey", "Mrs. Bing")
@@ -61,7 +61,7 @@ def plan_shots(rng, frames):
     while left > 0:
         length = int(rng.integers(44, 66))
         length = left if left - length < 30 else length
-        people = 0 if len(shots) == 2 and left > 80 else int(rng.integers(1, 3))
+        people = 0 if len(shots) == 2 and left > 80 else 1 + int(rng.random() < 0.7)
         if people == 0:
             length = 14                          # a short view of the place, with nobody in it
         actors = []
@@ -122,11 +122,11 @@ def _person(face, rng):
 def describe(episode, frames, truth, rng):
     """The metadata of an episode as bytes, known defects included."""
     periods = []
-    for number, frame in enumerate(range(5, frames, PERIOD)):
+    for number, frame in enumerate(range(PERIOD // 2, frames, PERIOD)):
         faces = {face["name"]: face for face in truth if face["frame"] == frame}
         image = f"Frame_{frame:05d}.jpg" if episode % 2 else f"a{frame:05d}"
-        periods.append({"period_num": number, "start_time": _timecode(frame - 5),
-                        "end_time": _timecode(min(frame + 5, frames)), "image": image,
+        periods.append({"period_num": number, "start_time": _timecode(frame - PERIOD // 2),
+                        "end_time": _timecode(min(frame + PERIOD // 2, frames)), "image": image,
                         "person": [{name: _person(faces.get(name), rng) for name in CHARACTERS}],
                         "object": [{"table": [{"min_x": "10", "min_y": "600", "max_x": "300", "max_y": "700"}]}]})
     _spoil(periods, frames)

@@ -1,0 +1,238 @@
+"""One training step, one evaluate, one fit loop, for the static and the sequence trainer."""
+import math
+import signal
+import time
+from contextlib import contextmanager, nullcontext
+
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from tqdm import tqdm
+
+from data_loader import (
+    BalancedBatches,
+    EveryOnce,
+    FaceClips,
+    check_episodes,
+    make_loader,
+    read_held_out,
+    read_mixture,
+    sampling_weights,
+)
+from labels import EMOTIONS, NEUTRAL
+from ops import InputError
+from runs import Run, load_network, set_random_states
+
+
+def split_bce(logits, target, neutral_lambda=0.5):
+    """Binary cross-entropy on neutral/non-neutral and on the emotions, weighted lambda and 1 - lambda.
+
+    logits (N, 7); target (N, 7) soft labels that sum to 1. The emotions' term is their mean over the six.
+    """
+    emotions = [label for label in range(len(EMOTIONS)) if label != NEUTRAL]
+    neutral = binary_cross_entropy_with_logits(logits[:, NEUTRAL], target[:, NEUTRAL])
+    others = binary_cross_entropy_with_logits(logits[:, emotions], target[:, emotions])
+    return neutral_lambda * neutral + (1 - neutral_lambda) * others
+
+
+def make_loss(loss, neutral_lambda):
+    """The loss of (logits (N, 7), soft target (N, 7)) by its name in ops.Loss."""
+    if loss == "soft_ce":
+        return cross_entropy
+    return lambda logits, target: split_bce(logits, target, neutral_lambda)
+
+
+def make_optimizer(net, optimizer, lr, weight_decay):
+    """The optimiser by its name in ops.Optim."""
+    if optimizer == "adam":
+        return torch.optim.Adam(net.parameters(), lr, weight_decay=weight_decay, amsgrad=True)
+    if optimizer == "adamw":
+        return torch.optim.AdamW(net.parameters(), lr, weight_decay=weight_decay)
+    return torch.optim.SGD(net.parameters(), lr, momentum=0.9, weight_decay=weight_decay, nesterov=True)
+
+
+def lr_factor(schedule, step, max_steps):
+    """Share of the learning rate that step `step` (from 0) of `max_steps` uses."""
+    done = step / max(max_steps, 1)
+    if schedule == "one_cycle":                  # Smith, "Super-Convergence", 2018; cosine both ways
+        rise = 0.3
+        if done < rise:
+            return 0.04 + 0.96 * (1 - math.cos(math.pi * done / rise)) / 2
+        return (1 + math.cos(math.pi * (done - rise) / (1 - rise))) / 2
+    return (1 + math.cos(math.pi * done)) / 2 if schedule == "cosine" else 1.0
+
+
+def pick_device(device):
+    """A torch.device; "auto" is CUDA when present."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        raise InputError(f"--device {device}: expected auto, cpu, cuda or cuda:N") from None
+    if picked.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"--device {device}: no CUDA device is present")
+    return picked
+
+
+def autocast(device):
+    """bfloat16 autocast on CUDA, full precision elsewhere."""
+    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
+
+
+def last_logits(net, clips):
+    """clips uint8 (N, T, 3, H, W) to logits (N, 7) of each clip's last frame."""
+    return net(clips.float().div_(255))[:, -1].float()
+
+
+def train_step(net, optimizer, loss, clips, target):
+    """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7). Returns error and hits as tensors."""
+    net.train()
+    with autocast(clips.device):
+        logits = last_logits(net, clips)
+    error = loss(logits, target)
+    optimizer.zero_grad(set_to_none=True)
+    error.backward()
+    optimizer.step()
+    return error.detach(), (logits.argmax(1) == target.argmax(1)).sum()
+
+
+@torch.inference_mode()
+def evaluate(net, loader, loss, device):
+    """Error, accuracy and mean recall of a network over all of a loader.
+
+    Returns:
+        dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
+        list of 7, None where a class is absent. A sample's class is the largest of its soft label.
+    """
+    net.eval()
+    count, error = 0, 0.0
+    confusion = torch.zeros(len(EMOTIONS), len(EMOTIONS), dtype=torch.long)        # true x predicted
+    for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=None):
+        clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
+        with autocast(device):
+            logits = last_logits(net, clips)
+        error += loss(logits, target).item() * len(target)
+        count += len(target)
+        cells = target.argmax(1) * len(EMOTIONS) + logits.argmax(1)
+        confusion += torch.bincount(cells.cpu(), minlength=confusion.numel()).view_as(confusion)
+    rows = confusion.sum(1)
+    recalls = [(confusion[i, i] / rows[i]).item() if rows[i] else None for i in range(len(EMOTIONS))]
+    present = [recall for recall in recalls if recall is not None]
+    return {"error": error / count, "accuracy": (confusion.trace() / count).item(),
+            "mean_recall": sum(present) / len(present), "recalls": recalls}
+
+
+class Meter:
+    """Training error and accuracy since the last row of the log."""
+
+    def __init__(self):
+        self.errors, self.hits, self.seen, self.images, self.since = [], 0, 0, 0, time.perf_counter()
+
+    def add(self, error, hits, clips):
+        self.errors.append(error)
+        self.hits, self.seen = self.hits + hits, self.seen + len(clips)
+        self.images += clips.shape[0] * clips.shape[1]
+
+    def figures(self):
+        return {"train_error": torch.stack(self.errors).mean().item(), "train_accuracy": self.hits.item() / self.seen,
+                "images_per_second": self.images / (time.perf_counter() - self.since)}
+
+
+@contextmanager
+def stop_at_a_step():
+    """Yield a list that fills when the run is asked to stop (Ctrl-C, SIGTERM); a second time stops at once."""
+    asked = []
+
+    def ask(number, _):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_steps, valid_every, log_every):
+    """Train on `loader` to `max_steps`, log and validate on the way, and keep last.pt and best.pt in `run`.
+
+    Args:
+        loader: yields clips uint8 (N, T, 3, H, W), target (N, 7), from the step after the run's checkpoint.
+        lr_at: the learning rate of a step, counted from 0.
+
+    Returns:
+        the figures of the best validation (see `evaluate`) and its `step`; None before the first.
+    """
+    step, best = (run.checkpoint["step"], run.checkpoint["best"]) if run.checkpoint else (0, None)
+    meter = Meter()
+    with stop_at_a_step() as asked, tqdm(loader, "train", max_steps, initial=step, unit="step", disable=None) as steps:
+        for clips, target in steps:
+            for group in optimizer.param_groups:
+                group["lr"] = lr_at(step)
+            clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
+            meter.add(*train_step(net, optimizer, loss, clips, target), clips)
+            step += 1
+            row, stop = {}, bool(asked)
+            if step % valid_every == 0 or step == max_steps:
+                figures = evaluate(net, valid_loader, loss, device)
+                row = {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}
+                tqdm.write(f"step {step}: validation error {figures['error']:.4f}, "
+                           f"accuracy {figures['accuracy']:.3f}, mean recall {figures['mean_recall']:.3f}")
+                if best is None or figures["mean_recall"] > best["mean_recall"]:
+                    best = figures | {"step": step}
+                    run.save("best.pt", net, None, step, best)
+            if row or stop or step % log_every == 0:
+                row |= meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
+                run.log(**row)
+                steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
+                meter = Meter()
+            if stop or "valid_error" in row:
+                run.save("last.pt", net, optimizer, step, best)
+            if stop and step < max_steps:
+                raise KeyboardInterrupt
+    return best
+
+
+def train(ops, frames):
+    """The body of both trainers: data, network, optimiser and run from the options, then `fit`.
+
+    ops is an ops.StaticTrainOps; frames is T, 1 or 4.
+    """
+    check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
+    device = pick_device(ops.run.device)
+    names = ("affectnet", "raf", "fer", "ck")
+    roots = {name: getattr(ops.datasets, f"{name}_path") for name in names} | {"friends": ops.datasets.faces_path}
+    margins = {name: getattr(ops.margins, f"{name}_margin") for name in roots}
+    sources, shares = read_mixture(ops.data.mixture, ops.place.dicts_path, roots, margins, ops.split.train_episodes)
+    valid = read_held_out(ops.data.valid_on, ops.place.dicts_path, roots, margins, ops.split.valid_episodes)
+    run = Run(ops.run.runs_path / ops.run.name, ops, ops.run.resume)
+    net, optimizer = _network(ops, run.checkpoint, device)
+    weights = sampling_weights(sources, shares, ops.loader.neutral_ratio)
+    batches = BalancedBatches(weights, ops.loader.batch_size, ops.run.seed,
+                              run.checkpoint["step"] if run.checkpoint else 0, ops.run.max_steps)
+    clips = FaceClips(sources, ops.loader.img_sz, frames, vars(ops.augment), getattr(ops.data, "camera_motion", 0.0))
+    valid_clips = FaceClips([valid], ops.loader.img_sz, frames)
+    workers, pin = ops.loader.num_workers, device.type == "cuda"
+    print(f"{len(clips):,} samples to train on, {len(valid):,} to validate on; {device}; {run.folder}")
+    return fit(net, optimizer, make_loss(ops.loss.loss, ops.loss.neutral_lambda),
+               make_loader(clips, batches, workers, pin),
+               make_loader(valid_clips, EveryOnce(len(valid), ops.loader.batch_size), workers, pin),
+               run, device, lambda step: ops.optim.lr * lr_factor(ops.optim.schedule, step, ops.run.max_steps),
+               ops.run.max_steps, ops.run.valid_every, ops.run.log_every)
+
+
+def _network(ops, checkpoint, device):
+    """The network and its optimiser on the device: a checkpoint's, or new ones as the options say."""
+    torch.manual_seed(ops.run.seed)
+    net, _ = load_network("none" if checkpoint else ops.run.weights, ops.place.root)
+    if checkpoint:
+        net.load_state_dict(checkpoint["net"])
+    net.to(device, memory_format=torch.channels_last if device.type == "cuda" else torch.preserve_format)
+    optimizer = make_optimizer(net, ops.optim.optimizer, ops.optim.lr, ops.optim.weight_decay)
+    if checkpoint:
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        set_random_states(checkpoint["random"])
+    return net, optimizer

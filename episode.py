@@ -1,0 +1,260 @@
+"""A video as frames, shots and tracks of faces, in bounded memory.
+
+A source is a video file or a folder of numbered frames. It is read in passes, a frame at a time: `find_tracks`
+finds the shots and follows the faces through them; whoever wants pixels reads the frames once more. What is
+kept between the passes is a box a face and frame.
+"""
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from scenedetect import FrameTimecode
+from scenedetect.detectors import ContentDetector
+from tqdm import tqdm
+
+from faces import IMAGE_SUFFIXES, detect_faces, iou, read_image
+from ops import InputError
+
+VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts", ".wmv")
+SHOT_WIDTH = 256                                 # px; cuts are as plain on a small picture
+
+
+class Frame:
+    """One frame: its number from 0, its presentation time in seconds, and its pixels when asked for."""
+
+    def __init__(self, number, seconds, picture):
+        self.number, self.seconds, self._picture = number, seconds, picture
+
+    @cached_property
+    def rgb(self):
+        """uint8 (H, W, 3)."""
+        if isinstance(self._picture, Path):
+            return read_image(self._picture)
+        return self._turned(self._picture.to_ndarray(format="rgb24"))
+
+    @cached_property
+    def grey(self):
+        """uint8 (H, W), all the face detector needs."""
+        if isinstance(self._picture, Path):
+            return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
+        return self._turned(self._picture.to_ndarray(format="gray"))
+
+    def small(self, width=SHOT_WIDTH):
+        """RGB scaled down to `width` px, for the shot detector."""
+        if isinstance(self._picture, Path):
+            scale = width / self.rgb.shape[1]
+            return cv2.resize(self.rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height = max(2, round(width * self._picture.height / self._picture.width))
+        return self._picture.to_ndarray(width=width, height=height, format="rgb24", interpolation="AREA")
+
+    def _turned(self, pixels):
+        """Pixels as a player shows them: phones store films lying on their side."""
+        return np.ascontiguousarray(np.rot90(pixels, round(self._picture.rotation / 90) % 4))
+
+
+def find_videos(folder):
+    """{episode number: video} of a Friends folder, by name: `1x07 - ...` is 7; otherwise they count from 1."""
+    videos = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    named = [re.match(r"\d+x(\d+)", path.name) for path in videos]
+    numbers = [int(match.group(1)) for match in named] if all(named) else []
+    return dict(zip(numbers if len(set(numbers)) == len(videos) else range(1, len(videos) + 1), videos))
+
+
+def episode_folder(frames_path, episode):
+    return Path(frames_path) / f"ep{episode:02d}"
+
+
+def find_episode(episode, friends_path, frames_path):
+    """An episode's source: its extracted frames where they are, its video otherwise."""
+    folder = episode_folder(frames_path, episode)
+    if folder.is_dir():
+        return folder
+    videos = find_videos(friends_path)
+    if episode not in videos:
+        have = ", ".join(map(str, sorted(videos))) or "none"
+        raise InputError(f"{friends_path}: no video of episode {episode}, nor {folder}; videos there: {have}")
+    return videos[episode]
+
+
+def _open(path):
+    try:
+        container = av.open(str(path))
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{path}: not a readable video ({getattr(error, 'strerror', error)})") from None
+    streams = [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
+    if not streams:
+        container.close()
+        raise InputError(f"{path}: holds no video, only sound or other data")
+    streams[0].thread_type = "AUTO"
+    return container, streams[0]
+
+
+def count_frames(source):
+    """How many frames a source says it has; a container may be wrong, or silent (None)."""
+    source = Path(source)
+    if source.is_dir():
+        return len(_frame_files(source))
+    container, stream = _open(source)
+    with container:
+        if stream.frames:
+            return stream.frames
+        seconds = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
+        return round(seconds * stream.average_rate) if seconds and stream.average_rate else None
+
+
+def _frame_files(folder):
+    files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    odd = [path.name for path in files if not path.stem.isdigit()]
+    if odd or not files:
+        raise InputError(f"{folder}: expected frames named 00000.jpg, 00001.jpg ..., found {odd[0] if odd else 'none'}")
+    return sorted(files, key=lambda path: int(path.stem))
+
+
+def read_frames(source, fps=24000 / 1001):
+    """Yield each `Frame` of a source, in order, one in memory at a time.
+
+    Args:
+        source: video file, or folder of frames named by their number.
+        fps: frames per second of a folder; a video tells its own times.
+
+    Raises:
+        InputError: no video, or no frame in it. A video damaged on the way is read up to there, and said.
+    """
+    source = Path(source)
+    if source.is_dir():
+        for path in _frame_files(source):
+            yield Frame(int(path.stem), int(path.stem) / fps, path)
+        return
+    container, stream = _open(source)
+    number = 0
+    with container:
+        try:
+            for picture in container.decode(stream):
+                seconds = picture.time if picture.time is not None else number / float(stream.average_rate or fps)
+                yield Frame(number, seconds, picture)
+                number += 1
+        except av.error.FFmpegError as error:
+            tqdm.write(f"{source}: damaged after frame {number - 1} ({error.strerror}); read up to there")
+    if number == 0:
+        raise InputError(f"{source}: no frame could be decoded")
+
+
+class ShotDetector:
+    """Tells where one shot ends and the next begins: PySceneDetect's content detector, a frame at a time."""
+
+    def __init__(self, threshold):
+        self.detector = ContentDetector(threshold=threshold, min_scene_len=1)
+
+    def is_cut(self, frame):
+        """Whether `frame` is the first of a new shot."""
+        image = np.ascontiguousarray(frame.small()[..., ::-1])
+        return bool(self.detector.process_frame(FrameTimecode(frame.number, fps=24.0), image))
+
+
+@dataclass
+class Track:
+    """A face followed through one shot.
+
+    first: number of its first frame; boxes_xyxy: float32 (K, 4), one a frame, px; seen: how many were found by
+    the detector, the others being interpolated.
+    """
+    id: int
+    first: int
+    boxes_xyxy: np.ndarray
+    seen: int
+
+    @property
+    def last(self):
+        return self.first + len(self.boxes_xyxy) - 1
+
+
+@dataclass
+class _Following:
+    """A face being followed: the frames it was found on, and where."""
+    frames: list = field(default_factory=list)
+    boxes: list = field(default_factory=list)
+
+
+class Tracker:
+    """Joins the faces found on looks at a shot's frames to tracks, by overlap."""
+
+    def __init__(self, min_iou, max_gap, min_seen):
+        self.min_iou, self.max_gap, self.min_seen = min_iou, max_gap, min_seen
+        self.active, self.ended, self.looks = [], [], 0
+
+    def look(self, number, boxes):
+        """Add the boxes (K, 4) found on frame `number`, each to the face it overlaps most."""
+        self.looks += 1
+        self.ended += [face for face in self.active if number - face.frames[-1] > self.max_gap]
+        self.active = [face for face in self.active if number - face.frames[-1] <= self.max_gap]
+        free = list(range(len(boxes)))
+        if self.active and free:
+            overlap = iou([face.boxes[-1] for face in self.active], boxes)
+            for cell in np.argsort(-overlap, axis=None, kind="stable"):
+                row, column = divmod(int(cell), len(boxes))
+                if overlap[row, column] < self.min_iou:
+                    break
+                if column in free and self.active[row].frames[-1] != number:
+                    free.remove(column)
+                    self.active[row].frames.append(number)
+                    self.active[row].boxes.append(boxes[column])
+        self.active += [_Following([number], [boxes[column]]) for column in free]
+
+    def finish(self, start, stop, reach):
+        """End the shot of frames `start` to `stop` (exclusive): (first frame, boxes (K, 4), looks) of each face.
+
+        A face is taken to be there up to `reach` frames before its first and after its last look.
+        """
+        faces = self.ended + self.active
+        least = min(self.min_seen, self.looks)
+        self.active, self.ended, self.looks = [], [], 0
+        for face in sorted(faces, key=lambda face: (face.frames[0], tuple(face.boxes[0]))):
+            if len(face.frames) >= least:
+                first, last = max(start, face.frames[0] - reach), min(stop - 1, face.frames[-1] + reach)
+                yield first, _fill(face, np.arange(first, last + 1)), len(face.frames)
+
+
+def _fill(face, numbers):
+    """Boxes (K, 4) on all `numbers`: those found, smoothed, and straight lines between them."""
+    boxes = np.asarray(face.boxes, float)
+    if len(boxes) > 2:                           # HOG's boxes jump between two sizes; 1-2-1 over the looks
+        padded = np.concatenate([boxes[:1], boxes, boxes[-1:]])
+        boxes = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return np.stack([np.interp(numbers, face.frames, boxes[:, side]) for side in range(4)], 1).astype(np.float32)
+
+
+def find_tracks(frames, shot_threshold, detect_every, detect_width, upsample, detector, min_iou, max_gap, min_seen):
+    """Find the shots of a video and follow each face through its shot.
+
+    Args:
+        frames: iterable of `Frame`, read once, one at a time.
+        the rest: see ops.Tracking.
+
+    Returns:
+        (tracks, shots): list of `Track`, in order of their first frame, ids from 1, none across a cut; and the
+        list of first frames of the shots, closed by the number of frames.
+    """
+    shot_detector, tracker = ShotDetector(shot_threshold), Tracker(min_iou, max_gap, min_seen)
+    tracks, shots, start, number, reach = [], [], None, -1, detect_every - 1
+
+    def end_shot(stop):
+        for first, boxes, seen in tracker.finish(start, stop, reach):
+            tracks.append(Track(len(tracks) + 1, first, boxes, seen))
+
+    for frame in frames:
+        number = frame.number
+        cut = shot_detector.is_cut(frame)
+        if start is None or cut:
+            if start is not None:
+                end_shot(number)
+            start = number
+            shots.append(number)
+        if (number - start) % detect_every == 0:
+            tracker.look(number, detect_faces(frame.grey, detect_width, upsample, detector))
+    if start is not None:
+        end_shot(number + 1)
+    return sorted(tracks, key=lambda track: (track.first, track.id)), [*shots, number + 1]

@@ -1,0 +1,70 @@
+"""Write every frame of the Friends episodes as a JPEG file.
+
+Reads the videos in datasets/Friends; sorted by name they are episodes 1, 2, ... Writes friends/ep01/00000.jpg
+on. A finished episode is not done again; an interrupted one is, from its start.
+
+    python extract_friends.py
+    python extract_friends.py --episodes 1 2 --jpeg-quality 90
+"""
+import os
+import shutil
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+from tqdm import tqdm
+
+from episode import count_frames, episode_folder, find_videos, read_frames
+from faces import write_image
+from ops import ExtractOps, InputError, parse, run_script
+
+
+def extract(video, folder, quality, workers):
+    """Write the frames of `video` as `folder`/00000.jpg on; returns how many.
+
+    They are gathered in a folder beside it that gets its name when all are there.
+    """
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    expected, decoded, writing = count_frames(video), 0, deque()
+    with ThreadPoolExecutor(workers) as pool, tqdm(total=expected, desc=folder.name, unit="frame", disable=None) as bar:
+        for frame in read_frames(video):
+            writing.append(pool.submit(write_image, partial / f"{frame.number:05d}.jpg", frame.rgb, quality))
+            if len(writing) > 4 * workers:       # so many frames in memory at the most
+                writing.popleft().result()
+            decoded += 1
+            bar.update()
+        for job in writing:
+            job.result()
+    written = len(os.listdir(partial))
+    if written != decoded:
+        raise InputError(f"{partial}: {written} files for {decoded} decoded frames; is another program writing there?")
+    if expected and abs(decoded - expected) > max(2, 0.001 * expected):
+        print(f"{video}: {decoded:,} frames decoded where the file promises about {expected:,}; is it cut short?")
+    partial.rename(folder)
+    return decoded
+
+
+def main(argv=None):
+    ops = parse(ExtractOps, argv, __doc__)
+    root = ops.friends.friends_path
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; --friends-path names the videos', sample_data.py draws small ones")
+    if not 1 <= ops.extract.jpeg_quality <= 100:
+        raise InputError(f"--jpeg-quality {ops.extract.jpeg_quality}: expected 1 to 100")
+    videos = find_videos(root)
+    missing = sorted(set(ops.extract.episodes) - set(videos))
+    if missing or not videos:
+        have = ", ".join(map(str, sorted(videos))) or "none"
+        raise InputError(f"{root}: no video of {f'episodes {missing}' if missing else 'any episode'}; found: {have}")
+    for episode in ops.extract.episodes or sorted(videos):
+        folder = episode_folder(ops.friends.frames_path, episode)
+        if folder.is_dir():
+            print(f"{folder}: {len(os.listdir(folder)):,} frames, there already")
+            continue
+        count = extract(videos[episode], folder, ops.extract.jpeg_quality, ops.extract.workers or os.cpu_count())
+        print(f"wrote {folder}: {count:,} frames of {videos[episode].name}")
+
+
+if __name__ == "__main__":
+    run_script(main)

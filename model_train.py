@@ -1,0 +1,21 @@
+"""Train the static model: ResNet18 on single faces, by default AffectNet 0.8 and RAF-DB 0.2.
+
+Reads the indexes in dicts/ and the images they name; validates on the Friends validation episodes.
+Writes runs/static/: ops.json, log.csv, last.pt (to resume) and best.pt (by mean recall).
+
+    python model_train.py
+    python model_train.py --img-sz 64 --weights none --max-steps 300 --valid-every 100
+"""
+from engine import train
+from ops import StaticTrainOps, parse, run_script
+
+
+def main(argv=None):
+    ops = parse(StaticTrainOps, argv, __doc__)
+    best = train(ops, frames=1)
+    if best:
+        print(f"best at step {best['step']}: accuracy {best['accuracy']:.3f}, mean recall {best['mean_recall']:.3f}")
+
+
+if __name__ == "__main__":
+    run_script(main)

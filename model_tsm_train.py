@@ -1,0 +1,23 @@
+"""Train the sequence model: ResNet18 with temporal shift on four-frame buffers, from the static model.
+
+Reads the indexes in dicts/ (Friends training episodes, CK+ clips; AffectNet, RAF-DB and FER2013 stills become
+clips by a small camera motion) and runs/static/best.pt; validates on the Friends validation episodes.
+Writes runs/tsm/: ops.json, log.csv, last.pt (to resume) and best.pt (by mean recall).
+
+    python model_tsm_train.py
+    python model_tsm_train.py --mixture friends 0.5 ck 0.2 affectnet 0.3 --max-steps 5000
+"""
+from data_loader import FRAMES
+from engine import train
+from ops import SequenceTrainOps, parse, run_script
+
+
+def main(argv=None):
+    ops = parse(SequenceTrainOps, argv, __doc__)
+    best = train(ops, frames=FRAMES)
+    if best:
+        print(f"best at step {best['step']}: accuracy {best['accuracy']:.3f}, mean recall {best['mean_recall']:.3f}")
+
+
+if __name__ == "__main__":
+    run_script(main)

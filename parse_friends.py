@@ -1,0 +1,192 @@
+"""Cut the annotated faces out of the Friends episodes, each as a four-frame buffer, and index them.
+
+Reads the metadata (s01_ep01_....json) and the extracted frames, or the videos where frames were not extracted.
+Writes friends_faces/ep01/*.jpg and dicts/friends_parsed_new.npy: [emotion][example] -> img (4 crops, oldest
+first), pos [episode, character id], emo, period, frame, character, face_rect (x, y, w, h in the frame). An
+episode that is done already, with the same options, is not cut again.
+
+    python parse_friends.py
+    python parse_friends.py --episodes 1 2 --frame-stride 4 --crop-size 224
+"""
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+from tqdm import tqdm
+
+from episode import find_episode, read_frames
+from faces import IMAGE_SUFFIXES, crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
+from index import FILES, Report, by_emotion, whole_file, write_index
+from labels import CHARACTERS, FRIENDS
+from ops import InputError, ParseFriendsOps, parse, run_script
+
+BUFFER = 4
+METADATA = re.compile(r"s01_ep(\d+)_.*\.json$", re.IGNORECASE)
+CORNERS = ("min_x", "min_y", "max_x", "max_y")
+
+
+def read_metadata(path):
+    """The periods (list of dicts) of an episode's metadata; bytes that are not UTF-8 are replaced."""
+    try:
+        data = json.loads(path.read_bytes().decode("utf-8-sig", errors="replace"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    periods = data.get("visual_results") if isinstance(data, dict) else None
+    if not isinstance(periods, list):
+        raise InputError(f"{path}: expected one object with a list `visual_results`")
+    return periods
+
+
+def read_frame_number(image):
+    """The number in `Frame_01234.jpg`, or in a letter and digits."""
+    match = re.search(r"(\d+)(\.\w+)?$", str(image))
+    if not match:
+        raise ValueError(f"expected an image name that ends in a frame number, found {image!r}")
+    return int(match.group(1))
+
+
+def read_box(rect):
+    """`[x, y, w, h]` of a rectangle, or (None, reason); of two numbers in one field the first counts."""
+    values = [str(rect[corner]).split() for corner in CORNERS]
+    given = [bool(value) and value[0].lower() != "none" for value in values]
+    if not any(given):
+        return None, "no face box"
+    if not all(given):
+        return None, "half a face box"
+    box = xyxy_to_xywh([float(value[0]) for value in values])
+    if not (box[2] > 0 and box[3] > 0):
+        return None, "empty or inverted face box"
+    return box, None
+
+
+def read_period(period, where, report):
+    """Entries (without img and pos) of the faces in one period; what is dropped goes to the report."""
+    try:
+        frame, number = read_frame_number(period["image"]), int(period["period_num"])
+        faces = [(name.strip().lower(), note) for people in period["person"] for name, notes in people.items()
+                 for note in notes]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        report.defect(where, f"expected period_num, image and person ({error!r})")
+        return
+    for name, note in faces:
+        try:
+            box, reason = read_box(note["face_rect"])
+            emotion = str(note["emotion"]).strip().lower()
+        except (KeyError, TypeError, ValueError) as error:
+            report.defect(f"{where}, {name}", f"expected emotion and face_rect with four numbers ({error!r})")
+            continue
+        if box is None:
+            report.drop(reason)
+        elif name not in CHARACTERS or emotion not in FRIENDS:
+            report.defect(f"{where}, {name}", f"expected a known character and emotion, found {name!r}, {emotion!r}")
+        else:
+            yield {"emo": FRIENDS[emotion], "face_rect": box, "period": number, "frame": frame, "character": name}
+
+
+def buffer_frames(frame, stride):
+    """The four frame numbers of the buffer that ends at `frame`; before the start the first repeats."""
+    return [max(0, frame - stride * back) for back in reversed(range(BUFFER))]
+
+
+def wanted_frames(source, numbers):
+    """(number, RGB image) of those wanted frames that a source has, in order; a video is decoded past all others."""
+    if source.is_dir():
+        for number in sorted(numbers):
+            paths = [source / f"{number:05d}{suffix}" for suffix in IMAGE_SUFFIXES]
+            path = next((path for path in paths if path.exists()), None)
+            if path:
+                yield number, read_image(path)
+        return
+    last = max(numbers, default=-1)
+    for frame in read_frames(source):
+        if frame.number in numbers:
+            yield frame.number, frame.rgb
+        if frame.number >= last:
+            return
+
+
+def cut_faces(entries, source, folder, stride, size, quality, margin):
+    """Write the crops of an episode's entries into `folder`; returns {row in entries: why it has none}."""
+    uses, lost = {}, dict.fromkeys(range(len(entries)), "frame past the end of the video")
+    for row, entry in enumerate(entries):
+        for slot, number in enumerate(buffer_frames(entry["frame"], stride)):
+            uses.setdefault(number, []).append((row, slot))
+    for number, image in tqdm(wanted_frames(source, uses), folder.name, len(uses), unit="frame", disable=None):
+        for row, slot in uses[number]:
+            try:
+                face = crop_face(image, entries[row]["face_rect"], size, margin)
+            except InputError:
+                lost[row] = "face box outside the image"
+                continue
+            write_image(folder / Path(entries[row]["img"][slot]).name, face, quality)
+            if slot == BUFFER - 1:
+                lost.pop(row)
+    for row in lost:
+        for name in entries[row]["img"]:
+            (folder / Path(name).name).unlink(missing_ok=True)
+    return lost
+
+
+def parse_episode(episode, metadata, source, faces_path, cutting, report):
+    """Entries of one episode. Its crops are written unless an earlier run did, with the same `cutting` options."""
+    name, entries = f"ep{episode:02d}", []
+    for row, period in enumerate(read_metadata(metadata)):
+        entries += read_period(period, f"{metadata} period {row}", report)
+    for row, entry in enumerate(entries):
+        stem = f"{name}/{entry['frame']:05d}_{entry['character']}_{row}"
+        entry["img"] = [f"{stem}_{slot}.jpg" for slot in range(BUFFER)]
+        entry["pos"] = [episode, CHARACTERS.index(entry["character"])]
+    digest = hashlib.sha256(metadata.read_bytes()).hexdigest()
+    key = cutting | {"source": source.name, "metadata": digest}
+    folder, done = faces_path / name, faces_path / f"{name}.json"
+    earlier = json.loads(done.read_text()) if folder.is_dir() and done.is_file() else {}
+    if earlier.get("key") != key:
+        done.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        lost = cut_faces(entries, source, folder, **cutting)
+        earlier = {"key": key, "lost": {str(row): why for row, why in lost.items()}}
+        with whole_file(done) as temporary:                  # written last: an interrupted episode is cut again
+            temporary.write_text(json.dumps(earlier))
+    for why in earlier["lost"].values():
+        report.drop(why)
+    return [entry for row, entry in enumerate(entries) if str(row) not in earlier["lost"]]
+
+
+def find_metadata(folder, episodes):
+    """{episode: metadata file} of those wanted, all where none are named."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; --friends-path names Friends', sample_data.py draws a small one")
+    found = {int(METADATA.match(path.name).group(1)): path for path in sorted(folder.glob("*.json"))
+             if METADATA.match(path.name)}
+    missing = sorted(set(episodes) - set(found))
+    if missing or not found:
+        wanted = f"episodes {missing}" if missing else "any episode"
+        raise InputError(f"{folder}: no metadata (s01_ep01_....json) of {wanted}")
+    return {episode: found[episode] for episode in sorted(episodes or found)}
+
+
+def main(argv=None):
+    ops = parse(ParseFriendsOps, argv, __doc__)
+    friends, buffer, report, entries = ops.friends, ops.buffer, Report(ops.parse.strict), []
+    metadata = find_metadata(friends.friends_path, buffer.episodes)
+    sources = {episode: find_episode(episode, friends.friends_path, friends.frames_path) for episode in metadata}
+    cutting = {"stride": buffer.frame_stride, "size": buffer.crop_size, "quality": buffer.crop_quality,
+               "margin": ops.margins.friends_margin}
+    for episode, path in metadata.items():
+        entries += parse_episode(episode, path, sources[episode], friends.faces_path, cutting, report)
+    if ops.parse.verify:
+        entries = keep_readable(entries, friends.faces_path, ops.parse.workers, report)
+    if not entries:
+        raise InputError(f"{friends.friends_path}: no usable face; {report.summary()}")
+    for entry in entries:
+        report.keep(f"episode {entry['pos'][0]:02d}", entry["emo"])
+    path = ops.place.dicts_path / FILES["friends"]
+    write_index(path, by_emotion(entries))
+    report.print(path)
+    print(f"crops in {friends.faces_path}")
+
+
+if __name__ == "__main__":
+    run_script(main)
