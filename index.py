@@ -4,6 +4,7 @@ An index is a NumPy object array that holds one dict (README, "Indexes"). NumPy 
 pickle, and a pickle can run code, so `read_index` loads it with an unpickler that knows dicts, lists,
 numbers, strings and NumPy arrays, and refuses all else.
 """
+import json
 import os
 import pickle
 from collections import Counter
@@ -78,6 +79,20 @@ def read_index(path):
     if not isinstance(index, dict):
         raise InputError(f"{path}: expected a dict inside, found {type(index).__name__}")
     return index
+
+
+def read_results(path):
+    """The records (list of dicts) of a results file."""
+    try:
+        records = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such results; create_results.py writes them") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    if not isinstance(records, list) or not all(isinstance(r, dict) and {"class", "seconds", "object"} <= set(r)
+                                                for r in records):
+        raise InputError(f"{path}: expected an array of records with class, seconds and object")
+    return records
 
 
 def by_emotion(entries):

@@ -61,9 +61,9 @@ def plan_shots(rng, frames):
     while left > 0:
         length = int(rng.integers(44, 66))
         length = left if left - length < 30 else length
-        people = 0 if len(shots) == 2 and left > 80 else 1 + int(rng.random() < 0.7)
-        if people == 0:
-            length = 14                          # a short view of the place, with nobody in it
+        people = 1 + int(rng.random() < 0.7)
+        if len(shots) == 1 and left > 90:
+            people, length = 0, 14               # a short view of the place, with nobody in it
         actors = []
         for slot, name in enumerate(rng.permutation(CHARACTERS)[:people]):
             spread = WIDTH * (slot + 0.5) / people

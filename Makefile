@@ -1,0 +1,40 @@
+# make demo   everything on drawn data, in minutes: data sets, parsers, both trainings, plots, results
+# make test   the tests, and ruff
+PYTHON ?= python3
+PY := .venv/bin/python
+IN := --root demo
+
+# What makes training small: 64 px, a network from scratch, a few hundred steps.
+SMALL := --img-sz 64 --schedule one_cycle --valid-every 50 --log-every 10
+
+.PHONY: demo test
+
+demo: .venv/installed
+	rm -rf demo
+	$(PY) sample_data.py $(IN)
+	$(PY) parse_affectnet.py $(IN) --verify
+	$(PY) parse_raf.py $(IN) --verify
+	$(PY) extract_friends.py $(IN)
+	$(PY) parse_friends.py $(IN)
+	$(PY) model_train.py $(IN) $(SMALL) --weights none --batch-size 32 --lr 2e-3 --max-steps 200
+	$(PY) model_tsm_train.py $(IN) $(SMALL) --batch-size 12 --lr 5e-4 --max-steps 100
+	$(PY) plot_errval.py $(IN) --runs static tsm
+	$(PY) create_results.py $(IN) --episode 11
+	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json
+	$(PY) check_demo.py $(IN)
+	@echo
+	@echo "The emotions, one record a line:  demo/results/friends_s01_ep11.json"
+	@echo "The episode's faces and timeline: demo/results/friends_s01_ep11.png"
+	@echo "Error and accuracy in training:   demo/results/errval.png"
+	@echo "The figures above, as JSON:       demo/results/demo.json"
+
+test: .venv/installed
+	$(PY) -m ruff check .
+	$(PY) -m pytest
+
+.venv/installed: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or later is needed" if sys.version_info < (3, 10) else 0)'
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps face_recognition==1.3.0 scenedetect==0.7.2
+	touch $@

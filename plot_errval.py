@@ -1,0 +1,67 @@
+"""Plot the error and the accuracy of training runs, in training and in validation.
+
+Reads runs/NAME/log.csv, of the newest run or of those named, overlaid. Writes results/errval.png.
+
+    python plot_errval.py
+    python plot_errval.py --runs static tsm --watch
+"""
+import time
+
+from matplotlib.figure import Figure
+
+from index import whole_file
+from ops import InputError, PlotOps, parse, run_script
+from runs import read_log
+
+
+def newest_run(runs_path):
+    """Name of the run whose log was written last."""
+    logs = sorted(runs_path.glob("*/log.csv"), key=lambda path: path.stat().st_mtime)
+    if not logs:
+        raise InputError(f"{runs_path}: no run with a log.csv; model_train.py makes one")
+    return logs[-1].parent.name
+
+
+PANELS = {"error (loss)": {"train_error": "training", "valid_error": "validation"},
+          "share": {"train_accuracy": "training accuracy", "valid_accuracy": "validation accuracy",
+                    "valid_mean_recall": "validation mean recall"}}
+STYLES = {"train_error": ":", "train_accuracy": ":", "valid_mean_recall": "--"}
+
+
+def draw(logs, path):
+    """Draw error and accuracy of `logs`, {run: rows of read_log}, into a PNG."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    for axes, (title, curves) in zip(figure.subplots(1, 2), PANELS.items()):
+        for number, (name, rows) in enumerate(logs.items()):
+            for column, label in curves.items():
+                points = [(row["step"], row[column]) for row in rows if row[column] is not None]
+                axes.plot(*zip(*points) if points else ([], []), STYLES.get(column, "-"), color=f"C{number}",
+                          marker="o", markersize=3, label=f"{name}: {label}")
+        axes.set(xlabel="step", ylabel=title)
+        axes.set_ylim(0, None if "error" in title else 1)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)
+
+
+def main(argv=None):
+    ops = parse(PlotOps, argv, __doc__)
+    plot, sizes = ops.plot, None
+    while True:
+        names = plot.runs or (newest_run(plot.runs_path),)
+        paths = {name: plot.runs_path / name / "log.csv" for name in names}
+        logs = {name: read_log(path) for name, path in paths.items()}
+        now = {name: path.stat().st_size for name, path in paths.items()}
+        if now != sizes:
+            draw(logs, plot.output)
+            steps = ", ".join(f"{name} to step {rows[-1]['step'] if rows else 0}" for name, rows in logs.items())
+            print(f"wrote {plot.output}: {steps}")
+            sizes = now
+        if not plot.watch:
+            break
+        time.sleep(plot.watch_seconds)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,92 @@
+"""Draw the results of an episode: a few of its frames with faces and emotions, and who shows what when.
+
+Reads a results JSON and the video or frames it was made from. Writes a PNG beside the JSON.
+
+    python plot_results.py --results results/friends_s01_ep01.json
+    python plot_results.py --results results/interview.json --video interview.mp4
+"""
+import re
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from episode import find_episode, read_frames
+from index import read_results, whole_file
+from labels import EMOTIONS
+from ops import InputError, PictureOps, parse, run_script
+
+COLOURS = dict(zip(EMOTIONS, ("#d62728", "#8c9a2b", "#7d4fb0", "#f2b705", "#3274b5", "#f27f1b", "#9a9a9a")))
+
+
+def find_frames(ops, path):
+    """The source the results were made from."""
+    if ops.picture.video is not None:
+        return Path(ops.picture.video)
+    match = re.fullmatch(r"friends_s01_ep(\d+)", path.stem)
+    if not match:
+        raise InputError(f"{path}: not of a Friends episode; --video names what it was made from")
+    return find_episode(int(match.group(1)), ops.friends.friends_path, ops.friends.frames_path)
+
+
+def pick_times(records, count):
+    """Up to `count` times (seconds), one from each of as many equal parts of the records."""
+    step = len(records) / count
+    return sorted({records[int((i + 0.5) * step)]["seconds"] for i in range(count)})
+
+
+def draw_frame(axes, frame, records):
+    axes.imshow(frame.rgb)
+    axes.set_axis_off()
+    axes.set_title(f"{frame.seconds:.2f} s", fontsize=9)
+    for record in records:
+        x0, y0, x1, y1 = record["object"]["box"]
+        colour = COLOURS[record["class"]]
+        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=2))
+        who = record["object"]["name"] or record["object"]["id"]
+        axes.text(x0, y0 - 8, f"{who} {record['class']}", fontsize=8, color="white",
+                  bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5})
+
+
+def draw_timeline(axes, records):
+    """A band a face, a colour an emotion."""
+    times = sorted({record["seconds"] for record in records})
+    step = min((b - a for a, b in zip(times, times[1:])), default=0.04)
+    ids = sorted({record["object"]["id"] for record in records})
+    for row, face in enumerate(ids):
+        mine = [record for record in records if record["object"]["id"] == face]
+        for emotion, colour in COLOURS.items():
+            spans = [(record["seconds"], step * 1.05) for record in mine if record["class"] == emotion]
+            axes.broken_barh(spans, (row - 0.4, 0.8), color=colour, linewidth=0)
+    names = {record["object"]["id"]: record["object"]["name"] for record in records}
+    axes.set(xlabel="seconds", ylim=(len(ids) - 0.5, -0.5), yticks=range(len(ids)))
+    axes.set_yticklabels([names[face] or f"face {face}" for face in ids], fontsize=8)
+    axes.legend(handles=[Patch(color=colour, label=emotion) for emotion, colour in COLOURS.items()], ncols=7,
+                fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.32), frameon=False)
+
+
+def main(argv=None):
+    ops = parse(PictureOps, argv, __doc__)
+    path = ops.picture.results
+    records = read_results(path)
+    if not records:
+        raise InputError(f"{path}: holds no record, so there is nothing to draw")
+    times = pick_times(records, ops.picture.pictures)
+    figure = Figure(figsize=(3.4 * len(times), 2.3 + 0.16 * len({r["object"]["id"] for r in records}) + 1.0),
+                        layout="constrained")
+    grid = figure.add_gridspec(2, len(times), height_ratios=(1.9, 1))
+    drawn = 0
+    for frame in read_frames(find_frames(ops, path), ops.picture.fps):
+        if drawn < len(times) and abs(frame.seconds - times[drawn]) < 0.002:
+            now = [record for record in records if record["seconds"] == times[drawn]]
+            draw_frame(figure.add_subplot(grid[0, drawn]), frame, now)
+            drawn += 1
+    draw_timeline(figure.add_subplot(grid[1, :]), records)
+    output = path.with_suffix(".png")
+    with whole_file(output) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+    print(f"wrote {output}: {drawn} frames, {len(records):,} records")
+
+
+if __name__ == "__main__":
+    run_script(main)
