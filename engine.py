@@ -206,7 +206,7 @@ def train(ops, frames):
     names = ("affectnet", "raf", "fer", "ck")
     roots = {name: getattr(ops.datasets, f"{name}_path") for name in names} | {"friends": ops.datasets.faces_path}
     margins = {name: getattr(ops.margins, f"{name}_margin") for name in roots}
-    sources, shares = read_mixture(ops.data.mixture, ops.place.dicts_path, roots, margins, ops.split.train_episodes)
+    sources, shares = read_mixture(dict(ops.data.mixture), ops.place.dicts_path, roots, margins, ops.split.train_episodes)
     valid = read_held_out(ops.data.valid_on, ops.place.dicts_path, roots, margins, ops.split.valid_episodes)
     run = Run(ops.run.runs_path / ops.run.name, ops, ops.run.resume)
     net, optimizer = _network(ops, run.checkpoint, device)

@@ -154,7 +154,7 @@ class Margins:
 
 @dataclass
 class StaticData:
-    mixture: dict[Source, float] = field(default_factory=lambda: {"affectnet": 0.8, "raf": 0.2})
+    mixture: tuple[tuple[Source, float], ...] = (("affectnet", 0.8), ("raf", 0.2))
     """Indexes to train on, each with its share of the samples: `--mixture affectnet 0.8 raf 0.2`."""
     valid_on: Source = "friends"
     """Index to validate on: Friends' validation episodes, or another's own validation (or test) split."""
@@ -162,8 +162,7 @@ class StaticData:
 
 @dataclass
 class SequenceData:
-    mixture: dict[Source, float] = field(
-        default_factory=lambda: {"friends": 0.5, "affectnet": 0.4, "raf": 0.1})
+    mixture: tuple[tuple[Source, float], ...] = (("friends", 0.5), ("affectnet", 0.4), ("raf", 0.1))
     """Indexes to train on, each with its share. Stills become clips by a small smooth camera motion."""
     valid_on: Source = "friends"
     """Index to validate on: Friends' validation episodes, or another's own validation (or test) split."""

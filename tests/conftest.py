@@ -1,0 +1,77 @@
+"""A small sample of every dataset, parsed once, and two networks trained for a few steps, for all tests."""
+import sys
+
+import av
+import numpy as np
+import pytest
+
+import extract_friends
+import model_train
+import model_tsm_train
+import parse_affectnet
+import parse_friends
+import parse_raf
+import sample_data
+
+EPISODES = ("--train-episodes", "1", "2", "--valid-episodes", "3")
+TINY = ("--img-sz", "64", "--batch-size", "4", "--num-workers", "0", "--device", "cpu", *EPISODES)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    """Root of freshly drawn datasets; not to be changed by a test."""
+    root = tmp_path_factory.mktemp("sample")
+    sample_data.main(["--root", str(root), "--stills", "12", "--sample-episodes", "3", "--seconds", "3"])
+    return root
+
+
+@pytest.fixture(scope="session")
+def parsed(sample):
+    """Root with frames, crops and indexes beside the datasets."""
+    root = ["--root", str(sample)]
+    parse_affectnet.main([*root, "--verify"])
+    parse_raf.main(root)
+    extract_friends.main([*root, "--jpeg-quality", "90"])
+    parse_friends.main([*root, "--crop-size", "96"])
+    return sample
+
+
+@pytest.fixture(scope="session")
+def trained(parsed):
+    """Root with runs/static and runs/tsm of a few steps."""
+    root = ["--root", str(parsed)]
+    model_train.main([*root, *TINY, "--weights", "none", "--max-steps", "4", "--valid-every", "2", "--log-every", "1"])
+    model_tsm_train.main([*root, *TINY, "--max-steps", "2", "--valid-every", "2"])
+    return parsed
+
+
+@pytest.fixture
+def make_video():
+    """A function that writes RGB images as a video with the codec the name asks for."""
+    def write(path, images, rate=24, codec="libx264"):
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=rate)
+            stream.height, stream.width = images[0].shape[:2]
+            stream.pix_fmt = "yuv420p"
+            for image in images:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
+            container.mux(stream.encode(None))
+        return path
+    return write
+
+
+@pytest.fixture
+def run_main():
+    """A function that runs a script's main the way its guard does; returns what the process would say and exit with."""
+    def run(main, argv, capsys):
+        from ops import run_script
+        try:
+            run_script(lambda: main([str(arg) for arg in argv]))
+        except SystemExit as stop:
+            return str(stop.code), capsys.readouterr()
+        return "0", capsys.readouterr()
+    return run
+
+
+def pytest_configure():
+    sys.dont_write_bytecode = True

@@ -1,0 +1,65 @@
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ops
+from runs import plain
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = sorted(path.stem for path in ROOT.glob("*.py") if "    run_script(main)\n" in path.read_text())
+
+
+def test_flags_set_options_and_paths_join_the_root():
+    options = ops.parse(ops.StaticTrainOps, ["--root", "/data", "--batch-size", "8", "--mixture", "raf", "1",
+                                             "--train-episodes", "1", "2", "--affectnet-path", "/elsewhere/AN"], "doc")
+    assert options.loader.batch_size == 8 and options.data.mixture == (("raf", 1.0),)
+    assert options.split.train_episodes == (1, 2)
+    assert options.place.dicts_path == Path("/data/dicts") and options.datasets.affectnet_path == Path("/elsewhere/AN")
+    assert json.loads(json.dumps(plain(options)))["loader"]["batch_size"] == 8
+
+
+@pytest.mark.parametrize("argv", [["--batchsize", "8"], ["--batch-size", "many"], ["--mixture", "lfw", "1"]])
+def test_unknown_flags_and_values_are_refused(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        ops.parse(ops.StaticTrainOps, argv, "doc")
+    assert stop.value.code == 2
+
+
+def test_defaults_of_the_description():
+    static, sequence = ops.StaticTrainOps(), ops.SequenceTrainOps()
+    assert dict(static.data.mixture) == {"affectnet": 0.8, "raf": 0.2} and static.loader.neutral_ratio == 0.33
+    assert (static.optim.optimizer, static.optim.lr, static.optim.weight_decay) == ("adam", 1e-4, 5e-5)
+    assert static.split.train_episodes == tuple(range(1, 9)) and static.split.valid_episodes == (9, 10)
+    assert sequence.run.weights == "runs/static/best.pt" and static.run.weights == "imagenet"
+    assert ops.Buffer().frame_stride == 4 and static.augment.shift == 0.1
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_is_complete(script, capsys):
+    """Every option of every concern that a script composes stands in its --help, with its explanation."""
+    module = importlib.import_module(script)
+    with pytest.raises(SystemExit) as stop:
+        module.main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    options_class = next(value for name, value in vars(module).items() if name.endswith("Ops"))
+    for concern in plain(options_class()).values():
+        for name in concern:
+            assert f"--{name.replace('_', '-')}" in text
+
+
+def test_a_script_from_the_command_line(tmp_path):
+    """Bad input ends in one sentence and status 1, without a traceback."""
+    done = subprocess.run([sys.executable, str(ROOT / "parse_raf.py"), "--root", str(tmp_path)], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: ") and "no such folder" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_ops_imports_no_torch():
+    code = "import sys, ops; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,0 +1,185 @@
+import pickle
+
+import pytest
+import torch
+from torchvision.models import ResNet18_Weights
+from torchvision.models import resnet18 as torchvision_resnet18
+
+import resnet_tsm
+from resnet_tsm import load_checkpoint, resnet18, select_rows, shift
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    network = resnet18().eval()
+    with torch.no_grad():                        # random BatchNorm statistics, so that nothing cancels
+        for name, buffer in network.named_buffers():
+            if "running_var" in name:
+                buffer.uniform_(0.3, 1.0)
+            if "running_mean" in name:
+                buffer.normal_(0, 0.1)
+    return network
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_gradients():
+    with torch.inference_mode():
+        yield
+
+
+def test_shift_against_a_plain_loop():
+    x = torch.randn(2 * 5, 8, 3, 3)
+    shifted = shift(x, 5)
+    for clip in range(2):
+        for t in range(5):
+            for channel in range(8):
+                source = max(t - 1, 0) if channel < 2 else t
+                torch.testing.assert_close(shifted[clip * 5 + t, channel], x[clip * 5 + source, channel])
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 224, 224), (1, 3, 64, 64), (2, 4, 3, 64, 80), (1, 7, 3, 96, 96)])
+def test_shapes(net, shape):
+    assert net(torch.rand(shape)).shape == (*shape[:-3], 7)
+
+
+def test_batched_and_single_sequences_agree(net):
+    clips = torch.rand(2, 4, 3, 64, 64)
+    torch.testing.assert_close(net(clips)[1], net(clips[1]), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [torch.rand(3, 64, 64), torch.rand(4, 1, 64, 64), torch.rand(4, 3, 32, 32),
+                                 torch.zeros(4, 3, 64, 64, dtype=torch.uint8)])
+def test_wrong_input_is_refused(net, bad):
+    with pytest.raises(ValueError, match="expected"):
+        net(bad)
+
+
+def test_last_frame_sees_exactly_four_frames(net):
+    frames = torch.rand(7, 3, 64, 64)
+    last = net(frames)[-1]
+    for t in range(7):
+        changed = frames.clone()
+        changed[t] = 1 - changed[t]
+        moved = (net(changed)[-1] - last).abs().max().item()
+        assert (moved > 1e-6) == (t >= 3), f"frame {t} moved the last logits by {moved}"
+
+
+def test_later_frames_do_not_change_earlier_logits(net):
+    frames = torch.rand(6, 3, 64, 64)
+    torch.testing.assert_close(net(frames)[:4], net(frames[:4]), atol=1e-5, rtol=1e-5)
+
+
+def test_one_frame_is_torchvisions_resnet18(net):
+    plain = torchvision_resnet18(num_classes=7).eval()
+    plain.load_state_dict(net.state_dict())      # the same names, none added
+    frame = torch.rand(1, 3, 96, 96)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    torch.testing.assert_close(net(frame), plain((frame - mean) / std), atol=1e-5, rtol=1e-5)
+
+
+def test_streaming_equals_windows_on_20_frames(net):
+    frames, state, worst = torch.rand(20, 3, 64, 64), None, 0.0
+    for t in range(20):
+        logits, state = net.step(frames[t:t + 1], state)
+        if t >= 3:
+            worst = max(worst, (logits[0] - net(frames[t - 3:t + 1])[-1]).abs().max().item())
+    assert worst < 1e-4
+
+
+def test_streams_come_and_go_in_one_batch(net):
+    """Three streams in one batch: one from the start, one that begins later, one that is dropped."""
+    a, b, c = torch.rand(3, 8, 3, 64, 64)
+    alone = {name: [] for name in "abc"}
+    for name, frames in zip("abc", (a, b[3:], c[:4])):
+        state = None
+        for frame in frames:
+            logits, state = net.step(frame[None], state)
+            alone[name].append(logits[0])
+    _, state = net.step(torch.stack([a[0], c[0]]))
+    for t in range(1, 8):
+        if t == 3:                               # b takes a's row, afresh, and stands first
+            state = select_rows(state, [0, 0, 1])
+            logits, state = net.step(torch.stack([b[t], a[t], c[t]]), state, torch.tensor([True, False, False]))
+            torch.testing.assert_close(logits[2], alone["c"][3], atol=1e-4, rtol=1e-4)
+        elif t < 3:
+            logits, state = net.step(torch.stack([a[t], c[t]]), state)
+        else:
+            state = select_rows(state, [0, 1])   # c is gone
+            logits, state = net.step(torch.stack([b[t], a[t]]), state, torch.tensor([False, False]))
+        if t >= 3:
+            torch.testing.assert_close(logits[0], alone["b"][t - 3], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(logits[1], alone["a"][t], atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="state has 2 rows for 1 frames"):
+        net.step(a[:1], state)
+    assert select_rows(None, [0]) is None
+
+
+def test_a_step_costs_a_quarter_of_a_window(net):
+    from torch.utils.flop_counter import FlopCounterMode
+    frames = torch.rand(4, 3, 64, 64)
+    _, state = net.step(frames[:1])
+    with FlopCounterMode(display=False) as window:
+        net(frames)
+    with FlopCounterMode(display=False) as step:
+        net.step(frames[:1], state)
+    assert step.get_total_flops() * 4 == window.get_total_flops()
+
+
+def test_checkpoint_path_plain_state_dict_and_half_precision(net, tmp_path):
+    frames = torch.rand(4, 3, 64, 64)
+    for name, content in (("a.pt", {"net": net.state_dict(), "step": 3}), ("b.pt", net.state_dict())):
+        torch.save(content, tmp_path / name)
+        torch.testing.assert_close(resnet18(tmp_path / name).eval()(frames), net(frames))
+    torch.save({"net": {key: value.half() for key, value in net.state_dict().items()}}, tmp_path / "half.pt")
+    loaded = resnet18(tmp_path / "half.pt").eval()
+    assert loaded.conv1.weight.dtype == torch.float32
+    torch.testing.assert_close(loaded(frames), net(frames), atol=0.05, rtol=0.05)
+
+
+def test_shipped_names(net, tmp_path, monkeypatch):
+    monkeypatch.setattr(resnet_tsm, "WEIGHTS_FOLDER", tmp_path)
+    torch.save(net.state_dict(), tmp_path / "mine.pt")
+    torch.testing.assert_close(resnet18("mine").fc.bias, net.fc.bias)
+    with pytest.raises(FileNotFoundError, match="yours: no such checkpoint; shipped by name: mine"):
+        resnet18("yours")
+
+
+def test_imagenet_weights_through_torchvision(net, tmp_path, monkeypatch):
+    """The real loading code, on a small cache of our own in the place of the download."""
+    torch.manual_seed(1)
+    imagenet = torchvision_resnet18(num_classes=1000).state_dict()
+    url = ResNet18_Weights.IMAGENET1K_V1.url
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(imagenet, folder / url.rsplit("/", 1)[1])
+    loaded = resnet18("imagenet")
+    torch.testing.assert_close(loaded.layer3[0].conv1.weight, imagenet["layer3.0.conv1.weight"])
+    assert loaded.fc.weight.shape == (7, 512)
+
+
+class _Harm:
+    def __reduce__(self):
+        return print, ("harm",)
+
+
+def test_bad_checkpoints_are_refused_in_a_sentence(net, tmp_path):
+    torch.save(net.state_dict(), tmp_path / "cut.pt")
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "cut.pt").read_bytes()[:100000])
+    (tmp_path / "text.pt").write_text("hello")
+    (tmp_path / "empty.pt").write_bytes(b"")
+    with open(tmp_path / "harm.pt", "wb") as file:
+        pickle.dump(_Harm(), file)
+    torch.save({"net": _Harm()}, tmp_path / "harm2.pt")
+    for name in ("cut", "text", "empty", "harm", "harm2"):
+        with pytest.raises(ValueError, match=rf"{name}\.pt: not a checkpoint") as error:
+            load_checkpoint(tmp_path / f"{name}.pt")
+        assert "\n" not in str(error.value)
+    torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "other.pt")
+    torch.save(torchvision_resnet18(num_classes=9).state_dict(), tmp_path / "nine.pt")
+    for name in ("other", "nine"):
+        with pytest.raises(ValueError, match=rf"{name}\.pt: .*ResNet18"):
+            resnet18(tmp_path / f"{name}.pt")
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "none.pt")
