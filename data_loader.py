@@ -273,11 +273,10 @@ def check_episodes(train_episodes, valid_episodes):
 
 
 def _start_worker(_):
-    cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)         # Ctrl-C is the training process's to handle
 
 
 def make_loader(dataset, batches, num_workers, pin_memory=False):
-    """A DataLoader of `dataset` over `batches`, with one OpenCV thread a worker."""
+    """A DataLoader of `dataset` over `batches`."""
     return DataLoader(dataset, batch_sampler=batches, num_workers=num_workers, pin_memory=pin_memory,
                       persistent_workers=num_workers > 0, worker_init_fn=_start_worker)

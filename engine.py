@@ -206,8 +206,9 @@ def train(ops, frames):
     names = ("affectnet", "raf", "fer", "ck")
     roots = {name: getattr(ops.datasets, f"{name}_path") for name in names} | {"friends": ops.datasets.faces_path}
     margins = {name: getattr(ops.margins, f"{name}_margin") for name in roots}
-    sources, shares = read_mixture(dict(ops.data.mixture), ops.place.dicts_path, roots, margins, ops.split.train_episodes)
-    valid = read_held_out(ops.data.valid_on, ops.place.dicts_path, roots, margins, ops.split.valid_episodes)
+    dicts, mixture = ops.place.dicts_path, dict(ops.data.mixture)
+    sources, shares = read_mixture(mixture, dicts, roots, margins, ops.split.train_episodes)
+    valid = read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes)
     run = Run(ops.run.runs_path / ops.run.name, ops, ops.run.resume)
     net, optimizer = _network(ops, run.checkpoint, device)
     weights = sampling_weights(sources, shares, ops.loader.neutral_ratio)

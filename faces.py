@@ -10,11 +10,14 @@ from functools import cache
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from tqdm import tqdm
 
 from index import whole_file
 from ops import InputError
+
+# Crops are small, and work is shared out by process. A pool of OpenCV's own would not survive a worker's fork.
+cv2.setNumThreads(1)
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
@@ -138,6 +141,7 @@ def _face_recognition():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")          # its models package imports pkg_resources, loudly
         import face_recognition
+    ImageFile.LOAD_TRUNCATED_IMAGES = False      # it sets this to True for the whole process
     return face_recognition
 
 

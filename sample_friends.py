@@ -151,7 +151,7 @@ def write_episode(folder, episode, seconds, seed):
     rng = np.random.default_rng([seed, 7, episode])
     frames, truth, number = round(seconds * FPS), [], 0
     with whole_file(folder / video_name(episode)) as temporary, \
-            av.open(str(temporary), "w", format="matroska") as container:
+            av.open(str(temporary), "w", format="matroska", container_options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.options = {"preset": "ultrafast", "crf": "18"}

@@ -1,0 +1,109 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import create_results
+from create_results import EmotionStream
+from episode import find_videos
+from labels import EMOTIONS
+from resnet_tsm import resnet18
+
+
+def results(root, *more):
+    create_results.main(["--root", str(root), "--device", "cpu", *more])
+
+
+def test_an_episode_from_frames_and_from_video(trained, tmp_path, capsys):
+    results(trained, "--episode", "3", "--results-path", str(tmp_path / "a"))
+    results(trained, "--episode", "3", "--frames-path", "none", "--results-path", str(tmp_path / "b"))
+    text = (tmp_path / "a/friends_s01_ep03.json").read_text()
+    records = json.loads(text)
+    lines = text.splitlines()
+    assert lines[0] == "[" and lines[-1] == "]" and [json.loads(line.rstrip(",")) for line in lines[1:-1]] == records
+    truth = json.loads((trained / "datasets/Friends/sample_truth.json").read_text())["3"]
+    assert abs(len(records) - len(truth)) <= 0.05 * len(truth)
+    order = [(record["seconds"], record["object"]["id"]) for record in records]
+    assert order == sorted(order) and len(set(order)) == len(order)
+    for record in records:
+        assert list(record) == ["type", "class", "seconds", "object"] and record["type"] == "emotion"
+        assert record["class"] in EMOTIONS and list(record["object"]) == ["id", "name", "box", "confidence"]
+        x0, y0, x1, y1 = record["object"]["box"]
+        assert 0 <= x0 < x1 <= 1280 and 0 <= y0 < y1 <= 720 and 1 / 7 <= record["object"]["confidence"] <= 1
+        assert record["object"]["name"] is None
+    assert records[-1]["seconds"] == pytest.approx(71 * 1001 / 24000, abs=1e-3)
+    other = json.loads((tmp_path / "b/friends_s01_ep03.json").read_text())
+    assert len(other) == len(records)
+    assert "72 frames" in capsys.readouterr().out
+
+
+def test_a_video_gets_its_own_name_and_none_found_is_said(trained, make_video, tmp_path, capsys):
+    path = make_video(tmp_path / "empty room.mp4", [np.full((360, 640, 3), 90, np.uint8)] * 5)
+    results(trained, "--video", str(path), "--results-path", str(tmp_path))
+    assert json.loads((tmp_path / "empty room.json").read_text()) == []
+    assert "no face was found" in capsys.readouterr().out
+
+
+def test_one_frame_and_a_folder(trained, tmp_path):
+    for number in (0, 1):
+        (tmp_path / "frames").mkdir(exist_ok=True)
+        shutil.copy(trained / f"friends/ep01/{number:05d}.jpg", tmp_path / "frames")
+        results(trained, "--video", str(tmp_path / "frames"), "--fps", "10", "--results-path", str(tmp_path))
+        records = json.loads((tmp_path / "frames.json").read_text())
+        assert {record["seconds"] for record in records} == {n / 10 for n in range(number + 1)}
+
+
+def test_streams_equal_windows_per_face():
+    """Faces that come and go in one batch get what the network says of their own last four frames."""
+    torch.manual_seed(0)
+    net = resnet18().eval()
+    stream, crops = EmotionStream(net, torch.device("cpu")), np.random.default_rng(0).integers(
+        0, 255, (3, 9, 64, 64, 3), np.uint8)
+    for t in range(9):
+        ids = [id for id, (first, last) in enumerate(((0, 8), (2, 5), (4, 8))) if first <= t <= last]
+        chances = stream.read(ids, crops[ids, t])
+        if t == 8:
+            for row, id in enumerate(ids):
+                window = torch.from_numpy(crops[id, 5:9]).permute(0, 3, 1, 2).float() / 255
+                with torch.inference_mode():
+                    np.testing.assert_allclose(chances[row], net(window)[-1].softmax(0), atol=1e-4)
+
+
+def test_errors(trained, tmp_path, run_main, capsys):
+    def said(*argv):
+        return run_main(create_results.main, ["--root", trained, "--results-path", tmp_path, *argv], capsys)[0]
+
+    assert "expected --episode N or --video FILE" in said()
+    assert "expected --episode N or --video FILE" in said("--episode", "1", "--video", "a.mp4")
+    assert "a.mp4: no such video" in said("--video", "a.mp4")
+    assert "no video of episode 9" in said("--episode", "9")
+    assert "runs/x/best.pt: no such checkpoint" in said("--episode", "1", "--weights", "runs/x/best.pt")
+    (tmp_path / "bad.pt").write_bytes(b"PK")
+    assert "bad.pt: not a checkpoint" in said("--episode", "1", "--weights", tmp_path / "bad.pt")
+    (tmp_path / "text.mp4").write_text("text")
+    assert "text.mp4: not a readable video" in said("--video", tmp_path / "text.mp4")
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_stopped_run_leaves_no_half_file(trained, tmp_path, monkeypatch):
+    results(trained, "--episode", "1", "--results-path", str(tmp_path))
+    before = (tmp_path / "friends_s01_ep01.json").read_text()
+    real, count = EmotionStream.read, [0]
+
+    def stopped(*args):
+        count[0] += 1
+        if count[0] == 5:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(EmotionStream, "read", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        results(trained, "--episode", "1", "--results-path", str(tmp_path))
+    assert (tmp_path / "friends_s01_ep01.json").read_text() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["friends_s01_ep01.json"]
+
+
+def test_the_sample_videos_are_found(trained):
+    assert sorted(find_videos(trained / "datasets/Friends")) == [1, 2, 3]

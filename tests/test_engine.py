@@ -1,0 +1,135 @@
+import math
+import os
+import signal
+
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+import engine
+import model_train
+from engine import evaluate, lr_factor, make_loss, make_optimizer, pick_device, split_bce, train_step
+from ops import InputError
+from resnet_tsm import load_checkpoint, resnet18
+from runs import read_log
+from tests.conftest import TINY
+
+CPU = torch.device("cpu")
+
+
+def test_split_bce_of_a_hand_worked_case():
+    logits, target = torch.zeros(1, 7), torch.tensor([[0.5, 0, 0, 0, 0, 0, 0.5]])
+    assert split_bce(logits, target, 0.3).item() == pytest.approx(math.log(2))
+    logits = torch.tensor([[2.0, -1, 0, 0, 0, 0, 3]])
+    neutral = binary_cross_entropy_with_logits(logits[:, 6], target[:, 6])
+    others = binary_cross_entropy_with_logits(logits[:, :6], target[:, :6])
+    assert split_bce(logits, target, 0.3).item() == pytest.approx((0.3 * neutral + 0.7 * others).item())
+    soft = make_loss("soft_ce", 0.5)(logits, target)
+    assert soft.item() == pytest.approx(-(logits.log_softmax(1) * target).sum().item())
+
+
+def test_schedules():
+    assert [lr_factor("constant", step, 100) for step in (0, 99)] == [1, 1]
+    cosine = [lr_factor("cosine", step, 100) for step in range(101)]
+    assert cosine[0] == 1 and cosine == sorted(cosine, reverse=True) and cosine[100] == pytest.approx(0)
+    cycle = [lr_factor("one_cycle", step, 100) for step in range(101)]
+    assert cycle[0] == pytest.approx(0.04) and cycle[100] == pytest.approx(0)
+    assert max(cycle) == cycle[30] == pytest.approx(1)
+
+
+def test_optimisers():
+    net = torch.nn.Linear(2, 2)
+    adam = make_optimizer(net, "adam", 1e-4, 5e-5)
+    assert adam.defaults["amsgrad"] and adam.defaults["lr"] == 1e-4 and adam.defaults["weight_decay"] == 5e-5
+    assert isinstance(make_optimizer(net, "adamw", 1e-3, 0), torch.optim.AdamW)
+    assert make_optimizer(net, "sgd", 0.1, 0).defaults["nesterov"]
+
+
+def test_devices():
+    assert pick_device("cpu") == CPU
+    with pytest.raises(InputError, match="expected auto, cpu, cuda"):
+        pick_device("abacus")
+    if not torch.cuda.is_available():
+        assert pick_device("auto") == CPU
+        with pytest.raises(InputError, match="no CUDA device"):
+            pick_device("cuda")
+
+
+def test_training_steps_lower_the_error():
+    torch.manual_seed(0)
+    net = resnet18()
+    optimizer = make_optimizer(net, "adam", 1e-3, 0)
+    clips, target = torch.randint(0, 255, (6, 2, 3, 64, 64), dtype=torch.uint8), torch.eye(7)[:6]
+    errors = [train_step(net, optimizer, split_bce, clips, target)[0].item() for _ in range(8)]
+    assert errors[-1] < 0.5 * errors[0]
+
+
+class _Fixed(torch.nn.Module):
+    """Answers each clip with the class written in its first pixel."""
+
+    def forward(self, frames):
+        classes = (frames[:, -1, 0, 0, 0] * 255).round().long()
+        return torch.nn.functional.one_hot(classes, 7).float()[:, None] * 9
+
+
+def test_evaluate_of_a_hand_worked_case():
+    truth, said = [0, 0, 0, 0, 3, 3, 6, 6], [0, 0, 0, 3, 3, 6, 6, 6]
+    clips = torch.zeros(8, 1, 3, 4, 4, dtype=torch.uint8)
+    clips[:, 0, 0, 0, 0] = torch.tensor(said, dtype=torch.uint8)
+    batches = [(clips[:5], torch.eye(7)[truth[:5]]), (clips[5:], torch.eye(7)[truth[5:]])]
+    figures = evaluate(_Fixed(), batches, make_loss("soft_ce", 0), CPU)
+    assert figures["accuracy"] == pytest.approx(6 / 8)
+    assert figures["recalls"] == [0.75, None, None, 0.5, None, None, 1.0]
+    assert figures["mean_recall"] == pytest.approx(0.75)
+    right = math.log(math.exp(9) + 6) - 9
+    assert figures["error"] == pytest.approx(right + 9 * 2 / 8, rel=1e-4)
+
+
+def train(root, name, *more):
+    return model_train.main(["--root", str(root), *TINY, "--weights", "none", "--name", name, "--valid-every", "30",
+                             "--log-every", "10", *more])
+
+
+def weights(root, name):
+    return load_checkpoint(root / "runs" / name / "last.pt")
+
+
+def assert_same(a, b):
+    assert a["step"] == b["step"]
+    for name in a["net"]:
+        assert torch.equal(a["net"][name], b["net"][name]), name
+    for mine, other in zip(a["optimizer"]["state"].values(), b["optimizer"]["state"].values()):
+        assert all(torch.equal(mine[key], other[key]) for key in mine)
+
+
+def test_60_steps_equal_30_and_30(parsed):
+    train(parsed, "whole", "--max-steps", "60")
+    train(parsed, "parts", "--max-steps", "30")
+    train(parsed, "parts", "--max-steps", "60", "--resume")
+    assert_same(weights(parsed, "whole"), weights(parsed, "parts"))
+    whole, parts = (read_log(parsed / "runs" / name / "log.csv") for name in ("whole", "parts"))
+    drop = "images_per_second"
+    assert [{**row, drop: 0} for row in whole] == [{**row, drop: 0} for row in parts]
+    assert [row["step"] for row in whole] == [10, 20, 30, 40, 50, 60]
+
+
+def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
+    """Ctrl-C in the middle of a step of a one-cycle run; the log's rows after the checkpoint are written again."""
+    options = ("--max-steps", "12", "--schedule", "one_cycle", "--optimizer", "sgd", "--lr", "0.01", "--log-every", "3")
+    train(parsed, "calm", *options)
+    real, count = engine.train_step, [0]
+
+    def interrupted(*args):
+        count[0] += 1
+        if count[0] == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(*args)
+
+    monkeypatch.setattr(engine, "train_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(parsed, "stopped", *options)
+    monkeypatch.setattr(engine, "train_step", real)
+    assert weights(parsed, "stopped")["step"] == 7
+    train(parsed, "stopped", *options, "--resume")
+    assert_same(weights(parsed, "calm"), weights(parsed, "stopped"))
+    assert "last.pt" in os.listdir(parsed / "runs/stopped") and not list((parsed / "runs/stopped").glob("*.tmp"))

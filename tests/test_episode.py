@@ -1,0 +1,177 @@
+import json
+import subprocess
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import episode
+from episode import ShotDetector, Tracker, count_frames, find_episode, find_tracks, find_videos, read_frames
+from faces import iou, write_image
+from ops import InputError, Tracking
+from sample_faces import actions, background, draw_head, paste, random_look, random_pose
+
+DEFAULTS = vars(Tracking())
+
+
+def grey(level, count=1):
+    return [np.full((72, 128, 3), level, np.uint8)] * count
+
+
+def test_frames_of_a_video(make_video, tmp_path):
+    path = make_video(tmp_path / "a.mkv", [*grey(20, 5), *grey(200, 5)], Fraction(24000, 1001))
+    frames = list(read_frames(path))
+    assert [frame.number for frame in frames] == list(range(10))
+    assert [frame.seconds for frame in frames] == pytest.approx([n * 1001 / 24000 for n in range(10)], abs=6e-4)
+    assert abs(frames[0].rgb.mean() - 20) < 3 and abs(frames[9].rgb.mean() - 200) < 3
+    assert frames[0].rgb.shape == (72, 128, 3) and frames[0].grey.shape == (72, 128)
+    assert frames[0].small(64).shape == (36, 64, 3) and count_frames(path) == 10
+
+
+def test_frames_of_a_folder(tmp_path):
+    for number in (0, 1, 2, 10):
+        write_image(tmp_path / f"{number:05d}.jpg", grey(10 * number)[0])
+    frames = list(read_frames(tmp_path, fps=10))
+    assert [(frame.number, frame.seconds) for frame in frames] == [(0, 0), (1, 0.1), (2, 0.2), (10, 1.0)]
+    assert abs(frames[3].grey.mean() - 100) < 2 and count_frames(tmp_path) == 4
+    assert frames[3].small(64).shape == (36, 64, 3)
+    (tmp_path / "cover.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match="expected frames named 00000.jpg, .* found cover.jpg"):
+        list(read_frames(tmp_path))
+
+
+def test_a_phones_video_stands_upright(make_video, tmp_path, monkeypatch):
+    """The container says how far to turn; PyAV reports it on each frame."""
+    image = np.zeros((72, 128, 3), np.uint8)
+    image[:, 64:] = 255                                      # the right half is white
+    path = make_video(tmp_path / "a.mp4", [image])
+    frame = next(read_frames(path))
+
+    class Turned:
+        rotation = 90
+
+        def to_ndarray(self, format):
+            return frame._picture.to_ndarray(format=format)
+
+    turned = episode.Frame(0, 0.0, Turned()).rgb             # a quarter turn counter-clockwise: white is on top
+    assert turned.shape == (128, 72, 3) and turned[:60].mean() > 250 and turned[68:].mean() < 5
+
+
+def test_what_is_no_video(make_video, tmp_path):
+    (tmp_path / "a.mp4").write_text("hello")
+    with pytest.raises(InputError, match=r"a\.mp4: not a readable video"):
+        next(read_frames(tmp_path / "a.mp4"))
+    with pytest.raises(InputError, match=r"b\.mp4: not a readable video"):
+        next(read_frames(tmp_path / "b.mp4"))
+    _write_sound(tmp_path / "c.m4a")
+    with pytest.raises(InputError, match="holds no video, only sound"):
+        next(read_frames(tmp_path / "c.m4a"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="found none"):
+        next(read_frames(tmp_path / "empty"))
+
+
+def _write_sound(path):
+    import av
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def test_episodes_are_numbered_by_name(tmp_path):
+    for name in ("1x07 - g.mkv", "1x02 - b.mp4", "notes.txt"):
+        (tmp_path / name).touch()
+    names = {number: path.name for number, path in find_videos(tmp_path).items()}
+    assert names == {2: "1x02 - b.mp4", 7: "1x07 - g.mkv"}
+    (tmp_path / "pilot.avi").touch()                         # names without numbers count in their order
+    assert [path.name for path in find_videos(tmp_path).values()] == ["1x02 - b.mp4", "1x07 - g.mkv", "pilot.avi"]
+    assert list(find_videos(tmp_path)) == [1, 2, 3]
+    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x07 - g.mkv"
+    (tmp_path / "friends/ep02").mkdir(parents=True)
+    assert find_episode(2, tmp_path, tmp_path / "friends").name == "ep02"
+    with pytest.raises(InputError, match="no video of episode 9.*videos there: 1, 2, 3"):
+        find_episode(9, tmp_path, tmp_path / "friends")
+
+
+def test_shots_of_a_sample_episode(sample):
+    """The cuts found are the cuts drawn: where the set of characters or the backdrop changes."""
+    truth = json.loads((sample / "datasets/Friends/sample_truth.json").read_text())["1"]
+    import sample_friends
+    planned = sample_friends.plan_shots(np.random.default_rng([0, 7, 1]), 72)
+    starts = np.cumsum([shot["length"] for shot in planned])[:-1].tolist()
+    detector = ShotDetector(DEFAULTS["shot_threshold"])
+    assert [f.number for f in read_frames(find_videos(sample / "datasets/Friends")[1]) if detector.is_cut(f)] == starts
+    assert truth[-1]["frame"] == 71
+
+
+def test_tracker_follows_by_overlap_and_bridges_gaps():
+    tracker = Tracker(min_iou=0.3, max_gap=6, min_seen=2)
+    left, right = np.array([0, 0, 10, 10.0]), np.array([50, 0, 60, 10.0])
+    tracker.look(0, [left, right])
+    tracker.look(3, [right + 1])                             # the left face is missed once
+    tracker.look(6, [right + 2, left + 2])
+    tracker.look(9, [np.array([200, 0, 210, 10.0])])         # seen once: no face
+    (first, boxes, seen), (_, other, looks) = tracker.finish(0, 12, reach=2)
+    assert (first, len(boxes), seen, looks) == (0, 9, 2, 3)  # to frame 6, and 2 beyond
+    np.testing.assert_allclose(boxes[3], left + 1)           # half-way
+    assert other[0][0] > 49
+    assert list(tracker.finish(12, 20, 2)) == []             # nothing crosses into the next shot
+
+
+def test_a_long_gap_begins_a_new_track_and_short_shots_count_too():
+    tracker = Tracker(min_iou=0.3, max_gap=6, min_seen=2)
+    box = np.array([0, 0, 10, 10.0])
+    for number in (0, 3, 20, 23):
+        tracker.look(number, [box])
+    assert [first for first, _, _ in tracker.finish(0, 30, 0)] == [0, 20]
+    tracker.look(30, [box])                                  # a shot with a single look
+    assert [first for first, _, _ in tracker.finish(30, 32, 2)] == [30]
+
+
+def test_one_id_a_character_and_shot_and_none_across_a_cut(sample):
+    truth = json.loads((sample / "datasets/Friends/sample_truth.json").read_text())["1"]
+    tracks, shots = find_tracks(read_frames(find_videos(sample / "datasets/Friends")[1]), **DEFAULTS)
+    assert shots[0] == 0 and shots[-1] == 72
+    bounds = list(zip(shots, shots[1:]))
+    for track in tracks:
+        assert any(start <= track.first and track.last < stop for start, stop in bounds)
+    ids = {}
+    for face in truth:
+        shot = next(start for start, stop in bounds if start <= face["frame"] < stop)
+        for track in tracks:
+            if track.first <= face["frame"] <= track.last and \
+                    iou([track.boxes_xyxy[face["frame"] - track.first]], [face["box"]])[0, 0] > 0.4:
+                ids.setdefault((shot, face["name"]), []).append(track.id)
+    assert len(ids) == len(tracks) and all(len(set(found)) == 1 for found in ids.values())
+    assert sum(map(len, ids.values())) >= 0.97 * len(truth)
+
+
+def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
+    rng = np.random.default_rng(0)
+    empty = background(rng, 360, 640)
+    filled = empty.copy()
+    paste(filled, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 260), (300, 170))
+    path = make_video(tmp_path / "a.mp4", [filled] * 20 + [empty] * 20)
+    tracks, _ = find_tracks(read_frames(path), **DEFAULTS | {"shot_threshold": 200.0})
+    assert len(tracks) == 1 and tracks[0].first == 0 and 18 <= tracks[0].last <= 21
+    tracks, _ = find_tracks(read_frames(path), **DEFAULTS | {"shot_threshold": 200.0, "detect_every": 1})
+    assert tracks[0].last == 19
+
+
+def test_memory_does_not_grow_with_length(make_video, tmp_path):
+    """Frames are read one at a time: the pixels of 300 frames of 4 MB would be 1.2 GB."""
+    image = np.zeros((1080, 1280, 3), np.uint8)
+    path = make_video(tmp_path / "a.mp4", [image] * 300)
+    code = ("from episode import read_frames; import sys\n"
+            "def peak(): return int(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])\n"
+            "for frame in read_frames(sys.argv[1]):\n"
+            "    frame.rgb\n"
+            "    if frame.number == 60: early = peak()\n"
+            "print(peak() - early)\n")
+    import sys
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True,
+                          cwd=episode.__file__.rsplit("/", 1)[0])
+    assert int(done.stdout) < 60_000                         # kB

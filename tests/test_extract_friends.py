@@ -1,0 +1,92 @@
+import os
+import shutil
+
+import pytest
+
+import extract_friends
+import faces
+from faces import read_image
+from ops import InputError
+
+
+@pytest.fixture
+def copy(sample, tmp_path):
+    (tmp_path / "datasets/Friends").mkdir(parents=True)
+    for path in (sample / "datasets/Friends").glob("*.mkv"):
+        shutil.copy(path, tmp_path / "datasets/Friends")
+    return tmp_path
+
+
+def extract(root, *more):
+    extract_friends.main(["--root", str(root), *more])
+
+
+def test_all_frames_of_the_chosen_episodes(copy):
+    extract(copy, "--episodes", "2", "3")
+    assert sorted(os.listdir(copy / "friends")) == ["ep02", "ep03"]
+    assert sorted(os.listdir(copy / "friends/ep02")) == [f"{number:05d}.jpg" for number in range(72)]
+    assert read_image(copy / "friends/ep02/00000.jpg").shape == (720, 1280, 3)
+
+
+def test_a_finished_episode_is_not_done_again(copy, capsys):
+    extract(copy, "--episodes", "1")
+    (copy / "friends/ep01/00003.jpg").write_text("mine")
+    extract(copy)
+    assert (copy / "friends/ep01/00003.jpg").read_text() == "mine" and len(os.listdir(copy / "friends")) == 3
+    assert "ep01: 72 frames, there already" in capsys.readouterr().out
+
+
+def test_an_interrupted_episode_is_not_taken_for_finished(copy, monkeypatch):
+    count = [0]
+
+    def stopped(*args, **options):
+        count[0] += 1
+        if count[0] == 20:
+            raise KeyboardInterrupt
+        return faces.write_image(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extract_friends, "write_image", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            extract(copy, "--episodes", "1")
+    assert not (copy / "friends/ep01").exists()
+    extract(copy, "--episodes", "1")
+    assert len(os.listdir(copy / "friends/ep01")) == 72 and os.listdir(copy / "friends") == ["ep01"]
+
+
+def test_jpeg_quality_is_an_option(copy):
+    sizes = []
+    for quality in ("30", "95"):
+        extract(copy, "--episodes", "1", "--jpeg-quality", quality, "--frames-path", f"q{quality}")
+        sizes.append((copy / f"q{quality}/ep01/00000.jpg").stat().st_size)
+    assert sizes[0] < 0.6 * sizes[1]
+    with pytest.raises(InputError, match="--jpeg-quality 0: expected 1 to 100"):
+        extract(copy, "--jpeg-quality", "0")
+
+
+def test_a_file_that_appears_is_noticed(copy, monkeypatch):
+    real = os.listdir
+    monkeypatch.setattr(extract_friends.os, "listdir", lambda path: [*real(path), "another.jpg"])
+    with pytest.raises(InputError, match="73 files for 72 decoded frames"):
+        extract(copy, "--episodes", "1")
+    assert not (copy / "friends/ep01").exists()
+
+
+def test_a_video_cut_short_is_said(copy, capsys):
+    video = next((copy / "datasets/Friends").glob("1x01*"))
+    video.write_bytes(video.read_bytes()[:video.stat().st_size // 2])
+    extract(copy, "--episodes", "1")
+    out = capsys.readouterr().out
+    assert "is it cut short?" in out and 10 < len(os.listdir(copy / "friends/ep01")) < 72
+
+
+def test_errors(copy, tmp_path, run_main, capsys):
+    assert "no video of episodes [7]; found: 1, 2, 3" in run_main(
+        extract_friends.main, ["--root", copy, "--episodes", "1", "7"], capsys)[0]
+    assert "no such folder" in run_main(extract_friends.main, ["--root", tmp_path / "x"], capsys)[0]
+    (copy / "empty").mkdir()
+    assert "no video of any episode" in run_main(
+        extract_friends.main, ["--root", copy, "--friends-path", "empty"], capsys)[0]
+    next((copy / "datasets/Friends").glob("1x02*")).write_text("no video")
+    said, _ = run_main(extract_friends.main, ["--root", copy, "--episodes", "2"], capsys)
+    assert "1x02" in said and "not a readable video" in said

@@ -1,0 +1,194 @@
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+import parse_friends
+from faces import crop_face, read_image
+from index import read_index
+from labels import CHARACTERS, EMOTIONS
+from ops import InputError
+from parse_friends import buffer_frames, read_box, read_frame_number, read_metadata
+
+
+@pytest.fixture
+def copy(parsed, tmp_path):
+    shutil.copytree(parsed / "datasets/Friends", tmp_path / "datasets/Friends")
+    shutil.copytree(parsed / "friends", tmp_path / "friends")
+    return tmp_path
+
+
+def parse(root, *more):
+    parse_friends.main(["--root", str(root), "--crop-size", "64", *more])
+    index = read_index(root / "dicts/friends_parsed_new.npy")
+    return [entry for examples in index.values() for entry in examples.values()]
+
+
+def metadata(root, episode=1):
+    return next((root / "datasets/Friends").glob(f"s01_ep{episode:02d}*.json"))
+
+
+def change(root, edit, episode=1):
+    path = metadata(root, episode)
+    data = json.loads(path.read_bytes().decode(errors="replace"))
+    edit(data["visual_results"])
+    path.write_text(json.dumps(data))
+
+
+def face(period, **notes):
+    """Make one face of a period, of monica alone, with these notes."""
+    rect = dict(zip(("min_x", "min_y", "max_x", "max_y"), notes.pop("rect", (100, 100, 300, 300))))
+    period["person"] = [{"monica": [{"emotion": "happy", "behavior": "sit", "face_rect": rect, **notes}]}]
+
+
+def test_index_crops_and_truth(copy, capsys):
+    entries = parse(copy, "--verify")
+    truth = json.loads((copy / "datasets/Friends/sample_truth.json").read_text())
+    assert {entry["pos"][0] for entry in entries} == {1, 2, 3}
+    for entry in entries:
+        drawn = next(face for face in truth[str(entry["pos"][0])]
+                     if (face["frame"], face["name"]) == (entry["frame"], entry["character"]))
+        assert EMOTIONS[entry["emo"]] == drawn["emotion"] and CHARACTERS[entry["pos"][1]] == entry["character"]
+        assert len(entry["img"]) == 4 and all((copy / "friends_faces" / name).is_file() for name in entry["img"])
+    index = read_index(copy / "dicts/friends_parsed_new.npy")
+    assert all(list(examples) == list(range(len(examples))) for examples in index.values())
+    assert all(entry["emo"] == emotion for emotion, examples in index.items() for entry in examples.values())
+    files = sum(len(os.listdir(copy / f"friends_faces/ep0{episode}")) for episode in (1, 2, 3))
+    assert files == 4 * len(entries)                                         # nothing left over of dropped faces
+
+
+def test_known_defects(copy, capsys):
+    entries = parse(copy, "--strict", "--episodes", "1")
+    out = capsys.readouterr().out
+    for reason in ("empty or inverted face box", "half a face box", "frame past the end of the video", "no face box"):
+        assert f": {reason}" in out
+    assert b"\x99" in metadata(copy).read_bytes() and b"\xbf\xe3\x81\x88" in metadata(copy).read_bytes()
+    text = metadata(copy).read_bytes().decode(errors="replace")
+    assert "  34" in text and '"none"' in text
+    assert any(entry["face_rect"][0] == -30 for entry in entries)
+
+
+def test_a_buffer_is_four_frames_spaced_by_the_stride_cropped_with_the_one_crop(copy):
+    entry = max(parse(copy, "--episodes", "1", "--crop-quality", "100"), key=lambda entry: entry["frame"])
+    for slot, number in enumerate((entry["frame"] - 12, entry["frame"] - 8, entry["frame"] - 4, entry["frame"])):
+        frame = read_image(copy / f"friends/ep01/{number:05d}.jpg")
+        crop = read_image(copy / "friends_faces" / entry["img"][slot])
+        assert np.abs(crop.astype(int) - crop_face(frame, entry["face_rect"], 64)).mean() < 1.5
+
+
+def test_buffers_before_the_start_repeat_the_first_frame():
+    assert buffer_frames(100, 4) == [88, 92, 96, 100]
+    assert buffer_frames(5, 4) == [0, 0, 1, 5] and buffer_frames(0, 4) == [0, 0, 0, 0]
+    assert buffer_frames(30, 10) == [0, 10, 20, 30]
+
+
+def test_straight_from_the_video(copy):
+    """Where frames were not extracted the video gives the same faces, and all but the same pixels."""
+    from_frames = parse(copy)
+    shutil.rmtree(copy / "friends/ep02")
+    shutil.rmtree(copy / "friends/ep03")
+    from_video = parse(copy, "--faces-path", "faces2")
+    assert [entry["img"] for entry in from_video] == [entry["img"] for entry in from_frames]
+    name = next(entry["img"][3] for entry in from_video if entry["pos"][0] == 2)
+    a, b = (read_image(copy / folder / name).astype(int) for folder in ("friends_faces", "faces2"))
+    assert np.abs(a - b).mean() < 3
+
+
+def test_a_finished_episode_is_not_cut_again_unless_the_options_change(copy):
+    entry = parse(copy, "--episodes", "1")[0]
+    crop = copy / "friends_faces" / entry["img"][0]
+    crop.write_text("mine")
+    again = parse(copy, "--episodes", "1")
+    assert crop.read_text() == "mine" and again[0] == entry
+    parse(copy, "--episodes", "1", "--frame-stride", "2")
+    assert read_image(crop).shape == (64, 64, 3)
+
+
+def test_an_interrupted_episode_is_cut_again(copy, monkeypatch):
+    real, count = parse_friends.write_image, [0]
+
+    def stopped(*args):
+        count[0] += 1
+        if count[0] == 10:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parse_friends, "write_image", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            parse(copy)
+    assert not (copy / "dicts").exists()
+    assert all((copy / "friends_faces" / name).is_file() for entry in parse(copy) for name in entry["img"])
+
+
+@pytest.mark.parametrize("image,number", [("Frame_01234.jpg", 1234), ("a01234", 1234), ("b00007.jpg", 7),
+                                          ("s01_ep01_Frame_00042.jpeg", 42)])
+def test_frame_names(image, number):
+    assert read_frame_number(image) == number
+    with pytest.raises(ValueError, match="frame number"):
+        read_frame_number("Frame.jpg")
+
+
+@pytest.mark.parametrize("rect,box", [(("12  34", "5", 30, 40), [12, 5, 18, 35]), ((1, 2, 3, 4), [1, 2, 2, 2]),
+                                      (("none",) * 4, None), (("None", 1, 2, 3), None), ((5, 5, 5, 9), None),
+                                      ((9, 5, 5, 9), None), (("", "", "", ""), None)])
+def test_boxes(rect, box):
+    assert read_box(dict(zip(("min_x", "min_y", "max_x", "max_y"), rect)))[0] == box
+
+
+@pytest.mark.parametrize("word,emotion", [("Anger", 0), ("ANGRY", 0), ("disgust", 1), ("Fear", 2), ("Happiness", 3),
+                                          ("happy", 3), ("Sadness", 4), ("sad ", 4), ("Surprise", 5), ("neutral", 6),
+                                          ("none", 6)])
+def test_words_of_the_annotators(copy, word, emotion):
+    change(copy, lambda periods: face(periods[3], emotion=word))
+    (entry,) = [entry for entry in parse(copy, "--episodes", "1") if entry["period"] == 3]
+    assert entry["emo"] == emotion and entry["character"] == "monica"
+
+
+def test_a_box_beyond_the_image_is_dropped_and_its_crops_with_it(copy, capsys):
+    change(copy, lambda periods: face(periods[3], rect=(2000, 100, 2100, 200)))
+    assert not [entry for entry in parse(copy, "--episodes", "1") if entry["period"] == 3]
+    assert "dropped 1: face box outside the image" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("edit", [lambda p: face(p, emotion="bored"), lambda p: p.pop("image"),
+                                  lambda p: p.update(image="x"), lambda p: p.update(person="monica"),
+                                  lambda p: face(p, rect=("a", 1, 2, 3))])
+def test_unknown_defects(copy, run_main, capsys, edit):
+    change(copy, lambda periods: edit(periods[3]))
+    parse(copy, "--episodes", "1")
+    assert f"the first: {metadata(copy)} period 3" in capsys.readouterr().out
+    said, _ = run_main(parse_friends.main, ["--root", copy, "--strict"], capsys)
+    assert said.startswith(f"error: {metadata(copy)} period 3")
+
+
+def test_names_of_both_deliveries(copy):
+    path = metadata(copy, 3)
+    path.rename(path.with_name("s01_ep03_tag2_visual_final.json"))
+    assert {entry["pos"][0] for entry in parse(copy)} == {1, 2, 3}
+
+
+def test_errors(copy, tmp_path, run_main, capsys):
+    def said(*argv):
+        return run_main(parse_friends.main, ["--root", copy, *argv], capsys)[0]
+
+    assert "no metadata (s01_ep01_....json) of episodes [8]" in said("--episodes", "8")
+    assert "no such folder" in said("--friends-path", "nowhere")
+    path = metadata(copy)
+    text = path.read_bytes()
+    path.write_bytes(text[:500])
+    assert said() .startswith(f"error: {path}: not JSON")
+    path.write_text("[]")
+    assert "expected one object with a list `visual_results`" in said()
+    path.write_text('{"visual_results": []}')
+    assert "no usable face" in said("--episodes", "1")
+    path.write_bytes(text)
+    shutil.rmtree(copy / "friends")
+    for video in (copy / "datasets/Friends").glob("*.mkv"):
+        video.unlink()
+    assert "no video of episode 1" in said()
+    assert not (copy / "dicts").exists()
+    with pytest.raises(InputError):
+        read_metadata(path.with_name("sample_truth.json"))

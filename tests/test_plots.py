@@ -1,0 +1,86 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import plot_errval
+import plot_results
+
+
+def picture(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def test_errval_of_the_newest_run_and_of_several(trained, tmp_path, capsys):
+    root = ["--root", str(trained)]
+    os.utime(trained / "runs/tsm/log.csv", (2e9, 2e9))
+    plot_errval.main([*root, "--output", str(tmp_path / "one.png")])
+    assert "one.png: tsm to step 2" in capsys.readouterr().out
+    plot_errval.main([*root, "--runs", "static", "tsm", "--output", str(tmp_path / "two.png")])
+    assert "static to step 4, tsm to step 2" in capsys.readouterr().out
+    one, two = picture(tmp_path / "one.png"), picture(tmp_path / "two.png")
+    assert one.shape == two.shape and one.shape[1] > 1000 and (one != two).any()
+    blue, orange = (np.abs(two - colour).sum(-1) < 30 for colour in ((31, 119, 180), (255, 127, 14)))
+    assert blue.sum() > 200 and orange.sum() > 200           # a curve for each run
+
+
+def test_errval_watches(trained, tmp_path, monkeypatch, capsys):
+    log = trained / "runs/static/log.csv"
+    text, naps = log.read_text(), []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 2:
+            log.write_text(text + "5,0.1,0.9,,,,0.0001,10\n")
+        if len(naps) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(plot_errval.time, "sleep", nap)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            plot_errval.main(["--root", str(trained), "--runs", "static", "--watch", "--watch-seconds", "3",
+                              "--output", str(tmp_path / "w.png")])
+    finally:
+        log.write_text(text)
+    assert naps == [3, 3, 3, 3]
+    out = capsys.readouterr().out
+    assert out.count("wrote") == 2 and "step 4" in out and "step 5" in out       # drawn again when the log grew
+
+
+def test_errval_errors(tmp_path, trained, run_main, capsys):
+    assert "no run with a log.csv" in run_main(plot_errval.main, ["--root", tmp_path], capsys)[0]
+    said, _ = run_main(plot_errval.main, ["--root", trained, "--runs", "nobody"], capsys)
+    assert "runs/nobody/log.csv: no such log" in said
+
+
+def record(seconds, emotion, id=1):
+    return {"type": "emotion", "class": emotion, "seconds": seconds,
+            "object": {"id": id, "name": None, "box": [500, 200, 700, 400], "confidence": 0.9}}
+
+
+def test_results_picture(trained, tmp_path, capsys):
+    records = [record(round(n * 1001 / 24000, 3), "happy" if n < 40 else "angry") for n in range(72)]
+    path = tmp_path / "friends_s01_ep01.json"
+    path.write_text(json.dumps(records))
+    plot_results.main(["--root", str(trained), "--results", str(path), "--pictures", "3"])
+    assert "3 frames, 72 records" in capsys.readouterr().out
+    drawn = picture(tmp_path / "friends_s01_ep01.png")
+    happy, angry = (np.abs(drawn - tuple(int(plot_results.COLOURS[e][i:i + 2], 16) for i in (1, 3, 5))).sum(-1) < 20
+                    for e in ("happy", "angry"))
+    band = happy[len(happy) // 2:].sum() / angry[len(angry) // 2:].sum()
+    assert 1.0 < band < 1.6                                  # 40 frames to 32 in the timeline
+    plot_results.main(["--root", str(trained), "--results", str(path), "--video", str(trained / "friends/ep02")])
+
+
+def test_results_picture_errors(tmp_path, trained, run_main, capsys):
+    def said(*argv):
+        return run_main(plot_results.main, ["--root", trained, *argv], capsys)[0]
+
+    assert "no such results" in said("--results", tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("[]")
+    assert "holds no record" in said("--results", tmp_path / "a.json")
+    (tmp_path / "a.json").write_text(json.dumps([record(0, "sad")]))
+    assert "not of a Friends episode; --video" in said("--results", tmp_path / "a.json")
