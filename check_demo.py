@@ -34,18 +34,20 @@ def compare(records, truth):
     drawn = {}
     for face in truth:
         drawn.setdefault(face["frame"], []).append(face)
-    named, found, recalls = 0, 0, {emotion: [] for emotion in EMOTIONS}
+    named, placed, found, recalls = 0, 0, set(), {emotion: [] for emotion in EMOTIONS}
     for record in records:
-        faces = drawn.get(round(record["seconds"] * FPS), [])
+        frame = round(record["seconds"] * FPS)
+        faces = drawn.get(frame, [])
         overlap = iou([record["object"]["box"]], [face["box"] for face in faces])[0] if faces else np.zeros(1)
         if overlap.max() >= 0.3:
             emotion = faces[int(overlap.argmax())]["emotion"]
-            found += 1
+            placed += 1
+            found.add((frame, int(overlap.argmax())))
             named += emotion == record["class"]
             recalls[emotion].append(emotion == record["class"])
     means = [float(np.mean(hits)) for hits in recalls.values() if hits]
-    return {"records": len(records), "faces_drawn": len(truth), "on_a_face": found / max(len(records), 1),
-            "faces_found": found / max(len(truth), 1), "right": named / max(len(records), 1),
+    return {"records": len(records), "faces_drawn": len(truth), "on_a_face": placed / max(len(records), 1),
+            "faces_found": len(found) / max(len(truth), 1), "right": named / max(len(records), 1),
             "mean_recall": sum(means) / max(len(means), 1)}
 
 

@@ -5,6 +5,7 @@ finds the shots and follows the faces through them; whoever wants pixels reads t
 kept between the passes is a box a face and frame.
 """
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ import av
 import cv2
 import numpy as np
 from scenedetect import FrameTimecode
-from scenedetect.detectors import ContentDetector
+from scenedetect.detectors import AdaptiveDetector, ContentDetector
 from tqdm import tqdm
 
 from faces import IMAGE_SUFFIXES, detect_faces, iou, read_image
@@ -21,6 +22,7 @@ from ops import InputError
 
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts", ".wmv")
 SHOT_WIDTH = 256                                 # px; cuts are as plain on a small picture
+LOOK_AHEAD = 2                                   # frames on each side that a cut is compared with
 
 
 class Frame:
@@ -143,16 +145,42 @@ def read_frames(source, fps=24000 / 1001):
         raise InputError(f"{source}: no frame could be decoded")
 
 
-class ShotDetector:
-    """Tells where one shot ends and the next begins: PySceneDetect's content detector, a frame at a time."""
+def with_cuts(frames, ratio, least, sure):
+    """Yield each of `frames` with whether it begins a shot, by two of PySceneDetect's detectors, as a stream.
 
-    def __init__(self, threshold):
-        self.detector = ContentDetector(threshold=threshold, min_scene_len=1)
+    A frame begins a shot where the picture changes by `least` (mean HSV difference, 0 to 255) and by `ratio`
+    times as much as around it, so a moving camera makes no cuts; or where it changes by `sure`, so that two
+    cuts in a row are both found. It looks two frames ahead, so three are held.
+    """
+    detectors = (AdaptiveDetector(ratio, min_scene_len=1, window_width=LOOK_AHEAD, min_content_val=least),
+                 ContentDetector(sure, min_scene_len=1))
+    waiting, cuts, place, image = deque(), set(), 0, None
 
-    def is_cut(self, frame):
-        """Whether `frame` is the first of a new shot."""
+    def look(image):
+        nonlocal place
+        for detector in detectors:
+            found = detector.process_frame(FrameTimecode(place, fps=24.0), image)
+            cuts.update(timecode.frame_num for timecode in found)
+        place += 1
+
+    def next_waiting():
+        number, frame = waiting.popleft()
+        begins = number in cuts
+        cuts.discard(number)
+        return frame, begins
+
+    for frame in frames:
         image = np.ascontiguousarray(frame.small()[..., ::-1])
-        return bool(self.detector.process_frame(FrameTimecode(frame.number, fps=24.0), image))
+        for _ in range(0 if place else LOOK_AHEAD):          # the window's share before the first frame
+            look(image)
+        waiting.append((place, frame))
+        look(image)
+        if len(waiting) > LOOK_AHEAD:
+            yield next_waiting()
+    for _ in range(LOOK_AHEAD if waiting else 0):
+        look(image)
+    while waiting:
+        yield next_waiting()
 
 
 @dataclass
@@ -227,34 +255,32 @@ def _fill(face, numbers):
     return np.stack([np.interp(numbers, face.frames, boxes[:, side]) for side in range(4)], 1).astype(np.float32)
 
 
-def find_tracks(frames, shot_threshold, detect_every, detect_width, upsample, detector, min_iou, max_gap, min_seen):
+def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_width, upsample, detector, min_iou,
+                max_gap, min_seen):
     """Find the shots of a video and follow each face through its shot.
 
     Args:
-        frames: iterable of `Frame`, read once, one at a time.
+        frames: iterable of `Frame`, read once, a few at a time.
         the rest: see ops.Tracking.
 
     Returns:
         (tracks, shots): list of `Track`, in order of their first frame, ids from 1, none across a cut; and the
         list of first frames of the shots, closed by the number of frames.
     """
-    shot_detector, tracker = ShotDetector(shot_threshold), Tracker(min_iou, max_gap, min_seen)
-    tracks, shots, start, number, reach = [], [], None, -1, detect_every - 1
+    tracker, tracks, shots, number = Tracker(min_iou, max_gap, min_seen), [], [], -1
 
     def end_shot(stop):
-        for first, boxes, seen in tracker.finish(start, stop, reach):
+        for first, boxes, seen in tracker.finish(shots[-1], stop, detect_every - 1):
             tracks.append(Track(len(tracks) + 1, first, boxes, seen))
 
-    for frame in frames:
+    for frame, begins in with_cuts(frames, shot_ratio, shot_least, shot_sure):
         number = frame.number
-        cut = shot_detector.is_cut(frame)
-        if start is None or cut:
-            if start is not None:
-                end_shot(number)
-            start = number
+        if begins and shots:
+            end_shot(number)
+        if begins or not shots:
             shots.append(number)
-        if (number - start) % detect_every == 0:
+        if (number - shots[-1]) % detect_every == 0:
             tracker.look(number, detect_faces(frame.grey, detect_width, upsample, detector))
-    if start is not None:
+    if shots:
         end_shot(number + 1)
-    return sorted(tracks, key=lambda track: (track.first, track.id)), [*shots, number + 1]
+    return tracks, [*shots, number + 1]

@@ -271,8 +271,12 @@ class EpisodeSource:
 
 @dataclass
 class Tracking:
-    shot_threshold: float = 27.0
-    """PySceneDetect's content threshold: the mean HSV change, 0 to 255, that is a cut."""
+    shot_ratio: float = 3.0
+    """A cut changes the picture this many times as much as the frames around it (PySceneDetect, adaptive)."""
+    shot_least: float = 15.0
+    """And by at least this much: the mean change of hue, saturation and value, 0 to 255."""
+    shot_sure: float = 45.0
+    """A change by this much is a cut, whatever is around it."""
     detect_every: int = 3
     """Frames between two looks for faces; a face is followed in between."""
     detect_width: int = 640

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import episode
-from episode import ShotDetector, Tracker, count_frames, find_episode, find_tracks, find_videos, read_frames
+import sample_friends
+from episode import Tracker, count_frames, find_episode, find_tracks, find_videos, read_frames, with_cuts
 from faces import iou, write_image
 from ops import InputError, Tracking
 from sample_faces import actions, background, draw_head, paste, random_look, random_pose
@@ -96,15 +97,41 @@ def test_episodes_are_numbered_by_name(tmp_path):
         find_episode(9, tmp_path, tmp_path / "friends")
 
 
-def test_shots_of_a_sample_episode(sample):
-    """The cuts found are the cuts drawn: where the set of characters or the backdrop changes."""
-    truth = json.loads((sample / "datasets/Friends/sample_truth.json").read_text())["1"]
-    import sample_friends
-    planned = sample_friends.plan_shots(np.random.default_rng([0, 7, 1]), 72)
+def cuts(frames):
+    return [frame.number for frame, begins in with_cuts(frames, 3.0, 15.0, 45.0) if begins]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_shots_of_a_sample_episode(sample, number):
+    """The cuts found are the cuts drawn."""
+    planned = sample_friends.plan_shots(np.random.default_rng([0, 7, number]), 72)
     starts = np.cumsum([shot["length"] for shot in planned])[:-1].tolist()
-    detector = ShotDetector(DEFAULTS["shot_threshold"])
-    assert [f.number for f in read_frames(find_videos(sample / "datasets/Friends")[1]) if detector.is_cut(f)] == starts
-    assert truth[-1]["frame"] == 71
+    assert cuts(read_frames(find_videos(sample / "datasets/Friends")[number])) == starts
+
+
+class _Picture:
+    def __init__(self, number, image):
+        self.number, self.image = number, image
+
+    def small(self):
+        return self.image
+
+
+def test_cuts_at_the_very_ends_and_none_for_a_moving_camera():
+    rng = np.random.default_rng(0)
+    a, b = (np.repeat(rng.integers(0, 255, (36, 8, 3), np.uint8), 32, 1) for _ in range(2))
+
+    def found(images):
+        frames = [_Picture(number, image) for number, image in enumerate(images)]
+        assert [frame for frame, _ in with_cuts(frames, 3.0, 15.0, 45.0)] == frames            # none lost, in order
+        return cuts(frames)
+
+    assert found([a, b, b, b, b, b]) == [1] and found([a, a, a, a, a, b]) == [5]
+    assert found([a] * 6 + [b] * 6 + [a] * 6) == [6, 12]
+    assert found([a]) == [] and found([]) == [] and found([a, b]) == [1]
+    assert found([a] * 5 + [b] + [a // 2] * 5) == [5, 6]                                 # two in a row
+    soft = a // 6 + 100
+    assert found([np.roll(soft, 24 * step, 1) for step in range(12)]) == []              # changes as much all along
 
 
 def test_tracker_follows_by_overlap_and_bridges_gaps():
@@ -155,9 +182,9 @@ def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
     filled = empty.copy()
     paste(filled, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 260), (300, 170))
     path = make_video(tmp_path / "a.mp4", [filled] * 20 + [empty] * 20)
-    tracks, _ = find_tracks(read_frames(path), **DEFAULTS | {"shot_threshold": 200.0})
+    tracks, _ = find_tracks(read_frames(path), **DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0})
     assert len(tracks) == 1 and tracks[0].first == 0 and 18 <= tracks[0].last <= 21
-    tracks, _ = find_tracks(read_frames(path), **DEFAULTS | {"shot_threshold": 200.0, "detect_every": 1})
+    tracks, _ = find_tracks(read_frames(path), **DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0, "detect_every": 1})
     assert tracks[0].last == 19
 
 
