@@ -182,9 +182,10 @@ def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
     filled = empty.copy()
     paste(filled, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 260), (300, 170))
     path = make_video(tmp_path / "a.mp4", [filled] * 20 + [empty] * 20)
-    tracks, _ = find_tracks(read_frames(path), **DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0})
+    one_shot = DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0}
+    tracks, _ = find_tracks(read_frames(path), **one_shot)
     assert len(tracks) == 1 and tracks[0].first == 0 and 18 <= tracks[0].last <= 21
-    tracks, _ = find_tracks(read_frames(path), **DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0, "detect_every": 1})
+    tracks, _ = find_tracks(read_frames(path), **one_shot | {"detect_every": 1})
     assert tracks[0].last == 19
 
 
