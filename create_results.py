@@ -96,7 +96,8 @@ def main(argv=None):
     faces = tqdm(read_frames(source, ops.source.fps), "faces", total, unit="frame", disable=None)
     tracks, shots = find_tracks(faces, **vars(ops.tracking))
     print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(tracks)} faces followed")
-    emotions = tqdm(read_frames(source, ops.source.fps), "emotions", total, unit="frame", disable=None)
+    emotions = read_frames(source, ops.source.fps) if tracks else ()
+    emotions = tqdm(emotions, "emotions", total, unit="frame", disable=None)
     path = ops.results.results_path / f"{name}.json"
     count = write_results(path, emotions, tracks, EmotionStream(net, device), img_sz, ops.margins.hog_margin)
     if not count:

@@ -79,9 +79,8 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, margin=0.0
     if not paths:
         wanted = f"split {split}" if split else f"episodes {list(episodes)}" if episodes is not None else "examples"
         raise InputError(f"{path}: holds no {wanted}")
-    boxes = np.asarray(boxes, np.float32)
-    # A crop (Friends, CK+) is a face already: its box is the whole image.
-    return Samples(source, Path(root), np.asarray(paths), boxes, np.asarray(targets, np.float32), margin)
+    return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
+                   np.asarray(targets, np.float32), margin)
 
 
 def augment_face(face, rng, noise=0.0, blur=0.0, level=(1.0, 0.0)):
@@ -178,8 +177,10 @@ class FaceClips(Dataset):
 
     def _crop(self, image, path, source, row, camera, drawn):
         height, width = image.shape[:2]
-        box = source.boxes[row] if source.boxes[row, 2] > 0 else (0, 0, width, height)
-        x, y, side = square_around(box, source.margin)
+        if source.boxes[row, 2] > 0:
+            x, y, side = square_around(source.boxes[row], source.margin)
+        else:                                    # a crop of parse_friends has its margin already
+            x, y, side = square_around((0, 0, width, height))
         zoom, move_x, move_y = 1 + camera[2], camera[0], camera[1]
         if drawn:
             zoom, move_x, move_y = zoom * drawn["zoom"], move_x + drawn["move"][0], move_y + drawn["move"][1]

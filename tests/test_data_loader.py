@@ -118,6 +118,14 @@ def test_one_frame_of_a_buffer_is_its_last(parsed):
     assert torch.equal(clip[3].permute(1, 2, 0), torch.from_numpy(last.copy()))
 
 
+def test_a_margin_grows_the_boxes_of_an_index_but_no_crop(parsed):
+    margins = dict.fromkeys(MARGINS, 0.3)
+    for source, same in (("raf", False), ("friends", True)):
+        plain, grown = (read_mixture({source: 1.0}, parsed / "dicts", roots(parsed), m, (1,))[0]
+                        for m in (MARGINS, margins))
+        assert torch.equal(FaceClips(plain, 64)[0, (0,)][0], FaceClips(grown, 64)[0, (0,)][0]) == same
+
+
 def test_a_still_becomes_a_smooth_clip_that_comes_to_rest(parsed):
     (source,), _ = read_mixture({"affectnet": 1.0}, parsed / "dicts", roots(parsed), MARGINS, ())
     clip = FaceClips([source], 64, 4, None, camera_motion=0.1)[0, (7,)][0].float()
