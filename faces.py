@@ -52,6 +52,26 @@ def write_image(path, image, quality=95):
             Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=0 if quality >= 95 else 2)
 
 
+def read_numbers(path, columns):
+    """A box or landmark file as float (K, columns), to the first row of another width; None where it is missing.
+
+    ValueError where it holds something else.
+    """
+    if not path.is_file():
+        return None
+    rows = []
+    for line in path.read_text(errors="replace").splitlines():
+        fields = line.split()
+        if len(fields) != columns:
+            if fields:
+                break
+            continue
+        rows.append([float(field) for field in fields])
+    if not rows or not np.isfinite(rows).all():
+        raise ValueError(f"{path.name}: expected rows of {columns} numbers")
+    return np.array(rows)
+
+
 def in_threads(function, items, workers, description, chunk=64):
     """`function` of each of `items`, in order, in `workers` threads (0: one per core), with progress."""
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:

@@ -354,6 +354,20 @@ class ParseRafOps:
 
 
 @dataclass
+class ParseFerOps:
+    place: Place = field(default_factory=Place)
+    fer: Fer = field(default_factory=Fer)
+    parse: Parse = field(default_factory=Parse)
+
+
+@dataclass
+class ParseCkOps:
+    place: Place = field(default_factory=Place)
+    ck: Ck = field(default_factory=Ck)
+    parse: Parse = field(default_factory=Parse)
+
+
+@dataclass
 class ExtractOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)

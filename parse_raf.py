@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from faces import image_size, keep_readable, touches
+from faces import image_size, keep_readable, read_numbers, touches
 from index import FILES, Report, inside, write_index
 from labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
 from ops import InputError, ParseRafOps, parse, run_script
@@ -37,23 +37,6 @@ def read_lines(path):
         if inside(fields[0]) is None or "/" in inside(fields[0]):
             raise InputError(f"{path} row {number}: the path {fields[0]!r} leaves the dataset's folder")
         yield number, fields[0], fields[1:]
-
-
-def read_numbers(path, columns):
-    """A file of numbers as float (K, columns), read to the first row of another width; None where it is missing."""
-    if not path.is_file():
-        return None
-    rows = []
-    for line in path.read_text(errors="replace").splitlines():
-        fields = line.split()
-        if len(fields) != columns:
-            if fields:
-                break
-            continue
-        rows.append([float(field) for field in fields])
-    if not rows or not np.isfinite(rows).all():
-        raise ValueError(f"{path.name}: expected rows of {columns} numbers")
-    return np.array(rows)
 
 
 def whole_image(root, path):

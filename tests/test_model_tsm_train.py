@@ -1,7 +1,7 @@
 import torch
 
 import model_tsm_train
-from index import by_emotion, read_index, write_index
+import parse_ck
 from resnet_tsm import load_checkpoint, resnet18
 from runs import read_log
 from tests.conftest import TINY
@@ -19,16 +19,9 @@ def test_sequences_start_from_the_static_model(trained):
 
 
 def test_ck_clips_in_the_mixture(trained):
-    """A CK+ index of the contract's structure, on crops that are there."""
-    friends = read_index(trained / "dicts/friends_parsed_new.npy")
-    entries = [{"img": entry["img"], "pos": ["S005", "001"], "emo": entry["emo"]}
-               for examples in friends.values() for entry in examples.values() if entry["pos"][0] != 3]
-    write_index(trained / "dicts/ck_parsed.npy", by_emotion(entries))
-    try:
-        model_tsm_train.main(["--root", str(trained), *TINY, "--name", "ck", "--max-steps", "1",
-                              "--mixture", "ck", "0.5", "friends", "0.5", "--ck-path", "friends_faces"])
-    finally:
-        (trained / "dicts/ck_parsed.npy").unlink()
+    parse_ck.main(["--root", str(trained)])
+    model_tsm_train.main(["--root", str(trained), *TINY, "--name", "ck", "--max-steps", "1",
+                          "--mixture", "ck", "0.5", "friends", "0.5"])
     assert read_log(trained / "runs/ck/log.csv")[-1]["step"] == 1
 
 
