@@ -97,6 +97,24 @@ def train_step(net, optimizer, loss, clips, target):
 
 
 @torch.inference_mode()
+def predict(net, loader, device, flip=False):
+    """Logits (N, 7) of a network over all of a loader, and the soft targets (N, 7), both on the CPU.
+
+    With `flip` the logits are the mean of those of the face and of its mirror image.
+    """
+    net.eval()
+    logits, targets = [], []
+    for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=None):
+        clips = clips.to(device, non_blocking=True)
+        with autocast(device):
+            said = last_logits(net, clips)
+            if flip:
+                said = (said + last_logits(net, clips.flip(-1))) / 2
+        logits.append(said.cpu())
+        targets.append(target)
+    return torch.cat(logits), torch.cat(targets)
+
+
 def evaluate(net, loader, loss, device):
     """Error, accuracy and mean recall of a network over all of a loader.
 
@@ -104,21 +122,12 @@ def evaluate(net, loader, loss, device):
         dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
         list of 7, None where a class is absent. A sample's class is the largest of its soft label.
     """
-    net.eval()
-    count, error = 0, 0.0
-    confusion = torch.zeros(len(EMOTIONS), len(EMOTIONS), dtype=torch.long)        # true x predicted
-    for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=None):
-        clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
-        with autocast(device):
-            logits = last_logits(net, clips)
-        error += loss(logits, target).item() * len(target)
-        count += len(target)
-        cells = target.argmax(1) * len(EMOTIONS) + logits.argmax(1)
-        confusion += torch.bincount(cells.cpu(), minlength=confusion.numel()).view_as(confusion)
-    rows = confusion.sum(1)
-    recalls = [(confusion[i, i] / rows[i]).item() if rows[i] else None for i in range(len(EMOTIONS))]
+    logits, target = predict(net, loader, device)
+    hits, truth = logits.argmax(1) == target.argmax(1), target.argmax(1)
+    recalls = [hits[truth == label].float().mean().item() if (truth == label).any() else None
+               for label in range(len(EMOTIONS))]
     present = [recall for recall in recalls if recall is not None]
-    return {"error": error / count, "accuracy": (confusion.trace() / count).item(),
+    return {"error": loss(logits, target).item(), "accuracy": hits.float().mean().item(),
             "mean_recall": sum(present) / len(present), "recalls": recalls}
 
 
