@@ -212,9 +212,7 @@ def train(ops, frames):
     """
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
     device = pick_device(ops.run.device)
-    names = ("affectnet", "raf", "fer", "ck")
-    roots = {name: getattr(ops.datasets, f"{name}_path") for name in names} | {"friends": ops.datasets.faces_path}
-    margins = {name: getattr(ops.margins, f"{name}_margin") for name in roots}
+    roots, margins = ops.datasets.roots(), ops.margins.by_source()
     dicts, mixture = ops.place.dicts_path, dict(ops.data.mixture)
     sources, shares = read_mixture(mixture, dicts, roots, margins, ops.split.train_episodes)
     valid = read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes)

@@ -151,6 +151,11 @@ class Margins:
     hog_margin: float = 0.05
     """dlib's HOG box is tighter than an annotator's (measured on the drawn faces, tests/test_faces.py)."""
 
+    def by_source(self):
+        """{source: margin of its index's boxes}."""
+        return {"affectnet": self.affectnet_margin, "raf": self.raf_margin, "fer": self.fer_margin,
+                "ck": self.ck_margin, "friends": self.friends_margin}
+
 
 @dataclass
 class StaticData:
@@ -257,6 +262,30 @@ class Plot:
     """Draw again whenever a log grows, until stopped."""
     watch_seconds: float = 10.0
     """Seconds between two looks at the logs."""
+
+
+@dataclass
+class Evaluate:
+    index: Source = "friends"
+    """Index to measure on."""
+    split: str = ""
+    """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
+    weights: str = "runs/tsm/best.pt"
+    """The network: a checkpoint's path, or a name shipped in weights/."""
+    frames: Literal[1, 4] = 4
+    """4: the buffer, or the still four times; 1: the last frame alone."""
+    flip: bool = False
+    """Average with the mirrored face."""
+    img_sz: int = 0
+    """Side of the network's input, px; 0 is what it was trained at."""
+    batch_size: int = 64
+    """Clips at a time."""
+    num_workers: int = 2
+    """Processes that read images; 0 reads in this one."""
+    results_path: Path = Path("results")
+    """Folder of the JSON and the picture."""
+    device: str = "auto"
+    """auto (CUDA when present), cpu, cuda or cuda:1."""
 
 
 @dataclass
@@ -387,6 +416,11 @@ class ParseFriendsOps:
 class Datasets(AffectNet, Raf, Fer, Ck, Friends):
     """Where every dataset is."""
 
+    def roots(self):
+        """{source: the folder its index's images are relative to}."""
+        return {"affectnet": self.affectnet_path, "raf": self.raf_path, "fer": self.fer_path, "ck": self.ck_path,
+                "friends": self.faces_path}
+
 
 @dataclass
 class StaticTrainOps:
@@ -407,6 +441,15 @@ class SequenceTrainOps(StaticTrainOps):
     data: SequenceData = field(default_factory=SequenceData)
     loader: Loader = field(default_factory=lambda: Loader(batch_size=16))
     run: SequenceRun = field(default_factory=SequenceRun)
+
+
+@dataclass
+class EvaluateOps:
+    place: Place = field(default_factory=Place)
+    datasets: Datasets = field(default_factory=Datasets)
+    split: FriendsSplit = field(default_factory=FriendsSplit)
+    margins: Margins = field(default_factory=Margins)
+    evaluate: Evaluate = field(default_factory=Evaluate)
 
 
 @dataclass

@@ -1,0 +1,104 @@
+"""Measure a checkpoint on a split of an index: accuracy, mean recall, F1, calibration, and where it errs.
+
+Reads an index in dicts/, the images it names, and a checkpoint. Writes results/evaluate_INDEX_SPLIT.json and the
+confusion matrix as a .png beside it.
+
+    python evaluate.py --index raf --split test --weights runs/static/best.pt
+    python evaluate.py --index friends --valid-episodes 9 10 --weights runs/tsm/best.pt --flip
+"""
+import json
+
+from matplotlib.figure import Figure
+from torchmetrics.functional.classification import (
+    multiclass_calibration_error,
+    multiclass_confusion_matrix,
+    multiclass_f1_score,
+)
+
+from data_loader import EveryOnce, FaceClips, make_loader, read_samples
+from engine import pick_device, predict
+from index import whole_file
+from labels import EMOTIONS
+from ops import EvaluateOps, InputError, parse, run_script
+from runs import load_network
+
+SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test")}
+BINS = 15                                        # of confidence, for the calibration error
+
+
+def measure(logits, target):
+    """Figures of logits (N, 7) against soft targets (N, 7), whose largest share is the truth.
+
+    Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
+    Calibration of Modern Neural Networks", ICML 2017, of the softmax in 15 bins.
+    """
+    truth, chances = target.argmax(1), logits.softmax(1)
+    confusion = multiclass_confusion_matrix(chances, truth, len(EMOTIONS))
+    f1 = multiclass_f1_score(chances, truth, len(EMOTIONS), average=None)
+    rows, columns, hits = confusion.sum(1), confusion.sum(0), confusion.diag()
+    present = rows > 0
+    classes = {name: {"faces": int(rows[i]), "recall": float(hits[i] / rows[i]) if rows[i] else None,
+                      "precision": float(hits[i] / columns[i]) if columns[i] else None,
+                      "f1": float(f1[i]) if rows[i] else None} for i, name in enumerate(EMOTIONS)}
+    return {"faces": len(truth), "accuracy": float(hits.sum() / rows.sum()),
+            "mean_recall": float((hits / rows)[present].mean()), "macro_f1": float(f1[present].mean()),
+            "calibration_error": float(multiclass_calibration_error(chances, truth, len(EMOTIONS), BINS)),
+            "classes": classes, "confusion": confusion.tolist()}
+
+
+def draw_confusion(confusion, title, path):
+    """The confusion matrix (7 x 7 counts, true by predicted) as shares of each true emotion, into a PNG."""
+    figure = Figure(figsize=(6, 5.4), layout="constrained")
+    axes = figure.subplots()
+    shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, counts in enumerate(confusion):
+        for column, count in enumerate(counts):
+            axes.text(column, row, f"{shares[row][column]:.0%}\n{count}", ha="center", va="center", fontsize=8,
+                      color="white" if shares[row][column] > 0.5 else "black")
+    axes.set(xticks=range(7), yticks=range(7), xticklabels=EMOTIONS, yticklabels=EMOTIONS, xlabel="predicted",
+             ylabel="true", title=title)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def read_split(ops):
+    """The samples asked for, and the name of their split."""
+    index, split = ops.evaluate.index, ops.evaluate.split
+    where = {}
+    if index == "friends":
+        where, split = {"episodes": ops.split.valid_episodes}, "_".join(map(str, ops.split.valid_episodes))
+    elif index in SPLITS:
+        split = split or SPLITS[index][1]
+        if split not in SPLITS[index]:
+            raise InputError(f"--split {split}: {index} has {', '.join(SPLITS[index])}")
+        where = {"split": split}
+    return read_samples(index, ops.place.dicts_path, ops.datasets.roots()[index],
+                        margin=ops.margins.by_source()[index], **where), split or "all"
+
+
+def main(argv=None):
+    ops = parse(EvaluateOps, argv, __doc__)
+    evaluate, device = ops.evaluate, pick_device(ops.evaluate.device)
+    samples, split = read_split(ops)
+    net, img_sz = load_network(evaluate.weights, ops.place.root)
+    clips = FaceClips([samples], evaluate.img_sz or img_sz, evaluate.frames)
+    loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers, device.type == "cuda")
+    figures = {"index": evaluate.index, "split": split, "weights": evaluate.weights, "img_sz": clips.img_sz,
+               "frames": evaluate.frames, "flip": evaluate.flip}
+    figures |= measure(*predict(net.to(device), loader, device, evaluate.flip))
+    path = evaluate.results_path / f"evaluate_{evaluate.index}_{split}.json"
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(figures, indent=1) + "\n")
+    draw_confusion(figures["confusion"], f"{evaluate.index} {split}", path.with_suffix(".png"))
+    print(f"{'':10}{'faces':>8}{'recall':>8}{'precision':>11}{'F1':>8}")
+    for name, row in figures["classes"].items():
+        cells = [f"{row[key]:.1%}" if row[key] is not None else "-" for key in ("recall", "precision", "f1")]
+        print(f"{name:10}{row['faces']:8,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>8}")
+    print(f"{figures['faces']:,} faces: accuracy {figures['accuracy']:.2%}, mean recall {figures['mean_recall']:.2%}, "
+          f"macro F1 {figures['macro_f1']:.2%}, calibration error {figures['calibration_error']:.2%}")
+    print(f"wrote {path} and {path.with_suffix('.png').name}")
+
+
+if __name__ == "__main__":
+    run_script(main)

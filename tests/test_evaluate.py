@@ -1,0 +1,73 @@
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+import evaluate
+import parse_ck
+from evaluate import measure
+
+
+def test_figures_of_a_hand_worked_case():
+    truth, said = [0, 0, 0, 0, 3, 3, 6, 6], [0, 0, 0, 3, 3, 6, 6, 5]
+    logits = torch.zeros(8, 7)
+    logits[range(8), said] = torch.tensor([9.0] * 8)
+    figures = measure(logits, torch.eye(7)[truth])
+    assert figures["faces"] == 8 and figures["accuracy"] == pytest.approx(5 / 8)
+    assert figures["mean_recall"] == pytest.approx((3 / 4 + 1 / 2 + 1 / 2) / 3)
+    assert figures["macro_f1"] == pytest.approx((2 * 3 / 7 + 1 / 2 + 1 / 2) / 3)
+    assert figures["classes"]["angry"] == {"faces": 4, "recall": 0.75, "precision": 1.0, "f1": pytest.approx(6 / 7)}
+    assert figures["classes"]["sad"] == {"faces": 0, "recall": None, "precision": None, "f1": None}
+    assert figures["confusion"][0] == [3, 0, 0, 1, 0, 0, 0] and figures["confusion"][6] == [0, 0, 0, 0, 0, 1, 1]
+    sure = torch.tensor(9.0).exp() / (torch.tensor(9.0).exp() + 6)
+    assert figures["calibration_error"] == pytest.approx(sure.item() - 5 / 8, abs=1e-5)
+
+
+def run(root, *more):
+    evaluate.main(["--root", str(root), "--num-workers", "0", "--device", "cpu", *more])
+
+
+def test_each_index(trained, tmp_path, capsys):
+    parse_ck.main(["--root", str(trained)])
+    out = ["--results-path", str(tmp_path)]
+    for name, more in (("friends_3", ["--valid-episodes", "3"]), ("affectnet_valid", ["--index", "affectnet"]),
+                       ("raf_test", ["--index", "raf", "--split", "test", "--frames", "1"]),
+                       ("ck_all", ["--index", "ck", "--flip"])):
+        run(trained, *out, *more)
+        figures = json.loads((tmp_path / f"evaluate_{name}.json").read_text())
+        assert sum(map(sum, figures["confusion"])) == figures["faces"] > 0 and figures["img_sz"] == 64
+        with Image.open(tmp_path / f"evaluate_{name}.png") as image:
+            assert image.size[0] > 500
+        assert f"accuracy {figures['accuracy']:.2%}" in capsys.readouterr().out
+
+
+def test_validation_in_training_says_the_same(trained, tmp_path):
+    """One evaluate: the best checkpoint's own figures come out again."""
+    run(trained, "--valid-episodes", "3", "--weights", "runs/static/best.pt", "--frames", "1", "--results-path",
+        str(tmp_path))
+    best = torch.load(trained / "runs/static/best.pt", weights_only=True)["best"]
+    figures = json.loads((tmp_path / "evaluate_friends_3.json").read_text())
+    assert figures["accuracy"] == pytest.approx(best["accuracy"])
+    assert figures["mean_recall"] == pytest.approx(best["mean_recall"])
+
+
+def test_flip_is_symmetric(trained, tmp_path, monkeypatch):
+    """Mirrored faces get the same figures where the mirror image is averaged in."""
+    figures, real = [], evaluate.FaceClips._clip
+    for mirrored in (False, True):
+        if mirrored:
+            monkeypatch.setattr(evaluate.FaceClips, "_clip", lambda self, *key: real(self, *key).flip(-1))
+        run(trained, "--valid-episodes", "3", "--flip", "--results-path", str(tmp_path))
+        figures.append(json.loads((tmp_path / "evaluate_friends_3.json").read_text()))
+    assert figures[0]["confusion"] == figures[1]["confusion"]
+
+
+def test_errors(trained, run_main, capsys, tmp_path):
+    def said(*argv):
+        return run_main(evaluate.main, ["--root", trained, "--results-path", tmp_path, *argv], capsys)[0]
+
+    assert "--split often: raf has train, test" in said("--index", "raf", "--split", "often")
+    assert "holds no episodes [8]" in said("--valid-episodes", "8")
+    assert "no such checkpoint" in said("--valid-episodes", "3", "--weights", "nothing.pt")
+    assert not list(tmp_path.iterdir())
