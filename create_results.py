@@ -24,21 +24,27 @@ from runs import load_network
 
 
 class EmotionStream:
-    """The network over all faces of a frame at once, each with its own past, kept from frame to frame."""
+    """The network over all faces of a frame at once, each with its own past, kept from frame to frame.
 
-    def __init__(self, net, device):
-        self.net, self.device, self.state, self.ids = net.to(device).eval(), device, None, []
+    The network was trained on buffers of frames `stride` apart, so there are `stride` interleaved pasts: a frame
+    continues that of the frame `stride` before it, and the logits are those of such a buffer.
+    """
+
+    def __init__(self, net, device, stride):
+        self.net, self.device, self.stride = net.to(device).eval(), device, stride
+        self.pasts = [(None, [])] * stride                   # (state, ids of its rows)
 
     @torch.inference_mode()
-    def read(self, ids, crops):
-        """Probabilities (N, 7) of faces `ids`, whose crops are uint8 (N, H, W, 3); absent ids are forgotten."""
-        rows = {id: row for row, id in enumerate(self.ids)}
-        state = select_rows(self.state, [rows.get(id, 0) for id in ids])
+    def read(self, number, ids, crops):
+        """Probabilities (N, 7) of faces `ids` on frame `number`, crops uint8 (N, H, W, 3); absent ids are forgotten."""
+        state, former = self.pasts[number % self.stride]
+        rows = {id: row for row, id in enumerate(former)}
+        state = select_rows(state, [rows.get(id, 0) for id in ids])
         fresh = torch.tensor([id not in rows for id in ids], device=self.device)
         frames = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))).to(self.device)
         with autocast(self.device):
-            logits, self.state = self.net.step(frames.float().div_(255), state, fresh)
-        self.ids = list(ids)
+            logits, state = self.net.step(frames.float().div_(255), state, fresh)
+        self.pasts[number % self.stride] = state, list(ids)
         return logits.float().softmax(1).cpu().numpy()
 
 
@@ -47,7 +53,8 @@ def frame_records(frame, tracks, stream, img_sz, margin):
     boxes = [track.boxes_xyxy[frame.number - track.first] for track in tracks]
     crops = np.stack([crop_face(frame.rgb, xyxy_to_xywh(box), img_sz, margin) for box in boxes])
     height, width = frame.rgb.shape[:2]
-    for track, box, chances in zip(tracks, boxes, stream.read([track.id for track in tracks], crops)):
+    read = stream.read(frame.number, [track.id for track in tracks], crops)
+    for track, box, chances in zip(tracks, boxes, read):
         emotion = int(chances.argmax())
         box = np.clip(np.round(box), 0, (width, height, width, height)).astype(int)
         yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(frame.seconds, 3),
@@ -82,7 +89,7 @@ def find_source(source, friends):
         path = Path(source.video)
         if not path.exists():
             raise InputError(f"{path}: no such video")
-        return path, path.stem
+        return path, path.name if path.is_dir() else path.stem
     path = find_episode(source.episode, friends.friends_path, friends.frames_path)
     return path, f"friends_s01_ep{source.episode:02d}"
 
@@ -91,7 +98,7 @@ def main(argv=None):
     ops = parse(ResultsOps, argv, __doc__)
     source, name = find_source(ops.source, ops.friends)
     device = pick_device(ops.results.device)
-    net, img_sz = load_network(ops.results.weights, ops.place.root)
+    net, img_sz = load_network(ops.results.weights, ops.place.root, trained=True)
     total = count_frames(source)
     faces = tqdm(read_frames(source, ops.source.fps), "faces", total, unit="frame", disable=None)
     tracks, shots = find_tracks(faces, **vars(ops.tracking))
@@ -99,7 +106,8 @@ def main(argv=None):
     emotions = read_frames(source, ops.source.fps) if tracks else ()
     emotions = tqdm(emotions, "emotions", total, unit="frame", disable=None)
     path = ops.results.results_path / f"{name}.json"
-    count = write_results(path, emotions, tracks, EmotionStream(net, device), img_sz, ops.margins.hog_margin)
+    stream = EmotionStream(net, device, ops.results.frame_stride)
+    count = write_results(path, emotions, tracks, stream, img_sz, ops.margins.hog_margin)
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")

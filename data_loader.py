@@ -54,11 +54,13 @@ def _entries(source, index, path):
             for emotion in sorted(index):
                 for entry in index[emotion].values():
                     paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
+                    if source != "affectnet" and (len(paths) != FRAMES or len(entry["pos"]) != 2):
+                        raise ValueError(f"{len(paths)} images, pos {entry['pos']}")
                     yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(entry["emo"]), entry
         else:
             for entry in index.values():
-                yield [entry["img"]], entry["gt"], np.asarray(entry["em"], np.float32), entry
-    except (KeyError, AttributeError, TypeError, IndexError) as error:
+                yield [entry["img"]], entry["gt"], np.asarray(entry["em"], np.float32).reshape(len(EMOTIONS)), entry
+    except (KeyError, AttributeError, TypeError, IndexError, ValueError) as error:
         raise InputError(f"{path}: not the structure of a {source} index ({error!r}); parse again") from None
 
 
@@ -69,15 +71,17 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, margin=0.0
         InputError: no index, a wrong one, or nothing in the split.
     """
     path = Path(dicts_path) / FILES[source]
-    paths, boxes, targets = [], [], []
+    paths, boxes, targets, found = [], [], [], set()
     for images, box, target, entry in _entries(source, read_index(path), path):
         if (split and entry.get("split") != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
+        found.add(entry["pos"][0] if episodes is not None else split)
         paths.append([os.fsencode(image) for image in images])
         boxes.append(box)
         targets.append(target)
-    if not paths:
-        wanted = f"split {split}" if split else f"episodes {list(episodes)}" if episodes is not None else "examples"
+    absent = sorted(set(episodes) - found) if episodes is not None else []
+    if absent or not paths:
+        wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
         raise InputError(f"{path}: holds no {wanted}")
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
                    np.asarray(targets, np.float32), margin)

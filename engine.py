@@ -68,7 +68,9 @@ def pick_device(device):
     try:
         picked = torch.device(device)
     except RuntimeError:
-        raise InputError(f"--device {device}: expected auto, cpu, cuda or cuda:N") from None
+        picked = None
+    if picked is None or picked.type not in ("cpu", "cuda"):
+        raise InputError(f"--device {device}: expected auto, cpu, cuda or cuda:N")
     if picked.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"--device {device}: no CUDA device is present")
     return picked
@@ -165,7 +167,19 @@ def stop_at_a_step():
             signal.signal(number, handler)
 
 
-def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_steps, valid_every, log_every):
+def validate(net, loader, loss, device, run, step, best):
+    """Evaluate at `step`; a better mean recall than `best`'s is kept as best.pt. Returns (figures, best)."""
+    figures = evaluate(net, loader, loss, device)
+    tqdm.write(f"step {step}: validation error {figures['error']:.4f}, accuracy {figures['accuracy']:.3f}, "
+               f"mean recall {figures['mean_recall']:.3f}")
+    if best is None or figures["mean_recall"] > best["mean_recall"]:
+        best = figures | {"step": step}
+        run.save("best.pt", net, None, step, best)
+    return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}, best
+
+
+def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_steps, valid_every, save_every,
+        log_every):
     """Train on `loader` to `max_steps`, log and validate on the way, and keep last.pt and best.pt in `run`.
 
     Args:
@@ -178,30 +192,29 @@ def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_step
     step, best = (run.checkpoint["step"], run.checkpoint["best"]) if run.checkpoint else (0, None)
     meter = Meter()
     with stop_at_a_step() as asked, tqdm(loader, "train", max_steps, initial=step, unit="step", disable=None) as steps:
-        for clips, target in steps:
-            for group in optimizer.param_groups:
-                group["lr"] = lr_at(step)
-            clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
-            meter.add(*train_step(net, optimizer, loss, clips, target), clips)
-            step += 1
-            row, stop = {}, bool(asked)
-            if step % valid_every == 0 or step == max_steps:
-                figures = evaluate(net, valid_loader, loss, device)
-                row = {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}
-                tqdm.write(f"step {step}: validation error {figures['error']:.4f}, "
-                           f"accuracy {figures['accuracy']:.3f}, mean recall {figures['mean_recall']:.3f}")
-                if best is None or figures["mean_recall"] > best["mean_recall"]:
-                    best = figures | {"step": step}
-                    run.save("best.pt", net, None, step, best)
-            if row or stop or step % log_every == 0:
-                row |= meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
-                run.log(**row)
-                steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
-                meter = Meter()
-            if stop or "valid_error" in row:
-                run.save("last.pt", net, optimizer, step, best)
-            if stop and step < max_steps:
-                raise KeyboardInterrupt
+        try:
+            for clips, target in steps:
+                for group in optimizer.param_groups:
+                    group["lr"] = lr_at(step)
+                clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
+                meter.add(*train_step(net, optimizer, loss, clips, target), clips)
+                step += 1
+                stop, due = bool(asked), step % valid_every == 0 or step == max_steps
+                if stop or due or step % log_every == 0:
+                    row = meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
+                    steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
+                    if due:
+                        figures, best = validate(net, valid_loader, loss, device, run, step, best)
+                        row |= figures
+                    run.log(**row)
+                    meter = Meter()
+                if stop or due or step % save_every == 0:
+                    run.save("last.pt", net, optimizer, step, best)
+                if stop and step < max_steps:
+                    raise KeyboardInterrupt
+        except (InputError, OSError):            # an unreadable image, say, costs no step that is done
+            run.save("last.pt", net, optimizer, step, best)
+            raise
     return best
 
 
@@ -218,6 +231,7 @@ def train(ops, frames):
     valid = read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes)
     run = Run(ops.run.runs_path / ops.run.name, ops, ops.run.resume)
     net, optimizer = _network(ops, run.checkpoint, device)
+    run.start()
     weights = sampling_weights(sources, shares, ops.loader.neutral_ratio)
     batches = BalancedBatches(weights, ops.loader.batch_size, ops.run.seed,
                               run.checkpoint["step"] if run.checkpoint else 0, ops.run.max_steps)
@@ -229,12 +243,15 @@ def train(ops, frames):
                make_loader(clips, batches, workers, pin),
                make_loader(valid_clips, EveryOnce(len(valid), ops.loader.batch_size), workers, pin),
                run, device, lambda step: ops.optim.lr * lr_factor(ops.optim.schedule, step, ops.run.max_steps),
-               ops.run.max_steps, ops.run.valid_every, ops.run.log_every)
+               ops.run.max_steps, ops.run.valid_every, ops.run.save_every, ops.run.log_every)
 
 
 def _network(ops, checkpoint, device):
     """The network and its optimiser on the device: a checkpoint's, or new ones as the options say."""
     torch.manual_seed(ops.run.seed)
+    former = checkpoint["options"]["optim"]["optimizer"] if checkpoint else ops.optim.optimizer
+    if former != ops.optim.optimizer:
+        raise InputError(f"--optimizer {ops.optim.optimizer}: the run to resume goes on with its own, {former}")
     net, _ = load_network("none" if checkpoint else ops.run.weights, ops.place.root)
     if checkpoint:
         net.load_state_dict(checkpoint["net"])
@@ -242,5 +259,7 @@ def _network(ops, checkpoint, device):
     optimizer = make_optimizer(net, ops.optim.optimizer, ops.optim.lr, ops.optim.weight_decay)
     if checkpoint:
         optimizer.load_state_dict(checkpoint["optimizer"])
+        for group in optimizer.param_groups:
+            group["weight_decay"] = ops.optim.weight_decay
         set_random_states(checkpoint["random"])
     return net, optimizer

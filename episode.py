@@ -4,10 +4,12 @@ A source is a video file or a folder of numbered frames. It is read in passes, a
 finds the shots and follows the faces through them; whoever wants pixels reads the frames once more. What is
 kept between the passes is a box a face and frame.
 """
+import json
 import re
+import sys
 from collections import deque
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import av
@@ -20,6 +22,7 @@ from tqdm import tqdm
 from faces import IMAGE_SUFFIXES, detect_faces, iou, read_image
 from ops import InputError
 
+MARKER = "source.json"                           # in a folder of extracted frames: the video they are of
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts", ".wmv")
 SHOT_WIDTH = 256                                 # px; cuts are as plain on a small picture
 LOOK_AHEAD = 2                                   # frames on each side that a cut is compared with
@@ -60,10 +63,18 @@ class Frame:
 
 def find_videos(folder):
     """{episode number: video} of a Friends folder, by name: `1x07 - ...` is 7; otherwise they count from 1."""
-    videos = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
-    named = [re.match(r"\d+x(\d+)", path.name) for path in videos]
+    videos = sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    named = [re.match(r"\d{1,2}x(\d{1,3})(?!\d)", path.name) for path in videos]
     numbers = [int(match.group(1)) for match in named] if all(named) else []
     return dict(zip(numbers if len(set(numbers)) == len(videos) else range(1, len(videos) + 1), videos))
+
+
+def describe_source(source):
+    """What tells a source from another of its name: [name, bytes of the video, or frames in the folder]."""
+    marker = source / MARKER
+    if marker.is_file():
+        return json.loads(marker.read_text())
+    return [source.name, len(_frame_files(source)) if source.is_dir() else source.stat().st_size]
 
 
 def episode_folder(frames_path, episode):
@@ -73,7 +84,7 @@ def episode_folder(frames_path, episode):
 def find_episode(episode, friends_path, frames_path):
     """An episode's source: its extracted frames where they are, its video otherwise."""
     folder = episode_folder(frames_path, episode)
-    if folder.is_dir():
+    if folder.is_dir() and any(folder.iterdir()):
         return folder
     videos = find_videos(friends_path)
     if episode not in videos:
@@ -113,7 +124,11 @@ def _frame_files(folder):
     odd = [path.name for path in files if not path.stem.isdigit()]
     if odd or not files:
         raise InputError(f"{folder}: expected frames named 00000.jpg, 00001.jpg ..., found {odd[0] if odd else 'none'}")
-    return sorted(files, key=lambda path: int(path.stem))
+    files = sorted(files, key=lambda path: int(path.stem))
+    twice = next((b.name for a, b in zip(files, files[1:]) if int(a.stem) == int(b.stem)), None)
+    if twice:
+        raise InputError(f"{folder}: two files for one frame, {twice} and another")
+    return files
 
 
 def read_frames(source, fps=24000 / 1001):
@@ -121,15 +136,15 @@ def read_frames(source, fps=24000 / 1001):
 
     Args:
         source: video file, or folder of frames named by their number.
-        fps: frames per second of a folder; a video tells its own times.
+        fps: frames per second of a folder, whose names give the times; a video tells its own.
 
     Raises:
-        InputError: no video, or no frame in it. A video damaged on the way is read up to there, and said.
+        InputError: no video, or no frame in it. A video that breaks off is read up to there, and said on stderr.
     """
     source = Path(source)
     if source.is_dir():
-        for path in _frame_files(source):
-            yield Frame(int(path.stem), int(path.stem) / fps, path)
+        for number, path in enumerate(_frame_files(source)):
+            yield Frame(number, int(path.stem) / fps, path)
         return
     container, stream = _open(source)
     number = 0
@@ -140,9 +155,23 @@ def read_frames(source, fps=24000 / 1001):
                 yield Frame(number, seconds, picture)
                 number += 1
         except av.error.FFmpegError as error:
-            tqdm.write(f"{source}: damaged after frame {number - 1} ({error.strerror}); read up to there")
+            _warn(f"warning: {source}: damaged after {number:,} frames ({error.strerror}); read up to there")
     if number == 0:
         raise InputError(f"{source}: no frame could be decoded")
+    promised = count_frames(source)
+    if falls_short(number, promised):
+        _warn(f"warning: {source}: breaks off after {number:,} frames of about {promised:,}; is it cut short?")
+
+
+def falls_short(frames, promised):
+    """Whether `frames` are fewer than a container promises (None: nothing), beyond the few that it may hide."""
+    return promised is not None and frames < 0.98 * promised - 5
+
+
+@cache
+def _warn(message):
+    """Say it once, however often the video is read."""
+    tqdm.write(message, file=sys.stderr)
 
 
 def with_cuts(frames, ratio, least, sure):

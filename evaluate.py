@@ -81,7 +81,7 @@ def main(argv=None):
     ops = parse(EvaluateOps, argv, __doc__)
     evaluate, device = ops.evaluate, pick_device(ops.evaluate.device)
     samples, split = read_split(ops)
-    net, img_sz = load_network(evaluate.weights, ops.place.root)
+    net, img_sz = load_network(evaluate.weights, ops.place.root, trained=True)
     clips = FaceClips([samples], evaluate.img_sz or img_sz, evaluate.frames)
     loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers, device.type == "cuda")
     figures = {"index": evaluate.index, "split": split, "weights": evaluate.weights, "img_sz": clips.img_sz,

@@ -6,6 +6,7 @@ on. A finished episode is not done again; an interrupted one is, from its start.
     python extract_friends.py
     python extract_friends.py --episodes 1 2 --jpeg-quality 90
 """
+import json
 import os
 import shutil
 from collections import deque
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from episode import count_frames, episode_folder, find_videos, read_frames
+from episode import MARKER, count_frames, describe_source, episode_folder, falls_short, find_videos, read_frames
 from faces import write_image
 from ops import ExtractOps, InputError, parse, run_script
 
@@ -39,10 +40,27 @@ def extract(video, folder, quality, workers):
     written = len(os.listdir(partial))
     if written != decoded:
         raise InputError(f"{partial}: {written} files for {decoded} decoded frames; is another program writing there?")
-    if expected and abs(decoded - expected) > max(2, 0.001 * expected):
-        print(f"{video}: {decoded:,} frames decoded where the file promises about {expected:,}; is it cut short?")
+    (partial / MARKER).write_text(json.dumps([*describe_source(video), decoded]))
     partial.rename(folder)
     return decoded
+
+
+def finished(folder, video):
+    """Whether `folder` holds all frames of `video`. Frames of another video are redone, a stranger's refused."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    if (folder / MARKER).is_file():
+        *made_of, frames = json.loads((folder / MARKER).read_text())
+        if made_of == describe_source(video) and count_frames(folder) == frames:
+            return True
+        print(f"{folder}: not the frames of {video.name} as it is now, so they are made again")
+        shutil.rmtree(folder)
+        return False
+    if falls_short(count_frames(folder), count_frames(video)):
+        raise InputError(f"{folder}: holds {count_frames(folder):,} frames that this script did not write, not all of "
+                         f"{video.name}; remove them, or give another --frames-path")
+    return True
 
 
 def main(argv=None):
@@ -50,8 +68,6 @@ def main(argv=None):
     root = ops.friends.friends_path
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --friends-path names the videos', sample_data.py draws small ones")
-    if not 1 <= ops.extract.jpeg_quality <= 100:
-        raise InputError(f"--jpeg-quality {ops.extract.jpeg_quality}: expected 1 to 100")
     videos = find_videos(root)
     missing = sorted(set(ops.extract.episodes) - set(videos))
     if missing or not videos:
@@ -59,8 +75,8 @@ def main(argv=None):
         raise InputError(f"{root}: no video of {f'episodes {missing}' if missing else 'any episode'}; found: {have}")
     for episode in ops.extract.episodes or sorted(videos):
         folder = episode_folder(ops.friends.frames_path, episode)
-        if folder.is_dir():
-            print(f"{folder}: {len(os.listdir(folder)):,} frames, there already")
+        if finished(folder, videos[episode]):
+            print(f"{folder}: {count_frames(folder):,} frames, there already")
             continue
         count = extract(videos[episode], folder, ops.extract.jpeg_quality, ops.extract.workers or os.cpu_count())
         print(f"wrote {folder}: {count:,} frames of {videos[episode].name}")

@@ -19,6 +19,7 @@ from ops import InputError
 # Crops are small, and work is shared out by process. A pool of OpenCV's own would not survive a worker's fork.
 cv2.setNumThreads(1)
 
+LARGEST = 8                                      # times its image's longer side: a box beyond it is no face's
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
 
@@ -85,18 +86,26 @@ def in_threads(function, items, workers, description, chunk=64):
 
 
 def keep_readable(entries, root, workers, report):
-    """The index entries whose image or images (`img`, under `root`) decode in full; the rest go to the report."""
-    def readable(entry):
+    """The index entries whose images (`img`, under `root`) decode in full and hold their box (`gt`).
+
+    The rest go to the parser's report.
+    """
+    def defect(entry):
         try:
             for name in [entry["img"]] if isinstance(entry["img"], str) else entry["img"]:
-                read_image(root / name)
+                image = read_image(root / name)
         except InputError:
-            return False
-        return True
+            return "image unreadable"
+        try:
+            crop_face(image, entry.get("gt", (0, 0, *image.shape[1::-1])), 16)
+        except InputError:
+            return "box outside its image"
+        return None
 
-    good = in_threads(readable, entries, workers, "verify")
-    report.drop("image unreadable", good.count(False))
-    return [entry for entry, is_good in zip(entries, good) if is_good]
+    reasons = in_threads(defect, entries, workers, "verify")
+    for reason in filter(None, reasons):
+        report.drop(reason)
+    return [entry for entry, reason in zip(entries, reasons) if reason is None]
 
 
 def square_around(box_xywh, margin=0.0):
@@ -123,12 +132,12 @@ def crop_face(image, box_xywh, size, margin=0.0):
     """
     height, width = image.shape[:2]
     left, top, side = square_around(box_xywh, margin)
-    side = max(1, round(side))
-    left, top = round(left), round(top)
-    if left >= width or top >= height or left + side <= 0 or top + side <= 0:
-        raise InputError(f"box {list(box_xywh)} lies outside its image of {width}x{height}")
+    if not (touches((left, top, side, side), width, height) and 1 <= side <= LARGEST * max(width, height)):
+        box = [round(float(value), 1) for value in box_xywh]
+        raise InputError(f"box {box} lies outside its image of {width}x{height}")
+    side, left, top = round(side), round(left), round(top)
     right, bottom = left + side, top + side
-    face = image[max(top, 0):min(bottom, height), max(left, 0):min(right, width)]
+    face = image[max(min(top, height - 1), 0):max(bottom, 1), max(min(left, width - 1), 0):max(right, 1)]
     outside = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
     if any(outside):
         face = cv2.copyMakeBorder(face, *outside, cv2.BORDER_REPLICATE)

@@ -89,9 +89,13 @@ def read_results(path):
         raise InputError(f"{path}: no such results; create_results.py writes them") from None
     except ValueError as error:
         raise InputError(f"{path}: not JSON ({error})") from None
-    if not isinstance(records, list) or not all(isinstance(r, dict) and {"class", "seconds", "object"} <= set(r)
-                                                for r in records):
-        raise InputError(f"{path}: expected an array of records with class, seconds and object")
+    try:
+        good = all(record["class"] in EMOTIONS and record["seconds"] >= 0 and len(record["object"]["box"]) == 4
+                   and {"id", "name"} <= set(record["object"]) for record in records)
+    except (KeyError, TypeError):
+        good = False
+    if not good or not isinstance(records, list):
+        raise InputError(f"{path}: expected an array of records with class, seconds and object (id, name, box)")
     return records
 
 

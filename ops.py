@@ -14,6 +14,21 @@ import tyro
 Source = Literal["affectnet", "raf", "fer", "ck", "friends"]
 
 
+HUGE = 1e9
+# The least and the greatest value of a number, by its option's name.
+LIMITS = {
+    "workers": (0, 256), "num_workers": (0, 256), "seed": (0, HUGE), "stills": (4, 10000), "sample_episodes": (3, 99),
+    "seconds": (3, 3600), "jpeg_quality": (1, 100), "crop_quality": (1, 100), "frame_stride": (1, 1000),
+    "crop_size": (16, 2048), "img_sz": (64, 2048), "batch_size": (1, HUGE), "neutral_ratio": (0, 1),
+    "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
+    "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000), "max_steps": (1, HUGE),
+    "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE), "watch_seconds": (0.01, HUGE),
+    "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE), "shot_sure": (0, HUGE),
+    "detect_every": (1, 1000), "detect_width": (80, 100000), "upsample": (0, 4), "min_iou": (0, 1),
+    "max_gap": (0, HUGE), "min_seen": (1, HUGE), "pictures": (1, 20), "least": (0, 1),
+} | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
+
+
 class InputError(ValueError):
     """Bad input, said in one sentence that names the file, the row and what was expected."""
 
@@ -32,6 +47,10 @@ def parse(options_class, argv, doc):
                 value = getattr(concern, item.name)
                 if isinstance(value, Path) and item.name != "root":
                     setattr(concern, item.name, root / value)
+                least, most = LIMITS.get(item.name, (None, None))
+                if least is not None and value is not None and not least <= value <= most:
+                    bounds = f"at least {least}" if most == HUGE else f"from {least} to {most}"
+                    raise InputError(f"--{item.name.replace('_', '-')} {value}: expected {bounds}")
     return options
 
 
@@ -233,7 +252,9 @@ class Run:
     max_steps: int = 30000
     """Training steps in all, earlier ones of a resumed run included."""
     valid_every: int = 1000
-    """Steps between two validations; last.pt is written at each."""
+    """Steps between two validations."""
+    save_every: int = 200
+    """Steps between two writings of last.pt, what a killed run can lose at the most."""
     log_every: int = 50
     """Steps between two rows of log.csv."""
     seed: int = 0
@@ -276,8 +297,8 @@ class Evaluate:
     """4: the buffer, or the still four times; 1: the last frame alone."""
     flip: bool = False
     """Average with the mirrored face."""
-    img_sz: int = 0
-    """Side of the network's input, px; 0 is what it was trained at."""
+    img_sz: int | None = None
+    """Side of the network's input, px; what it was trained at where not given."""
     batch_size: int = 64
     """Clips at a time."""
     num_workers: int = 2
@@ -326,6 +347,8 @@ class Tracking:
 class Results:
     results_path: Path = Path("results")
     """Folder the JSON goes to."""
+    frame_stride: int = 4
+    """Frames between two that the network sees of a face together; as the buffers it was trained on."""
     weights: str = "runs/tsm/best.pt"
     """The network: a checkpoint's path, or a name shipped in weights/."""
     device: str = "auto"

@@ -8,6 +8,7 @@ opened with --verify. Writes dicts/affectnet_parsed.npy: [emotion 0-6][example] 
 """
 import csv
 import os
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Folders:
             try:
                 with os.scandir(self.root / folder) as items:
                     self.listed[folder] = {item.name for item in items}
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError:                      # no such folder, or no name of one
                 self.listed[folder] = set()
         return name in self.listed[folder]
 
@@ -66,10 +67,19 @@ def read_row(row):
     return entry, None
 
 
+def rows_of(file, path):
+    """The rows of a list; quotes mean nothing in it."""
+    reader = csv.reader(file, quoting=csv.QUOTE_NONE)
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(f"{path} row {reader.line_num}: not CSV ({error})") from None
+
+
 def read_list(path, images, split, report, folders):
     """Entries of one 2017 list (CSV, with or without its header row)."""
     with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-        for number, row in enumerate(csv.reader(file), 1):
+        for number, row in enumerate(rows_of(file, path), 1):
             if not row or (number == 1 and row[0].strip().lower().startswith("subdirectory")):
                 continue
             plain = inside(row[0])
@@ -106,6 +116,8 @@ def read_2017(root, automatic, report):
         if path is None:
             raise InputError(f"{root}: no {name}, beside the images or in Manually_Annotated_file_lists/")
         images = find_images(root, name.startswith("automatic"))
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: the list is empty")
         entries += read_list(path, images, LISTS[name], report, folders)
     held_out = {entry["img"] for entry in entries if entry["split"] == "valid"}
     kept = [entry for entry in entries if entry["split"] == "valid" or entry["img"] not in held_out]
@@ -127,7 +139,7 @@ def read_2021_example(root, path):
             values[kind] = float(np.load(notes / f"{os.path.splitext(name)[0]}_{kind}.npy", allow_pickle=False).item())
         except FileNotFoundError:
             return None, "annotation missing"
-        except (ValueError, EOFError) as error:
+        except (ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
             raise ValueError(f"annotation _{kind}.npy is not one number ({error})") from None
     code = int(values["exp"])
     if code in AFFECTNET_DROPPED:

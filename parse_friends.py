@@ -10,13 +10,14 @@ episode that is done already, with the same options, is not cut again.
 """
 import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 from tqdm import tqdm
 
-from episode import find_episode, read_frames
+from episode import describe_source, find_episode, read_frames
 from faces import IMAGE_SUFFIXES, crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
 from index import FILES, Report, by_emotion, whole_file, write_index
 from labels import CHARACTERS, FRIENDS
@@ -31,7 +32,7 @@ def read_metadata(path):
     """The periods (list of dicts) of an episode's metadata; bytes that are not UTF-8 are replaced."""
     try:
         data = json.loads(path.read_bytes().decode("utf-8-sig", errors="replace"))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
     periods = data.get("visual_results") if isinstance(data, dict) else None
     if not isinstance(periods, list):
@@ -41,7 +42,7 @@ def read_metadata(path):
 
 def read_frame_number(image):
     """The number in `Frame_01234.jpg`, or in a letter and digits."""
-    match = re.search(r"(\d+)(\.\w+)?$", str(image))
+    match = re.search(r"(?<!\d)(\d{1,7})(\.\w+)?$", str(image))
     if not match:
         raise ValueError(f"expected an image name that ends in a frame number, found {image!r}")
     return int(match.group(1))
@@ -56,6 +57,8 @@ def read_box(rect):
     if not all(given):
         return None, "half a face box"
     box = xyxy_to_xywh([float(value[0]) for value in values])
+    if not all(abs(value) < 1e6 for value in box):
+        raise ValueError(f"expected pixels, found {values}")
     if not (box[2] > 0 and box[3] > 0):
         return None, "empty or inverted face box"
     return box, None
@@ -67,14 +70,14 @@ def read_period(period, where, report):
         frame, number = read_frame_number(period["image"]), int(period["period_num"])
         faces = [(name.strip().lower(), note) for people in period["person"] for name, notes in people.items()
                  for note in notes]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         report.defect(where, f"expected period_num, image and person ({error!r})")
         return
     for name, note in faces:
         try:
             box, reason = read_box(note["face_rect"])
-            emotion = str(note["emotion"]).strip().lower()
-        except (KeyError, TypeError, ValueError) as error:
+            emotion = note["emotion"].strip().lower()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             report.defect(f"{where}, {name}", f"expected emotion and face_rect with four numbers ({error!r})")
             continue
         if box is None:
@@ -108,8 +111,14 @@ def wanted_frames(source, numbers):
 
 
 def cut_faces(entries, source, folder, stride, size, quality, margin):
-    """Write the crops of an episode's entries into `folder`; returns {row in entries: why it has none}."""
-    uses, lost = {}, dict.fromkeys(range(len(entries)), "frame past the end of the video")
+    """Write the crops of an episode's entries as `folder`; returns {row in entries: why it has none}.
+
+    They are gathered in a folder beside it that takes its place when all are there.
+    """
+    partial, uses, left = folder.with_name(f"{folder.name}.partial"), {}, dict.fromkeys(range(len(entries)), BUFFER)
+    outside = set()
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     for row, entry in enumerate(entries):
         for slot, number in enumerate(buffer_frames(entry["frame"], stride)):
             uses.setdefault(number, []).append((row, slot))
@@ -118,15 +127,28 @@ def cut_faces(entries, source, folder, stride, size, quality, margin):
             try:
                 face = crop_face(image, entries[row]["face_rect"], size, margin)
             except InputError:
-                lost[row] = "face box outside the image"
+                outside.add(row)
                 continue
-            write_image(folder / Path(entries[row]["img"][slot]).name, face, quality)
-            if slot == BUFFER - 1:
-                lost.pop(row)
+            write_image(partial / Path(entries[row]["img"][slot]).name, face, quality)
+            left[row] -= 1
+    lost = {row: "face box outside the image" if row in outside else "frame past the end of the video"
+            for row, slots in left.items() if slots}
     for row in lost:
         for name in entries[row]["img"]:
-            (folder / Path(name).name).unlink(missing_ok=True)
+            (partial / Path(name).name).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
     return lost
+
+
+def earlier_cut(folder, done, key, count):
+    """What an earlier run noted of an episode's crops (dict), or None where they are to be cut."""
+    try:
+        earlier = json.loads(done.read_text())
+        whole = earlier["key"] == key and len(os.listdir(folder)) == BUFFER * (count - len(earlier["lost"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return earlier if whole else None
 
 
 def parse_episode(episode, metadata, source, faces_path, cutting, report):
@@ -139,12 +161,11 @@ def parse_episode(episode, metadata, source, faces_path, cutting, report):
         entry["img"] = [f"{stem}_{slot}.jpg" for slot in range(BUFFER)]
         entry["pos"] = [episode, CHARACTERS.index(entry["character"])]
     digest = hashlib.sha256(metadata.read_bytes()).hexdigest()
-    key = cutting | {"source": source.name, "metadata": digest}
+    key = cutting | {"source": describe_source(source), "metadata": digest}
     folder, done = faces_path / name, faces_path / f"{name}.json"
-    earlier = json.loads(done.read_text()) if folder.is_dir() and done.is_file() else {}
-    if earlier.get("key") != key:
+    earlier = earlier_cut(folder, done, key, len(entries))
+    if earlier is None:
         done.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
         lost = cut_faces(entries, source, folder, **cutting)
         earlier = {"key": key, "lost": {str(row): why for row, why in lost.items()}}
         with whole_file(done) as temporary:                  # written last: an interrupted episode is cut again

@@ -19,14 +19,14 @@ from ops import InputError, PictureOps, parse, run_script
 COLOURS = dict(zip(EMOTIONS, ("#d62728", "#8c9a2b", "#7d4fb0", "#f2b705", "#3274b5", "#f27f1b", "#9a9a9a")))
 
 
-def find_frames(ops, path):
-    """The source the results were made from."""
-    if ops.picture.video is not None:
-        return Path(ops.picture.video)
+def find_frames(path, video, friends_path, frames_path):
+    """The source the results in `path` were made from: `video`, or a Friends episode."""
+    if video is not None:
+        return Path(video)
     match = re.fullmatch(r"friends_s01_ep(\d+)", path.stem)
     if not match:
         raise InputError(f"{path}: not of a Friends episode; --video names what it was made from")
-    return find_episode(int(match.group(1)), ops.friends.friends_path, ops.friends.frames_path)
+    return find_episode(int(match.group(1)), friends_path, frames_path)
 
 
 def pick_times(records, count):
@@ -75,12 +75,16 @@ def main(argv=None):
     figure = Figure(figsize=(3.4 * len(times), 2.3 + 0.16 * len({r["object"]["id"] for r in records}) + 1.0),
                         layout="constrained")
     grid = figure.add_gridspec(2, len(times), height_ratios=(1.9, 1))
-    drawn = 0
-    for frame in read_frames(find_frames(ops, path), ops.picture.fps):
-        if drawn < len(times) and abs(frame.seconds - times[drawn]) < 0.002:
+    drawn, source = 0, find_frames(path, ops.picture.video, ops.friends.friends_path, ops.friends.frames_path)
+    for frame in read_frames(source, ops.picture.fps):
+        if abs(frame.seconds - times[drawn]) < 0.002:
             now = [record for record in records if record["seconds"] == times[drawn]]
             draw_frame(figure.add_subplot(grid[0, drawn]), frame, now)
             drawn += 1
+        if drawn == len(times):
+            break
+    else:
+        raise InputError(f"{source}: has no frame at {times[drawn]} s; the results were made from another video")
     draw_timeline(figure.add_subplot(grid[1, :]), records)
     output = path.with_suffix(".png")
     with whole_file(output) as temporary:

@@ -43,26 +43,26 @@ class Run:
 
     def __init__(self, folder, options, resume):
         self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
+        if self.folder.name in ("", "..") or ".." in self.folder.parts[-2:]:
+            raise InputError(f"--name {options.run.name!r}: expected the plain name of a folder")
         if resume:
             self.checkpoint = read_checkpoint(self.folder / "last.pt")
             for line in _changes(self.checkpoint["options"], self.options):
                 print(f"resumed with another option: {line}")
-            _cut_log(self.folder / "log.csv", self.checkpoint["step"])
-        elif any((self.folder / name).exists() for name in ("last.pt", "best.pt", "log.csv")):
+        elif any((self.folder / name).exists() for name in ("last.pt", "best.pt")):
             raise InputError(f"{self.folder}: holds a run already; continue it with --resume, or give another --name")
+
+    def start(self):
+        """Write ops.json, and drop from the log what was written after the checkpoint: it will be written again."""
+        _cut_log(self.folder / "log.csv", self.checkpoint["step"] if self.checkpoint else 0)
         with whole_file(self.folder / "ops.json") as temporary:
             temporary.write_text(json.dumps(self.options, indent=1) + "\n")
 
     def log(self, **figures):
         """Add a row to log.csv; what was not measured stays blank."""
-        path = self.folder / "log.csv"
-        new = not path.exists()
         row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
-        with open(path, "a", newline="") as file:
-            writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        with open(self.folder / "log.csv", "a", newline="") as file:
+            csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
 
     def save(self, name, net, optimizer, step, best):
         """Write a checkpoint as a whole file: weights, optimiser, step, best figures, random states, options.
@@ -87,8 +87,8 @@ def _changes(old, new):
 
 
 def _cut_log(path, step):
-    """Drop the rows a stopped run wrote after its last checkpoint: they will be written again."""
-    rows = [row for row in read_log(path) if row["step"] <= step]
+    """Keep the log's rows up to `step`; a new log gets its header."""
+    rows = [row for row in read_log(path) if row["step"] <= step] if step else []
     with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -146,11 +146,14 @@ def read_checkpoint(path):
     return checkpoint
 
 
-def load_network(weights, root=Path(".")):
+def load_network(weights, root=Path("."), trained=False):
     """`resnet18` with `weights`: "none", "imagenet", a shipped name, or a path, from `root` or from here.
 
-    Returns the network and the input size it was trained at, px (224 where the file does not say).
+    With `trained` the first two, whose last layer is random, are refused. Returns the network and the input size
+    it was trained at, px (224 where the file does not say).
     """
+    if trained and weights in ("none", "imagenet"):
+        raise InputError(f"--weights {weights}: knows no emotion; expected a trained checkpoint")
     if weights == "none":
         return resnet18(), 224
     if (Path(root) / weights).is_file():

@@ -35,8 +35,6 @@ def make_room(folder):
 def main(argv=None):
     ops = parse(SampleOps, argv, __doc__)
     where, sample = ops.datasets, ops.sample
-    if sample.sample_episodes < 3 or sample.seconds < 3:
-        raise InputError("--sample-episodes and --seconds: at least 3 of each are needed")
     stills = {where.affectnet_path: write_affectnet, where.raf_path: write_raf, where.fer_path: write_fer,
               where.affectnet_path.with_name(where.affectnet_path.name + "2021"): write_affectnet_2021,
               where.ck_path: write_ck}

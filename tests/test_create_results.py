@@ -59,16 +59,25 @@ def test_streams_equal_windows_per_face():
     """Faces that come and go in one batch get what the network says of their own last four frames."""
     torch.manual_seed(0)
     net = resnet18().eval()
-    stream, crops = EmotionStream(net, torch.device("cpu")), np.random.default_rng(0).integers(
-        0, 255, (3, 9, 64, 64, 3), np.uint8)
-    for t in range(9):
-        ids = [id for id, (first, last) in enumerate(((0, 8), (2, 5), (4, 8))) if first <= t <= last]
-        chances = stream.read(ids, crops[ids, t])
-        if t == 8:
-            for row, id in enumerate(ids):
-                window = torch.from_numpy(crops[id, 5:9]).permute(0, 3, 1, 2).float() / 255
+    stream = EmotionStream(net, torch.device("cpu"), 2)
+    crops = np.random.default_rng(0).integers(0, 255, (3, 12, 64, 64, 3), np.uint8)
+    for t in range(12):
+        ids = [id for id, (first, last) in enumerate(((0, 11), (2, 7), (5, 11))) if first <= t <= last]
+        chances = stream.read(t, ids, crops[ids, t])
+        if t == 11:
+            for row, id in enumerate(ids):                   # every second frame, as the stride says
+                window = torch.from_numpy(crops[id, 5:12:2]).permute(0, 3, 1, 2).float() / 255
                 with torch.inference_mode():
                     np.testing.assert_allclose(chances[row], net(window)[-1].softmax(0), atol=1e-4)
+
+
+def test_frames_with_gaps_in_their_numbers(trained, tmp_path):
+    (tmp_path / "frames").mkdir()
+    for number in range(0, 40, 5):
+        shutil.copy(trained / "friends/ep01/00000.jpg", tmp_path / f"frames/{number:05d}.jpg")
+    results(trained, "--video", str(tmp_path / "frames"), "--fps", "10", "--results-path", str(tmp_path))
+    records = json.loads((tmp_path / "frames.json").read_text())
+    assert sorted({record["seconds"] for record in records}) == [n / 10 for n in range(0, 40, 5)]
 
 
 def test_errors(trained, tmp_path, run_main, capsys):
@@ -80,6 +89,8 @@ def test_errors(trained, tmp_path, run_main, capsys):
     assert "a.mp4: no such video" in said("--video", "a.mp4")
     assert "no video of episode 9" in said("--episode", "9")
     assert "runs/x/best.pt: no such checkpoint" in said("--episode", "1", "--weights", "runs/x/best.pt")
+    for weights in ("none", "imagenet"):
+        assert "knows no emotion; expected a trained checkpoint" in said("--episode", "1", "--weights", weights)
     (tmp_path / "bad.pt").write_bytes(b"PK")
     assert "bad.pt: not a checkpoint" in said("--episode", "1", "--weights", tmp_path / "bad.pt")
     (tmp_path / "text.mp4").write_text("text")

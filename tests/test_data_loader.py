@@ -61,11 +61,16 @@ def test_held_out_is_never_trained_on(parsed):
 
 
 def test_wrong_or_empty_indexes_are_named(parsed, tmp_path):
-    with pytest.raises(InputError, match=r"holds no episodes \[77\]"):
-        read_samples("friends", parsed / "dicts", parsed, episodes=[77])
-    write_index(tmp_path / "raf_parsed.npy", {0: {"img": "a.jpg"}})
-    with pytest.raises(InputError, match="raf_parsed.npy: not the structure of a raf index"):
-        read_samples("raf", tmp_path, tmp_path)
+    with pytest.raises(InputError, match=r"holds no episodes \[77\]"):          # one of them is missing
+        read_samples("friends", parsed / "dicts", parsed, episodes=[1, 77])
+    for entry in ({"img": "a.jpg"}, {"img": "a.jpg", "gt": [0, 0, 1, 1], "em": [0.5, 0.5]}):
+        write_index(tmp_path / "raf_parsed.npy", {0: entry})
+        with pytest.raises(InputError, match="raf_parsed.npy: not the structure of a raf index"):
+            read_samples("raf", tmp_path, tmp_path)
+    for entry in ({"img": ["a"] * 4, "emo": 1}, {"img": ["a"] * 3, "emo": 1, "pos": [1, 2]}):
+        write_index(tmp_path / "friends_parsed_new.npy", {1: {0: entry}})
+        with pytest.raises(InputError, match="not the structure of a friends index"):
+            read_samples("friends", tmp_path, tmp_path, episodes=[1])
 
 
 def test_samples_are_flat_arrays(parsed):

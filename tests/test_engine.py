@@ -133,3 +133,40 @@ def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
     train(parsed, "stopped", *options, "--resume")
     assert_same(weights(parsed, "calm"), weights(parsed, "stopped"))
     assert "last.pt" in os.listdir(parsed / "runs/stopped") and not list((parsed / "runs/stopped").glob("*.tmp"))
+
+
+def test_last_is_written_on_its_own_cadence(parsed):
+    train(parsed, "often", "--max-steps", "5", "--save-every", "2", "--valid-every", "100", "--log-every", "100")
+    assert weights(parsed, "often")["step"] == 5
+    real, steps = engine.Run.save, []
+    engine.Run.save = lambda self, name, net, optimizer, step, best: steps.append((name, step))
+    try:
+        train(parsed, "noted", "--max-steps", "5", "--save-every", "2", "--valid-every", "100")
+    finally:
+        engine.Run.save = real
+    assert steps == [("last.pt", 2), ("last.pt", 4), ("best.pt", 5), ("last.pt", 5)]
+
+
+def test_resuming_with_other_options(parsed, capsys):
+    train(parsed, "other", "--max-steps", "2")
+    with pytest.raises(InputError, match="--optimizer sgd: the run to resume goes on with its own, adam"):
+        train(parsed, "other", "--max-steps", "3", "--resume", "--optimizer", "sgd")
+    train(parsed, "other", "--max-steps", "3", "--resume", "--weight-decay", "0.5")
+    assert weights(parsed, "other")["optimizer"]["param_groups"][0]["weight_decay"] == 0.5
+    assert "weight_decay 5e-05 -> 0.5" in capsys.readouterr().out
+
+
+def test_an_unreadable_validation_image_costs_no_step(parsed, monkeypatch):
+    real = engine.evaluate
+
+    def broken(*args):
+        raise InputError("x.jpg: not a readable image")
+
+    monkeypatch.setattr(engine, "evaluate", broken)
+    with pytest.raises(InputError, match="x.jpg"):
+        train(parsed, "broken", "--max-steps", "3")
+    monkeypatch.setattr(engine, "evaluate", real)
+    assert weights(parsed, "broken")["step"] == 3
+    train(parsed, "broken", "--max-steps", "4", "--resume")
+    train(parsed, "unbroken", "--max-steps", "4")
+    assert_same(weights(parsed, "broken"), weights(parsed, "unbroken"))

@@ -33,9 +33,12 @@ def test_frames_of_a_folder(tmp_path):
     for number in (0, 1, 2, 10):
         write_image(tmp_path / f"{number:05d}.jpg", grey(10 * number)[0])
     frames = list(read_frames(tmp_path, fps=10))
-    assert [(frame.number, frame.seconds) for frame in frames] == [(0, 0), (1, 0.1), (2, 0.2), (10, 1.0)]
+    assert [(frame.number, frame.seconds) for frame in frames] == [(0, 0), (1, 0.1), (2, 0.2), (3, 1.0)]
     assert abs(frames[3].grey.mean() - 100) < 2 and count_frames(tmp_path) == 4
     assert frames[3].small(64).shape == (36, 64, 3)
+    write_image(tmp_path / "10.png", grey(0)[0])
+    with pytest.raises(InputError, match="two files for one frame"):
+        list(read_frames(tmp_path))
     (tmp_path / "cover.jpg").write_bytes(b"")
     with pytest.raises(InputError, match="expected frames named 00000.jpg, .* found cover.jpg"):
         list(read_frames(tmp_path))
@@ -82,16 +85,29 @@ def _write_sound(path):
         container.mux(stream.encode(None))
 
 
+def test_a_video_cut_short_is_read_and_said_once(make_video, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    path = make_video(tmp_path / "a.mkv", [rng.integers(0, 255, (72, 128, 3), np.uint8) for _ in range(60)])
+    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    for _ in range(2):
+        assert 10 < len(list(read_frames(path))) < 50
+    assert capsys.readouterr().err.count("is it cut short?") == 1
+
+
 def test_episodes_are_numbered_by_name(tmp_path):
     for name in ("1x07 - g.mkv", "1x02 - b.mp4", "notes.txt"):
         (tmp_path / name).touch()
     names = {number: path.name for number, path in find_videos(tmp_path).items()}
     assert names == {2: "1x02 - b.mp4", 7: "1x07 - g.mkv"}
+    (tmp_path / "._1x02 - b.mp4").touch()                    # a Mac's shadow of a file
+    assert list(find_videos(tmp_path)) == [2, 7]
     (tmp_path / "pilot.avi").touch()                         # names without numbers count in their order
     assert [path.name for path in find_videos(tmp_path).values()] == ["1x02 - b.mp4", "1x07 - g.mkv", "pilot.avi"]
     assert list(find_videos(tmp_path)) == [1, 2, 3]
     assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x07 - g.mkv"
     (tmp_path / "friends/ep02").mkdir(parents=True)
+    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x07 - g.mkv"
+    (tmp_path / "friends/ep02/00000.jpg").touch()
     assert find_episode(2, tmp_path, tmp_path / "friends").name == "ep02"
     with pytest.raises(InputError, match="no video of episode 9.*videos there: 1, 2, 3"):
         find_episode(9, tmp_path, tmp_path / "friends")

@@ -24,7 +24,7 @@ def extract(root, *more):
 def test_all_frames_of_the_chosen_episodes(copy):
     extract(copy, "--episodes", "2", "3")
     assert sorted(os.listdir(copy / "friends")) == ["ep02", "ep03"]
-    assert sorted(os.listdir(copy / "friends/ep02")) == [f"{number:05d}.jpg" for number in range(72)]
+    assert sorted(os.listdir(copy / "friends/ep02")) == [*(f"{number:05d}.jpg" for number in range(72)), "source.json"]
     assert read_image(copy / "friends/ep02/00000.jpg").shape == (720, 1280, 3)
 
 
@@ -51,7 +51,7 @@ def test_an_interrupted_episode_is_not_taken_for_finished(copy, monkeypatch):
             extract(copy, "--episodes", "1")
     assert not (copy / "friends/ep01").exists()
     extract(copy, "--episodes", "1")
-    assert len(os.listdir(copy / "friends/ep01")) == 72 and os.listdir(copy / "friends") == ["ep01"]
+    assert len(os.listdir(copy / "friends/ep01")) == 73 and os.listdir(copy / "friends") == ["ep01"]
 
 
 def test_jpeg_quality_is_an_option(copy):
@@ -60,8 +60,31 @@ def test_jpeg_quality_is_an_option(copy):
         extract(copy, "--episodes", "1", "--jpeg-quality", quality, "--frames-path", f"q{quality}")
         sizes.append((copy / f"q{quality}/ep01/00000.jpg").stat().st_size)
     assert sizes[0] < 0.6 * sizes[1]
-    with pytest.raises(InputError, match="--jpeg-quality 0: expected 1 to 100"):
+    with pytest.raises(InputError, match="--jpeg-quality 0: expected from 1 to 100"):
         extract(copy, "--jpeg-quality", "0")
+
+
+def test_frames_of_another_video_or_of_a_stranger(copy, capsys):
+    extract(copy, "--episodes", "1")
+    videos = sorted((copy / "datasets/Friends").glob("*.mkv"))
+    videos[0].write_bytes(videos[1].read_bytes())            # another film by the same name
+    before = read_image(copy / "friends/ep01/00000.jpg")
+    extract(copy, "--episodes", "1")
+    assert "made again" in capsys.readouterr().out
+    assert (before != read_image(copy / "friends/ep01/00000.jpg")).any()
+    (copy / "friends/ep01/00050.jpg").unlink()               # a frame is gone
+    extract(copy, "--episodes", "1")
+    assert len(os.listdir(copy / "friends/ep01")) == 73
+    (copy / "friends/ep02").mkdir()                          # empty: not finished
+    extract(copy, "--episodes", "2")
+    assert len(os.listdir(copy / "friends/ep02")) == 73
+    (copy / "friends/ep02/source.json").unlink()             # another program's, all there
+    extract(copy, "--episodes", "2")
+    assert "72 frames, there already" in capsys.readouterr().out
+    for number in range(40):
+        (copy / f"friends/ep02/{number:05d}.jpg").unlink()
+    with pytest.raises(InputError, match="holds 32 frames that this script did not write, not all of 1x02"):
+        extract(copy, "--episodes", "2")
 
 
 def test_a_file_that_appears_is_noticed(copy, monkeypatch):
@@ -76,8 +99,7 @@ def test_a_video_cut_short_is_said(copy, capsys):
     video = next((copy / "datasets/Friends").glob("1x01*"))
     video.write_bytes(video.read_bytes()[:video.stat().st_size // 2])
     extract(copy, "--episodes", "1")
-    out = capsys.readouterr().out
-    assert "is it cut short?" in out and 10 < len(os.listdir(copy / "friends/ep01")) < 72
+    assert "is it cut short?" in capsys.readouterr().err and 10 < len(os.listdir(copy / "friends/ep01")) < 72
 
 
 def test_errors(copy, tmp_path, run_main, capsys):

@@ -39,8 +39,10 @@ def test_crop_repeats_the_edge_outside_the_image():
 
 
 def test_crop_refuses_a_box_outside():
-    with pytest.raises(InputError, match="outside its image of 4x4"):
-        crop_face(np.zeros((4, 4, 3), np.uint8), [10, 0, 2, 2], 4)
+    for box in ([10, 0, 2, 2], [0, -9, 3, 3], [0, 0, 1e9, 4], [0, float("inf"), 2, 2], [float("nan"), 0, 2, 2],
+                [0, 0, 0, 0]):
+        with pytest.raises(InputError, match="outside its image of 4x4"):
+            crop_face(np.zeros((4, 4, 3), np.uint8), box, 4)
 
 
 def test_box_geometry():

@@ -98,7 +98,10 @@ def test_report_counts_and_strictness(capsys):
         Report(strict=True).defect("list.csv row 7", "no number")
 
 
-@pytest.mark.parametrize("text", ["{", "{}", json.dumps([{"class": "sad"}])])
+@pytest.mark.parametrize("text", ["{", "{}", json.dumps([{"class": "sad"}]),
+                                  json.dumps([{"class": "sad", "seconds": 0, "object": {}}]),
+                                  json.dumps([{"class": "joy", "seconds": 0, "object": {"id": 1, "name": None,
+                                                                                       "box": [0, 0, 1, 1]}}])])
 def test_results_of_another_form_are_refused(tmp_path, text):
     (tmp_path / "r.json").write_text(text)
     with pytest.raises(InputError, match="r.json"):

@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import json
 import subprocess
@@ -27,6 +28,24 @@ def test_unknown_flags_and_values_are_refused(argv, capsys):
     with pytest.raises(SystemExit) as stop:
         ops.parse(ops.StaticTrainOps, argv, "doc")
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("argv", [["--batch-size", "0"], ["--lr", "-1"], ["--lr", "nan"], ["--img-sz", "32"],
+                                  ["--neutral-ratio", "2"], ["--valid-every", "0"], ["--num-workers", "-1"],
+                                  ["--shift", "5"], ["--raf-margin", "-1"], ["--max-steps", "0"], ["--seed", "-1"]])
+def test_numbers_out_of_range_are_refused(argv):
+    with pytest.raises(ops.InputError, match=f"{argv[0]} .*: expected (at least|from) "):
+        ops.parse(ops.StaticTrainOps, argv, "doc")
+
+
+def test_every_limit_is_of_an_option():
+    concerns = [value for value in vars(ops).values() if dataclasses.is_dataclass(value)]
+    assert set(ops.LIMITS) <= {field.name for concern in concerns for field in dataclasses.fields(concern)}
+    for concern in concerns:                     # and the defaults lie within
+        for field in dataclasses.fields(concern):
+            if field.name in ops.LIMITS and isinstance(field.default, int | float):
+                least, most = ops.LIMITS[field.name]
+                assert least <= field.default <= most
 
 
 def test_defaults_of_the_description():

@@ -125,6 +125,26 @@ def test_a_path_that_leaves_the_folder_is_refused(copy, run_main, capsys):
     assert not (copy / "dicts").exists()
 
 
+def test_quotes_huge_boxes_and_boxes_outside(copy, capsys):
+    path = copy / "datasets/AffectNet/training.csv"
+    lines = path.read_text().splitlines()
+    lines[2] = '"' + lines[2]                                                # an unclosed quote is one bad row
+    for row, start in ((3, 1), (4, 3)):
+        fields = lines[row].split(",")
+        fields[start] = "900000000"
+        lines[row] = ",".join(fields)
+    path.write_text("\n".join(lines) + "\n")
+    kept = len(parse(copy)[1])
+    assert "dropped 2: image missing" in capsys.readouterr().out
+    assert len(parse(copy, "--verify")[1]) == kept - 3                       # the corrupt image and the two boxes
+    assert "dropped 2: box outside its image" in capsys.readouterr().out
+
+
+def test_an_empty_list(copy, run_main, capsys):
+    (copy / "datasets/AffectNet/training.csv").write_text("")
+    assert "training.csv: the list is empty" in run_main(parse_affectnet.main, ["--root", copy], capsys)[0]
+
+
 def test_missing_and_empty(tmp_path, run_main, capsys):
     root, data = ["--root", tmp_path], tmp_path / "datasets/AffectNet"
     assert "no such folder" in run_main(parse_affectnet.main, root, capsys)[0]
@@ -147,8 +167,9 @@ def test_2021_annotations_that_are_no_numbers(sample, tmp_path, run_main, capsys
     shutil.copytree(sample / "datasets/AffectNet2021", data)
     np.save(data / "train_set/annotations/0_exp.npy", np.array({"a": 1}), allow_pickle=True)
     np.save(data / "train_set/annotations/1_exp.npy", "often")
+    (data / "train_set/annotations/4_exp.npy").write_bytes(b"PK\x03\x04 no archive")
     parse(tmp_path)
-    assert "dropped 2: not as the format" in capsys.readouterr().out
+    assert "dropped 3: not as the format" in capsys.readouterr().out
     said, _ = run_main(parse_affectnet.main, ["--root", tmp_path, "--strict"], capsys)
     assert "0.jpg: annotation _exp.npy is not one number" in said
 

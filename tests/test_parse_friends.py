@@ -102,6 +102,12 @@ def test_a_finished_episode_is_not_cut_again_unless_the_options_change(copy):
     crop.write_text("mine")
     again = parse(copy, "--episodes", "1")
     assert crop.read_text() == "mine" and again[0] == entry
+    crop.unlink()                                            # a crop is gone: all are cut again
+    parse(copy, "--episodes", "1")
+    assert read_image(crop).shape == (64, 64, 3)
+    (copy / "friends_faces/ep01.json").write_text("[]")
+    crop.write_text("mine")
+    parse(copy, "--episodes", "1")
     parse(copy, "--episodes", "1", "--frame-stride", "2")
     assert read_image(crop).shape == (64, 64, 3)
 
@@ -123,12 +129,34 @@ def test_an_interrupted_episode_is_cut_again(copy, monkeypatch):
     assert all((copy / "friends_faces" / name).is_file() for entry in parse(copy) for name in entry["img"])
 
 
+def test_finished_crops_stay_until_new_ones_are_there(copy, monkeypatch):
+    entry = parse(copy, "--episodes", "1")[0]
+
+    def stopped(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parse_friends, "write_image", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        parse(copy, "--episodes", "1", "--frame-stride", "2")
+    assert read_image(copy / "friends_faces" / entry["img"][0]).shape == (64, 64, 3)
+
+
+def test_a_buffer_with_a_frame_missing_is_dropped_whole(copy, capsys):
+    entry = max(parse(copy, "--episodes", "1"), key=lambda entry: entry["frame"])
+    (copy / f"friends/ep01/{entry['frame'] - 8:05d}.jpg").unlink()
+    (copy / "friends/ep01/source.json").unlink()
+    entries = parse(copy, "--episodes", "1")
+    assert entry["frame"] not in {entry["frame"] for entry in entries}
+    assert all((copy / "friends_faces" / name).is_file() for entry in entries for name in entry["img"])
+
+
 @pytest.mark.parametrize("image,number", [("Frame_01234.jpg", 1234), ("a01234", 1234), ("b00007.jpg", 7),
                                           ("s01_ep01_Frame_00042.jpeg", 42)])
 def test_frame_names(image, number):
     assert read_frame_number(image) == number
-    with pytest.raises(ValueError, match="frame number"):
-        read_frame_number("Frame.jpg")
+    for wrong in ("Frame.jpg", "Frame_" + "9" * 400 + ".jpg", None):
+        with pytest.raises(ValueError, match="frame number"):
+            read_frame_number(wrong)
 
 
 @pytest.mark.parametrize("rect,box", [(("12  34", "5", 30, 40), [12, 5, 18, 35]), ((1, 2, 3, 4), [1, 2, 2, 2]),
@@ -155,7 +183,9 @@ def test_a_box_beyond_the_image_is_dropped_and_its_crops_with_it(copy, capsys):
 
 @pytest.mark.parametrize("edit", [lambda p: face(p, emotion="bored"), lambda p: p.pop("image"),
                                   lambda p: p.update(image="x"), lambda p: p.update(person="monica"),
-                                  lambda p: face(p, rect=("a", 1, 2, 3))])
+                                  lambda p: face(p, rect=("a", 1, 2, 3)), lambda p: face(p, emotion=None),
+                                  lambda p: face(p, rect=(1, 1, "inf", 3)), lambda p: face(p, rect=(1, 1, 99999999, 3)),
+                                  lambda p: p.update(period_num=float("inf"))])
 def test_unknown_defects(copy, run_main, capsys, edit):
     change(copy, lambda periods: edit(periods[3]))
     parse(copy, "--episodes", "1")
@@ -180,6 +210,8 @@ def test_errors(copy, tmp_path, run_main, capsys):
     text = path.read_bytes()
     path.write_bytes(text[:500])
     assert said() .startswith(f"error: {path}: not JSON")
+    path.write_text("[" * 100000)
+    assert "not JSON" in said()
     path.write_text("[]")
     assert "expected one object with a list `visual_results`" in said()
     path.write_text('{"visual_results": []}')

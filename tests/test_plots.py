@@ -84,3 +84,5 @@ def test_results_picture_errors(tmp_path, trained, run_main, capsys):
     assert "holds no record" in said("--results", tmp_path / "a.json")
     (tmp_path / "a.json").write_text(json.dumps([record(0, "sad")]))
     assert "not of a Friends episode; --video" in said("--results", tmp_path / "a.json")
+    (tmp_path / "a.json").write_text(json.dumps([record(99, "sad")]))
+    assert "has no frame at 99 s" in said("--results", tmp_path / "a.json", "--video", trained / "friends/ep01")

@@ -14,7 +14,9 @@ from runs import LOG_COLUMNS, Run, load_network, random_states, read_checkpoint,
 def begin(folder, resume=False, **loader):
     options = ops.StaticTrainOps()
     options.loader = dataclasses.replace(options.loader, **loader)
-    return Run(folder, options, resume)
+    run = Run(folder, options, resume)
+    run.start()
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,9 @@ def test_a_run_holds_options_log_and_checkpoints(tmp_path, net, capsys):
 
 def test_a_run_is_never_overwritten_nor_begun_afresh_in_silence(tmp_path):
     begin(tmp_path / "a").log(step=1)
+    begin(tmp_path / "a").log(step=2)                        # killed before its first checkpoint: nothing to keep
+    assert [row["step"] for row in read_log(tmp_path / "a/log.csv")] == [2]
+    (tmp_path / "a/best.pt").touch()
     with pytest.raises(InputError, match="holds a run already; continue it with --resume"):
         begin(tmp_path / "a")
     with pytest.raises(InputError, match=r"a/last\.pt: no such checkpoint"):
@@ -55,6 +60,12 @@ def test_a_run_is_never_overwritten_nor_begun_afresh_in_silence(tmp_path):
     torch.save({"net": {}}, tmp_path / "a/last.pt")
     with pytest.raises(InputError, match="not a checkpoint of a training run"):
         begin(tmp_path / "a", resume=True)
+
+
+@pytest.mark.parametrize("name", ["..", "a/..", "../b"])
+def test_a_name_is_no_path(tmp_path, name):
+    with pytest.raises(InputError, match="expected the plain name of a folder"):
+        begin(tmp_path / name)
 
 
 def test_random_states_come_back():
@@ -81,6 +92,8 @@ def test_weights_that_cannot_be_had(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="runs/x/best.pt: no such checkpoint"):
         load_network("runs/x/best.pt", tmp_path)
     assert load_network("none")[1] == 224
+    with pytest.raises(InputError, match="knows no emotion"):
+        load_network("imagenet", trained=True)
 
 
 def _no_network(*args, **kwargs):

@@ -69,7 +69,7 @@ def test_a_folder_of_others_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="holds files that sample_data.py did not write"):
         sample_data.main(["--root", str(tmp_path), *SMALL])
     assert files(tmp_path) == ["datasets/AffectNet/precious.csv"]
-    with pytest.raises(InputError, match="at least 3"):
+    with pytest.raises(InputError, match="--sample-episodes 2: expected from 3 to 99"):
         sample_data.main(["--root", str(tmp_path), "--sample-episodes", "2"])
 
 
@@ -102,7 +102,8 @@ def test_check_compares_records_with_the_drawing():
 def test_check_fails_below_its_floor(trained, run_main, capsys):
     (trained / "results").mkdir(exist_ok=True)
     path = trained / "results/friends_s01_ep03.json"
-    path.write_text(json.dumps([{"class": "sad", "seconds": 0.0, "object": {"box": [0, 0, 5, 5], "id": 1}}]))
+    thing = {"box": [0, 0, 5, 5], "id": 1, "name": None}
+    path.write_text(json.dumps([{"class": "sad", "seconds": 0.0, "object": thing}]))
     options = ["--root", trained, "--episode", "3", "--check-episodes", "3"]
     said, printed = run_main(check_demo.main, [*options, "--least", "0.99"], capsys)
     assert "error: below 99%" in said and "results" in said and "mean recall" in printed.out
