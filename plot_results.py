@@ -61,8 +61,6 @@ def draw_timeline(axes, records):
     names = {record["object"]["id"]: record["object"]["name"] for record in records}
     axes.set(xlabel="seconds", ylim=(len(ids) - 0.5, -0.5), yticks=range(len(ids)))
     axes.set_yticklabels([names[face] or f"face {face}" for face in ids], fontsize=8)
-    axes.legend(handles=[Patch(color=colour, label=emotion) for emotion, colour in COLOURS.items()], ncols=7,
-                fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.32), frameon=False)
 
 
 def main(argv=None):
@@ -86,6 +84,8 @@ def main(argv=None):
     else:
         raise InputError(f"{source}: has no frame at {times[drawn]} s; the results were made from another video")
     draw_timeline(figure.add_subplot(grid[1, :]), records)
+    figure.legend(handles=[Patch(color=colour, label=emotion) for emotion, colour in COLOURS.items()], ncols=7,
+                  fontsize=8, loc="outside lower center", frameon=False)
     output = path.with_suffix(".png")
     with whole_file(output) as temporary:
         figure.savefig(temporary, format="png", dpi=110)

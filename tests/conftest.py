@@ -1,6 +1,4 @@
 """A small sample of every dataset, parsed once, and two networks trained for a few steps, for all tests."""
-import sys
-
 import av
 import numpy as np
 import pytest
@@ -71,7 +69,3 @@ def run_main():
             return str(stop.code), capsys.readouterr()
         return "0", capsys.readouterr()
     return run
-
-
-def pytest_configure():
-    sys.dont_write_bytecode = True
