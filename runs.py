@@ -88,7 +88,7 @@ def _changes(old, new):
 
 def _cut_log(path, step):
     """Keep the log's rows up to `step`; a new log gets its header."""
-    rows = [row for row in read_log(path) if row["step"] <= step] if step else []
+    rows = [row for row in read_log(path) if row["step"] <= step] if step and path.is_file() else []
     with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n")
         writer.writeheader()
