@@ -189,6 +189,7 @@ def detect_faces(image, width=640, upsample=1, model="hog"):
     scale = min(1.0, width / image.shape[1])
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found = _face_recognition().face_locations(image, upsample, model)
+    # dlib reads the memory as if it were contiguous, and of a slice finds nothing.
+    found = _face_recognition().face_locations(np.ascontiguousarray(image), upsample, model)
     boxes = [(left, top, right, bottom) for top, right, bottom, left in found]
     return np.asarray(boxes, float).reshape(-1, 4) / scale

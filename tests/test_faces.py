@@ -107,4 +107,7 @@ def test_detection_boxes_are_in_the_images_own_pixels():
         (box,) = detect_faces(image, width, 1)
         x, y, w, h = face_box((900, 300), 400)
         assert iou([box], [[x, y, x + w, y + h]])[0, 0] > 0.5
+    np.testing.assert_array_equal(detect_faces(image[..., 0], 1280, 0),                  # a slice of an image
+                                  detect_faces(image[..., 0].copy(), 1280, 0))
+    assert len(detect_faces(image[..., 0], 1280, 0)) == 1
     assert detect_faces(background(rng, 200, 300), 640, 1).shape == (0, 4)
