@@ -178,8 +178,8 @@ def validate(net, loader, loss, device, run, step, best):
     return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}, best
 
 
-def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_steps, valid_every, save_every,
-        log_every):
+def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_steps, valid_every,
+        save_every, log_every):
     """Train on `loader` to `max_steps`, log and validate on the way, and keep last.pt and best.pt in `run`.
 
     Args:
@@ -189,31 +189,37 @@ def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_step
     Returns:
         the figures of the best validation (see `evaluate`) and its `step`; None before the first.
     """
-    step, best = (run.checkpoint["step"], run.checkpoint["best"]) if run.checkpoint else (0, None)
-    meter = Meter()
+    former = run.checkpoint or {"step": 0, "best": None, "owed": False}
+    begun, step, best, owed, meter = former["step"], former["step"], former["best"], former["owed"], Meter()
     with stop_at_a_step() as asked, tqdm(loader, "train", max_steps, initial=step, unit="step", disable=None) as steps:
         try:
+            if owed:                             # the validation that the last run failed in
+                figures, best = validate(net, valid_loader, loss, device, run, step, best)
+                run.log(step=step, **figures)
+                run.save("last.pt", net, optimizer, step, best)
             for clips, target in steps:
                 for group in optimizer.param_groups:
                     group["lr"] = lr_at(step)
                 clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
                 meter.add(*train_step(net, optimizer, loss, clips, target), clips)
                 step += 1
-                stop, due = bool(asked), step % valid_every == 0 or step == max_steps
-                if stop or due or step % log_every == 0:
+                stop, owed = bool(asked), step % valid_every == 0 or step == max_steps
+                save = stop or owed or step % save_every == 0
+                if stop or owed or step % log_every == 0:
                     row = meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
                     steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
-                    if due:
+                    if owed:
                         figures, best = validate(net, valid_loader, loss, device, run, step, best)
-                        row |= figures
+                        row, owed = row | figures, False
                     run.log(**row)
                     meter = Meter()
-                if stop or due or step % save_every == 0:
+                if save:
                     run.save("last.pt", net, optimizer, step, best)
                 if stop and step < max_steps:
                     raise KeyboardInterrupt
         except (InputError, OSError):            # an unreadable image, say, costs no step that is done
-            run.save("last.pt", net, optimizer, step, best)
+            if step > begun:
+                run.save("last.pt", net, optimizer, step, best, owed)
             raise
     return best
 

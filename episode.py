@@ -71,10 +71,16 @@ def find_videos(folder):
 
 def describe_source(source):
     """What tells a source from another of its name: [name, bytes of the video, or frames in the folder]."""
-    marker = source / MARKER
-    if marker.is_file():
-        return json.loads(marker.read_text())
-    return [source.name, len(_frame_files(source)) if source.is_dir() else source.stat().st_size]
+    return read_marker(source) or [source.name, len(frame_files(source)) if source.is_dir() else source.stat().st_size]
+
+
+def read_marker(folder):
+    """What a folder's frames were extracted from, [video, its bytes, frames]; None where it is not told."""
+    try:
+        marker = json.loads((folder / MARKER).read_text())
+    except (OSError, ValueError):
+        return None
+    return marker if isinstance(marker, list) and len(marker) == 3 else None
 
 
 def episode_folder(frames_path, episode):
@@ -110,7 +116,7 @@ def count_frames(source):
     """How many frames a source says it has; a container may be wrong, or silent (None)."""
     source = Path(source)
     if source.is_dir():
-        return len(_frame_files(source))
+        return len(frame_files(source))
     container, stream = _open(source)
     with container:
         if stream.frames:
@@ -119,7 +125,8 @@ def count_frames(source):
         return round(seconds * stream.average_rate) if seconds and stream.average_rate else None
 
 
-def _frame_files(folder):
+def frame_files(folder):
+    """The images of a folder of frames, by the number that is their name."""
     files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     odd = [path.name for path in files if not path.stem.isdigit()]
     if odd or not files:
@@ -143,7 +150,11 @@ def read_frames(source, fps=24000 / 1001):
     """
     source = Path(source)
     if source.is_dir():
-        for number, path in enumerate(_frame_files(source)):
+        files = frame_files(source)
+        if int(files[-1].stem) - int(files[0].stem) >= len(files):
+            _warn(f"warning: {source}: frames are missing between {files[0].name} and {files[-1].name}; those that "
+                  "are there are taken for one after the other")
+        for number, path in enumerate(files):
             yield Frame(number, int(path.stem) / fps, path)
         return
     container, stream = _open(source)
@@ -296,7 +307,7 @@ def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_
         (tracks, shots): list of `Track`, in order of their first frame, ids from 1, none across a cut; and the
         list of first frames of the shots, closed by the number of frames.
     """
-    tracker, tracks, shots, number = Tracker(min_iou, max_gap, min_seen), [], [], -1
+    tracker, tracks, shots, number = Tracker(min_iou, max(max_gap, detect_every), min_seen), [], [], -1
 
     def end_shot(stop):
         for first, boxes, seen in tracker.finish(shots[-1], stop, detect_every - 1):

@@ -66,6 +66,8 @@ def read_split(ops):
     """The samples asked for, and the name of their split."""
     index, split = ops.evaluate.index, ops.evaluate.split
     where = {}
+    if index not in SPLITS and split:
+        raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
     if index == "friends":
         where, split = {"episodes": ops.split.valid_episodes}, "_".join(map(str, ops.split.valid_episodes))
     elif index in SPLITS:

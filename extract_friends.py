@@ -14,7 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from episode import MARKER, count_frames, describe_source, episode_folder, falls_short, find_videos, read_frames
+from episode import (
+    MARKER,
+    count_frames,
+    describe_source,
+    episode_folder,
+    falls_short,
+    find_videos,
+    read_frames,
+    read_marker,
+)
 from faces import write_image
 from ops import ExtractOps, InputError, parse, run_script
 
@@ -51,8 +60,7 @@ def finished(folder, video):
         shutil.rmtree(folder, ignore_errors=True)
         return False
     if (folder / MARKER).is_file():
-        *made_of, frames = json.loads((folder / MARKER).read_text())
-        if made_of == describe_source(video) and count_frames(folder) == frames:
+        if read_marker(folder) == [*describe_source(video), count_frames(folder)]:
             return True
         print(f"{folder}: not the frames of {video.name} as it is now, so they are made again")
         shutil.rmtree(folder)

@@ -87,7 +87,7 @@ def read_results(path):
         records = json.loads(path.read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: no such results; create_results.py writes them") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
     try:
         good = all(record["class"] in EMOTIONS and record["seconds"] >= 0 and len(record["object"]["box"]) == 4

@@ -165,8 +165,9 @@ class Margins:
     raf_margin: float = 0.0
     friends_margin: float = 0.0
     fer_margin: float = 0.0
-    """FER2013 images and CK+ clips are faces already: the box is the whole image."""
+    """FER2013's pictures are faces already: the box is the whole picture."""
     ck_margin: float = 0.0
+    """CK+'s box spans the landmarks, brows to chin."""
     hog_margin: float = 0.05
     """dlib's HOG box is tighter than an annotator's (measured on the drawn faces, tests/test_faces.py)."""
 

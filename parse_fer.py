@@ -21,6 +21,7 @@ from ops import InputError, ParseFerOps, parse, run_script
 
 USAGES = {"Training": ("FER2013Train", "train"), "PublicTest": ("FER2013Valid", "valid"),
           "PrivateTest": ("FER2013Test", "test")}
+PARTIAL = "fer2013.partial"                      # there while pictures are being written
 SIDE = 48                                        # px
 
 
@@ -68,7 +69,7 @@ def write_pictures(root, report):
 
     They are gathered in a folder apart, so that an interrupted writing is not taken for whole.
     """
-    partial = root / "fer2013.partial"
+    partial = root / PARTIAL
     shutil.rmtree(partial, ignore_errors=True)
     votes = read_rows(root / "fer2013new.csv")
     for number, row in tqdm(read_rows(root / "fer2013.csv"), "write pictures", unit="picture", disable=None):
@@ -76,20 +77,23 @@ def write_pictures(root, report):
         _, vote = next(votes, (0, None))
         if vote is None or vote.get("Usage") != row.get("Usage") or row.get("Usage") not in USAGES:
             raise InputError(f"{where}: Usage {row.get('Usage')!r} does not match the row of fer2013new.csv")
-        name = vote.get("Image name") or f"fer{number - 2:07d}.png"
+        if not vote.get("Image name"):           # NF: not a face
+            continue
         try:
             pixels = np.array((row.get("pixels") or "").split(), np.uint8).reshape(SIDE, SIDE)
         except (ValueError, OverflowError):
             report.defect(where, f"expected {SIDE * SIDE} pixels from 0 to 255")
             continue
-        write_image(partial / USAGES[row["Usage"]][0] / check_name(name, where), np.repeat(pixels[..., None], 3, 2))
+        name = f"{USAGES[row['Usage']][0]}/{check_name(vote['Image name'], where)}"
+        write_image(partial / name, np.repeat(pixels[..., None], 3, 2))
     for folder in sorted(partial.glob("*")):
+        shutil.rmtree(root / folder.name, ignore_errors=True)
         folder.rename(root / folder.name)
-    shutil.rmtree(partial, ignore_errors=True)
+    partial.rmdir()
 
 
 def check_name(name, where):
-    if inside(name) is None or "/" in inside(name):
+    if name and (inside(name) is None or "/" in inside(name)):
         raise InputError(f"{where}: the path {name!r} leaves the dataset's folder")
     return name
 
@@ -100,7 +104,7 @@ def read_votes(root, report):
     path = root / "fer2013new.csv"
     for number, row in read_rows(path):
         where = f"{path} row {number}"
-        name = check_name(row.get("Image name") or f"fer{number - 2:07d}.png", where)
+        name = check_name(row.get("Image name") or "", where)
         folder, split = USAGES.get(row.get("Usage"), (None, None))
         if folder is None:
             report.defect(where, f"expected a Usage of {', '.join(USAGES)}, found {row.get('Usage')!r}")
@@ -113,7 +117,7 @@ def read_votes(root, report):
         except ValueError as error:
             report.defect(where, error)
             continue
-        if em is not None and name not in files[folder]:
+        if em is not None and (not name or name not in files[folder]):
             em, reason = None, "image missing"
         if em is None:
             report.drop(reason)
@@ -126,7 +130,7 @@ def main(argv=None):
     root, report = ops.fer.fer_path, Report(ops.parse.strict)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --fer-path names FER2013's, sample_data.py draws a small one")
-    if not any((root / folder).is_dir() for folder, _ in USAGES.values()):
+    if (root / PARTIAL).is_dir() or not any((root / folder).is_dir() for folder, _ in USAGES.values()):
         write_pictures(root, report)
     entries = list(read_votes(root, report))
     if ops.parse.verify:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from episode import describe_source, find_episode, read_frames
-from faces import IMAGE_SUFFIXES, crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
+from episode import describe_source, find_episode, frame_files, read_frames
+from faces import crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
 from index import FILES, Report, by_emotion, whole_file, write_index
 from labels import CHARACTERS, FRIENDS
 from ops import InputError, ParseFriendsOps, parse, run_script
@@ -96,11 +96,9 @@ def buffer_frames(frame, stride):
 def wanted_frames(source, numbers):
     """(number, RGB image) of those wanted frames that a source has, in order; a video is decoded past all others."""
     if source.is_dir():
-        for number in sorted(numbers):
-            paths = [source / f"{number:05d}{suffix}" for suffix in IMAGE_SUFFIXES]
-            path = next((path for path in paths if path.exists()), None)
-            if path:
-                yield number, read_image(path)
+        for path in frame_files(source):
+            if int(path.stem) in numbers:
+                yield int(path.stem), read_image(path)
         return
     last = max(numbers, default=-1)
     for frame in read_frames(source):

@@ -43,8 +43,9 @@ class Run:
 
     def __init__(self, folder, options, resume):
         self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
-        if self.folder.name in ("", "..") or ".." in self.folder.parts[-2:]:
-            raise InputError(f"--name {options.run.name!r}: expected the plain name of a folder")
+        name = options.run.name
+        if name in ("", ".", "..") or Path(name).name != name:
+            raise InputError(f"--name {name!r}: expected the plain name of a folder")
         if resume:
             self.checkpoint = read_checkpoint(self.folder / "last.pt")
             for line in _changes(self.checkpoint["options"], self.options):
@@ -64,14 +65,14 @@ class Run:
         with open(self.folder / "log.csv", "a", newline="") as file:
             csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
 
-    def save(self, name, net, optimizer, step, best):
+    def save(self, name, net, optimizer, step, best, owed=False):
         """Write a checkpoint as a whole file: weights, optimiser, step, best figures, random states, options.
 
         The schedule is a function of the step, so it has no state of its own. With `optimizer` None the file
-        is for use, not for resuming.
+        is for use, not for resuming; `owed` tells that this step's validation is still to be done.
         """
         checkpoint = {"net": net.state_dict(), "optimizer": optimizer.state_dict() if optimizer else None,
-                      "step": step, "best": best, "random": random_states(), "options": self.options,
+                      "step": step, "best": best, "owed": owed, "random": random_states(), "options": self.options,
                       "revision": code_revision()}
         with whole_file(self.folder / name) as temporary:
             torch.save(checkpoint, temporary)
@@ -139,7 +140,8 @@ def read_checkpoint(path):
         checkpoint = load_checkpoint(path)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
-    if not isinstance(checkpoint, dict) or not {"net", "optimizer", "step", "random", "options"} <= set(checkpoint):
+    parts = {"net", "optimizer", "step", "best", "owed", "random", "options"}
+    if not isinstance(checkpoint, dict) or not parts <= set(checkpoint):
         raise InputError(f"{path}: not a checkpoint of a training run")
     if checkpoint["optimizer"] is None:
         raise InputError(f"{path}: holds no optimiser, so training cannot go on from it")

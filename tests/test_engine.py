@@ -135,11 +135,18 @@ def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
     assert "last.pt" in os.listdir(parsed / "runs/stopped") and not list((parsed / "runs/stopped").glob("*.tmp"))
 
 
+def test_a_run_that_fails_at_once_leaves_no_run(parsed):
+    with pytest.raises(InputError, match="no such image"):
+        train(parsed, "mistyped", "--max-steps", "2", "--affectnet-path", "nope", "--raf-path", "nope")
+    train(parsed, "mistyped", "--max-steps", "2")
+    assert weights(parsed, "mistyped")["step"] == 2
+
+
 def test_last_is_written_on_its_own_cadence(parsed):
     train(parsed, "often", "--max-steps", "5", "--save-every", "2", "--valid-every", "100", "--log-every", "100")
     assert weights(parsed, "often")["step"] == 5
     real, steps = engine.Run.save, []
-    engine.Run.save = lambda self, name, net, optimizer, step, best: steps.append((name, step))
+    engine.Run.save = lambda self, name, net, optimizer, step, *_: steps.append((name, step))
     try:
         train(parsed, "noted", "--max-steps", "5", "--save-every", "2", "--valid-every", "100")
     finally:
@@ -166,7 +173,10 @@ def test_an_unreadable_validation_image_costs_no_step(parsed, monkeypatch):
     with pytest.raises(InputError, match="x.jpg"):
         train(parsed, "broken", "--max-steps", "3")
     monkeypatch.setattr(engine, "evaluate", real)
-    assert weights(parsed, "broken")["step"] == 3
+    assert weights(parsed, "broken")["step"] == 3 and not (parsed / "runs/broken/best.pt").exists()
+    train(parsed, "broken", "--max-steps", "3", "--resume")  # the validation is made up for
+    assert weights(parsed, "broken")["best"]["step"] == 3 and (parsed / "runs/broken/best.pt").exists()
+    assert read_log(parsed / "runs/broken/log.csv")[-1]["valid_mean_recall"] is not None
     train(parsed, "broken", "--max-steps", "4", "--resume")
     train(parsed, "unbroken", "--max-steps", "4")
     assert_same(weights(parsed, "broken"), weights(parsed, "unbroken"))

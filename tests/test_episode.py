@@ -29,11 +29,12 @@ def test_frames_of_a_video(make_video, tmp_path):
     assert frames[0].small(64).shape == (36, 64, 3) and count_frames(path) == 10
 
 
-def test_frames_of_a_folder(tmp_path):
+def test_frames_of_a_folder(tmp_path, capsys):
     for number in (0, 1, 2, 10):
         write_image(tmp_path / f"{number:05d}.jpg", grey(10 * number)[0])
     frames = list(read_frames(tmp_path, fps=10))
     assert [(frame.number, frame.seconds) for frame in frames] == [(0, 0), (1, 0.1), (2, 0.2), (3, 1.0)]
+    assert "frames are missing between 00000.jpg and 00010.jpg" in capsys.readouterr().err
     assert abs(frames[3].grey.mean() - 100) < 2 and count_frames(tmp_path) == 4
     assert frames[3].small(64).shape == (36, 64, 3)
     write_image(tmp_path / "10.png", grey(0)[0])
@@ -203,6 +204,7 @@ def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
     assert len(tracks) == 1 and tracks[0].first == 0 and 18 <= tracks[0].last <= 21
     tracks, _ = find_tracks(read_frames(path), **one_shot | {"detect_every": 1})
     assert tracks[0].last == 19
+    assert len(find_tracks(read_frames(path), **one_shot | {"detect_every": 15})[0]) == 1      # over max_gap
 
 
 def test_memory_does_not_grow_with_length(make_video, tmp_path):

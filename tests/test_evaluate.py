@@ -68,6 +68,7 @@ def test_errors(trained, run_main, capsys, tmp_path):
         return run_main(evaluate.main, ["--root", trained, "--results-path", tmp_path, *argv], capsys)[0]
 
     assert "--split often: raf has train, test" in said("--index", "raf", "--split", "often")
+    assert "friends has no splits" in said("--split", "test")
     assert "holds no episodes [8]" in said("--valid-episodes", "8")
     assert "no such checkpoint" in said("--valid-episodes", "3", "--weights", "nothing.pt")
     assert not list(tmp_path.iterdir())

@@ -75,6 +75,9 @@ def test_frames_of_another_video_or_of_a_stranger(copy, capsys):
     (copy / "friends/ep01/00050.jpg").unlink()               # a frame is gone
     extract(copy, "--episodes", "1")
     assert len(os.listdir(copy / "friends/ep01")) == 73
+    (copy / "friends/ep01/source.json").write_text("")       # a damaged marker
+    extract(copy, "--episodes", "1")
+    assert len(os.listdir(copy / "friends/ep01")) == 73 and "made again" in capsys.readouterr().out
     (copy / "friends/ep02").mkdir()                          # empty: not finished
     extract(copy, "--episodes", "2")
     assert len(os.listdir(copy / "friends/ep02")) == 73

@@ -98,7 +98,7 @@ def test_report_counts_and_strictness(capsys):
         Report(strict=True).defect("list.csv row 7", "no number")
 
 
-@pytest.mark.parametrize("text", ["{", "{}", json.dumps([{"class": "sad"}]),
+@pytest.mark.parametrize("text", ["{", "{}", "[" * 100000, json.dumps([{"class": "sad"}]),
                                   json.dumps([{"class": "sad", "seconds": 0, "object": {}}]),
                                   json.dumps([{"class": "joy", "seconds": 0, "object": {"id": 1, "name": None,
                                                                                        "box": [0, 0, 1, 1]}}])])

@@ -93,6 +93,17 @@ def test_an_interrupted_writing_is_not_taken_for_whole(copy, monkeypatch):
     assert not (copy / "datasets/FER2013/fer2013.partial").exists()
 
 
+def test_a_row_without_a_name_has_no_picture(copy):
+    """A nameless row (NF) must not take the name, and so the label, of the face that is called by its number."""
+    votes = copy / "datasets/FER2013/fer2013new.csv"
+    edit(votes, 8, 1, "fer0000005.png")                      # row 7, number 5, is the nameless one
+    only_csv(copy)
+    pixels = (copy / "datasets/FER2013/fer2013.csv").read_text().splitlines()[7].split(",")[1]
+    entry = next(entry for entry in parse(copy).values() if entry["img"].endswith("fer0000005.png"))
+    picture = read_image(copy / "datasets/FER2013" / entry["img"])[..., 0]
+    assert picture.ravel().tolist() == [int(value) for value in pixels.split()]
+
+
 def test_missing_parts(copy, capsys):
     (copy / "datasets/FER2013/FER2013Train/fer0000000.png").unlink()
     shutil.rmtree(copy / "datasets/FER2013/FER2013Test")

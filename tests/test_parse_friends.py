@@ -96,6 +96,15 @@ def test_straight_from_the_video(copy):
     assert np.abs(a - b).mean() < 3
 
 
+def test_frames_by_other_names(copy):
+    """Frames that another program wrote: .JPG, without leading zeros."""
+    expected = [entry["img"] for entry in parse(copy, "--episodes", "1")]
+    (copy / "friends/ep01/source.json").unlink()
+    for path in (copy / "friends/ep01").iterdir():
+        path.rename(path.with_name(f"{int(path.stem)}.JPG"))
+    assert [entry["img"] for entry in parse(copy, "--episodes", "1", "--crop-quality", "90")] == expected
+
+
 def test_a_finished_episode_is_not_cut_again_unless_the_options_change(copy):
     entry = parse(copy, "--episodes", "1")[0]
     crop = copy / "friends_faces" / entry["img"][0]

@@ -62,10 +62,12 @@ def test_a_run_is_never_overwritten_nor_begun_afresh_in_silence(tmp_path):
         begin(tmp_path / "a", resume=True)
 
 
-@pytest.mark.parametrize("name", ["..", "a/..", "../b"])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../b"])
 def test_a_name_is_no_path(tmp_path, name):
+    options = ops.StaticTrainOps()
+    options.run.name = name
     with pytest.raises(InputError, match="expected the plain name of a folder"):
-        begin(tmp_path / name)
+        Run(tmp_path / name, options, False)
 
 
 def test_random_states_come_back():
