@@ -62,27 +62,24 @@ def draw_confusion(confusion, title, path):
         figure.savefig(temporary, format="png", dpi=120)
 
 
-def read_split(ops):
-    """The samples asked for, and the name of their split."""
-    index, split = ops.evaluate.index, ops.evaluate.split
-    where = {}
-    if index not in SPLITS and split:
-        raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
-    if index == "friends":
-        where, split = {"episodes": ops.split.valid_episodes}, "_".join(map(str, ops.split.valid_episodes))
-    elif index in SPLITS:
-        split = split or SPLITS[index][1]
-        if split not in SPLITS[index]:
-            raise InputError(f"--split {split}: {index} has {', '.join(SPLITS[index])}")
-        where = {"split": split}
-    return read_samples(index, ops.place.dicts_path, ops.datasets.roots()[index],
-                        margin=ops.margins.by_source()[index], **where), split or "all"
+def find_split(index, split, episodes):
+    """(what `read_samples` is to take, name of the split): Friends goes by episodes, CK+ is taken whole."""
+    if index not in SPLITS:
+        if split:
+            raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
+        return ({"episodes": episodes}, "_".join(map(str, episodes))) if index == "friends" else ({}, "all")
+    split = split or SPLITS[index][1]
+    if split not in SPLITS[index]:
+        raise InputError(f"--split {split}: {index} has {', '.join(SPLITS[index])}")
+    return {"split": split}, split
 
 
 def main(argv=None):
     ops = parse(EvaluateOps, argv, __doc__)
     evaluate, device = ops.evaluate, pick_device(ops.evaluate.device)
-    samples, split = read_split(ops)
+    where, split = find_split(evaluate.index, evaluate.split, ops.split.valid_episodes)
+    samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[evaluate.index],
+                           margin=ops.margins.by_source()[evaluate.index], **where)
     net, img_sz = load_network(evaluate.weights, ops.place.root, trained=True)
     clips = FaceClips([samples], evaluate.img_sz or img_sz, evaluate.frames)
     loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers, device.type == "cuda")
