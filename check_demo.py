@@ -10,10 +10,10 @@ import sys
 
 import numpy as np
 
-from data_loader import FRAMES, EveryOnce, FaceClips, make_loader, read_samples
+from data_loader import EveryOnce, FaceClips, make_loader, read_samples
 from engine import evaluate, pick_device, split_bce
 from faces import iou
-from index import read_results, whole_file
+from index import BUFFER, read_results, whole_file
 from labels import EMOTIONS
 from ops import CheckOps, InputError, parse, run_script
 from runs import load_network
@@ -61,7 +61,7 @@ def main(argv=None):
     samples = read_samples("friends", place.dicts_path, friends.faces_path, episodes=check.check_episodes)
     results = place.root / f"results/friends_s01_ep{check.episode:02d}.json"
     figures = {"static": measure("runs/static/best.pt", 1, samples, place.root),
-               "tsm": measure("runs/tsm/best.pt", FRAMES, samples, place.root),
+               "tsm": measure("runs/tsm/best.pt", BUFFER, samples, place.root),
                "results": compare(read_results(results), truth)}
     with whole_file(results.with_name("demo.json")) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")

@@ -17,11 +17,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from faces import crop_face, read_image, square_around
-from index import FILES, read_index
+from index import BUFFER, FILES, read_index
 from labels import EMOTIONS, NEUTRAL
 from ops import InputError
 
-FRAMES = 4                                       # a buffer: the receptive field of the network's last frame
 HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid"}     # each index's own split to validate on
 
 
@@ -54,7 +53,7 @@ def _entries(source, index, path):
             for emotion in sorted(index):
                 for entry in index[emotion].values():
                     paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
-                    if source != "affectnet" and (len(paths) != FRAMES or len(entry["pos"]) != 2):
+                    if source != "affectnet" and (len(paths) != BUFFER or len(entry["pos"]) != 2):
                         raise ValueError(f"{len(paths)} images, pos {entry['pos']}")
                     yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(entry["emo"]), entry
         else:

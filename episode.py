@@ -119,10 +119,15 @@ def count_frames(source):
         return len(frame_files(source))
     container, stream = _open(source)
     with container:
-        if stream.frames:
-            return stream.frames
-        seconds = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
-        return round(seconds * stream.average_rate) if seconds and stream.average_rate else None
+        return _promised(container, stream)
+
+
+def _promised(container, stream):
+    """The frames that an open container says it has, or None."""
+    if stream.frames:
+        return stream.frames
+    seconds = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
+    return round(seconds * stream.average_rate) if seconds and stream.average_rate else None
 
 
 def frame_files(folder):
@@ -158,7 +163,7 @@ def read_frames(source, fps=24000 / 1001):
             yield Frame(number, int(path.stem) / fps, path)
         return
     container, stream = _open(source)
-    number = 0
+    number, promised = 0, _promised(container, stream)
     with container:
         try:
             for picture in container.decode(stream):
@@ -169,7 +174,6 @@ def read_frames(source, fps=24000 / 1001):
             _warn(f"warning: {source}: damaged after {number:,} frames ({error.strerror}); read up to there")
     if number == 0:
         raise InputError(f"{source}: no frame could be decoded")
-    promised = count_frames(source)
     if falls_short(number, promised):
         _warn(f"warning: {source}: breaks off after {number:,} frames of about {promised:,}; is it cut short?")
 

@@ -16,6 +16,7 @@ import numpy as np
 from labels import EMOTIONS
 from ops import InputError
 
+BUFFER = 4                                       # images of a Friends or CK+ entry: what the network's last frame sees
 FILES = {"affectnet": "affectnet_parsed.npy", "raf": "raf_parsed.npy", "fer": "fer_parsed.npy",
          "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy"}
 
@@ -108,6 +109,14 @@ def by_emotion(entries):
     return index
 
 
+def check_inside(name, where, flat=False):
+    """`inside`, refusing a path that leaves the folder; with `flat`, one that is more than a file's name too."""
+    plain = inside(name)
+    if plain is None or (flat and "/" in plain):
+        raise InputError(f"{where}: the path {name!r} leaves the dataset's folder")
+    return plain
+
+
 def inside(name):
     """A path of a dataset's list in its plain form, or None where it leaves the dataset's folder."""
     plain = os.path.normpath(name.replace("\\", "/"))
@@ -149,6 +158,20 @@ class Report:
         for line in self.losses():
             print(f"dropped {line}")
         print(f"wrote {path}")
+
+    def finish(self, path, entries, index, kept, root, noun):
+        """End a parser: count what was kept, write the index and print; an empty one is refused, not written.
+
+        Args:
+            entries: all entries; index: them in the index's structure; kept: an entry's (split, label).
+            root, noun: the dataset's folder and what it should hold, for the error.
+        """
+        if not entries:
+            raise InputError(f"{root}: no usable {noun}; {self.summary()}")
+        for entry in entries:
+            self.keep(*kept(entry))
+        write_index(path, index)
+        self.print(path)
 
     def losses(self):
         """A line for each reason rows were dropped for, the most frequent first."""

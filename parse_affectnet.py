@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from faces import image_size, in_threads, keep_readable
-from index import FILES, Report, by_emotion, inside, write_index
+from index import FILES, Report, by_emotion, check_inside
 from labels import AFFECTNET, AFFECTNET_DROPPED
 from ops import InputError, ParseAffectNetOps, parse, run_script
 
@@ -82,9 +82,7 @@ def read_list(path, images, split, report, folders):
         for number, row in enumerate(rows_of(file, path), 1):
             if not row or (number == 1 and row[0].strip().lower().startswith("subdirectory")):
                 continue
-            plain = inside(row[0])
-            if plain is None:
-                raise InputError(f"{path} row {number}: the path {row[0]!r} leaves the dataset's folder")
+            plain = check_inside(row[0], f"{path} row {number}")
             try:
                 entry, reason = read_row(row)
             except (ValueError, OverflowError) as error:
@@ -194,13 +192,8 @@ def main(argv=None):
         entries = read_2017(root, ops.lists.automatic, report)
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
-    if not entries:
-        raise InputError(f"{root}: no usable example; {report.summary()}")
-    for entry in entries:
-        report.keep(entry["split"], entry["emo"])
-    path = ops.place.dicts_path / FILES["affectnet"]
-    write_index(path, by_emotion(entries))
-    report.print(path)
+    report.finish(ops.place.dicts_path / FILES["affectnet"], entries, by_emotion(entries),
+                  lambda entry: (entry["split"], entry["emo"]), root, "example")
 
 
 if __name__ == "__main__":

@@ -10,17 +10,16 @@ emo, and gt, the box of the peak's landmarks (absent without them: the whole ima
 import numpy as np
 
 from faces import IMAGE_SUFFIXES, keep_readable, read_numbers
-from index import FILES, Report, by_emotion, write_index
+from index import BUFFER, FILES, Report, by_emotion
 from labels import CK
 from ops import InputError, ParseCkOps, parse, run_script
 
-CLIP = 4
 CONTEMPT = 2
 
 
 def spread(images):
     """Four of a sequence's images, evenly from the first to the last."""
-    return [images[round(place)] for place in np.linspace(0, len(images) - 1, CLIP)]
+    return [images[round(place)] for place in np.linspace(0, len(images) - 1, BUFFER)]
 
 
 def read_label(path):
@@ -68,15 +67,10 @@ def main(argv=None):
     entries = [entry for entry in (read_sequence(root, label, report) for label in labels) if entry]
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
-    if not entries:
-        raise InputError(f"{root}: no usable sequence; {report.summary()}")
     sequences = sum(path.is_dir() for path in (root / "cohn-kanade-images").glob("*/*"))
     print(f"{len(labels):,} of {sequences:,} sequences have a label")
-    for entry in entries:
-        report.keep("clips", entry["emo"])
-    path = ops.place.dicts_path / FILES["ck"]
-    write_index(path, by_emotion(entries))
-    report.print(path)
+    report.finish(ops.place.dicts_path / FILES["ck"], entries, by_emotion(entries),
+                  lambda entry: ("clips", entry["emo"]), root, "sequence")
 
 
 if __name__ == "__main__":

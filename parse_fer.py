@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from faces import keep_readable, write_image
-from index import FILES, Report, inside, write_index
+from index import FILES, Report, check_inside
 from labels import EMOTIONS, FERPLUS, FERPLUS_DROPPED
 from ops import InputError, ParseFerOps, parse, run_script
 
@@ -84,18 +84,12 @@ def write_pictures(root, report):
         except (ValueError, OverflowError):
             report.defect(where, f"expected {SIDE * SIDE} pixels from 0 to 255")
             continue
-        name = f"{USAGES[row['Usage']][0]}/{check_name(vote['Image name'], where)}"
+        name = f"{USAGES[row['Usage']][0]}/{check_inside(vote['Image name'], where, flat=True)}"
         write_image(partial / name, np.repeat(pixels[..., None], 3, 2))
     for folder in sorted(partial.glob("*")):
         shutil.rmtree(root / folder.name, ignore_errors=True)
         folder.rename(root / folder.name)
     partial.rmdir()
-
-
-def check_name(name, where):
-    if name and (inside(name) is None or "/" in inside(name)):
-        raise InputError(f"{where}: the path {name!r} leaves the dataset's folder")
-    return name
 
 
 def read_votes(root, report):
@@ -104,7 +98,9 @@ def read_votes(root, report):
     path = root / "fer2013new.csv"
     for number, row in read_rows(path):
         where = f"{path} row {number}"
-        name = check_name(row.get("Image name") or "", where)
+        name = row.get("Image name")
+        if name:
+            check_inside(name, where, flat=True)
         folder, split = USAGES.get(row.get("Usage"), (None, None))
         if folder is None:
             report.defect(where, f"expected a Usage of {', '.join(USAGES)}, found {row.get('Usage')!r}")
@@ -117,7 +113,7 @@ def read_votes(root, report):
         except ValueError as error:
             report.defect(where, error)
             continue
-        if em is not None and (not name or name not in files[folder]):
+        if em is not None and name not in files[folder]:
             em, reason = None, "image missing"
         if em is None:
             report.drop(reason)
@@ -135,13 +131,8 @@ def main(argv=None):
     entries = list(read_votes(root, report))
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
-    if not entries:
-        raise InputError(f"{root}: no usable example; {report.summary()}")
-    for entry in entries:
-        report.keep(entry["split"], int(entry["em"].argmax()))
-    path = ops.place.dicts_path / FILES["fer"]
-    write_index(path, dict(enumerate(entries)))
-    report.print(path)
+    report.finish(ops.place.dicts_path / FILES["fer"], entries, dict(enumerate(entries)),
+                  lambda entry: (entry["split"], int(entry["em"].argmax())), root, "example")
 
 
 if __name__ == "__main__":

@@ -19,11 +19,10 @@ from tqdm import tqdm
 
 from episode import describe_source, find_episode, frame_files, read_frames
 from faces import crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
-from index import FILES, Report, by_emotion, whole_file, write_index
+from index import BUFFER, FILES, Report, by_emotion, whole_file
 from labels import CHARACTERS, FRIENDS
 from ops import InputError, ParseFriendsOps, parse, run_script
 
-BUFFER = 4
 METADATA = re.compile(r"s01_ep(\d+)_.*\.json$", re.IGNORECASE)
 CORNERS = ("min_x", "min_y", "max_x", "max_y")
 
@@ -197,13 +196,8 @@ def main(argv=None):
         entries += parse_episode(episode, path, sources[episode], friends.faces_path, cutting, report)
     if ops.parse.verify:
         entries = keep_readable(entries, friends.faces_path, ops.parse.workers, report)
-    if not entries:
-        raise InputError(f"{friends.friends_path}: no usable face; {report.summary()}")
-    for entry in entries:
-        report.keep(f"episode {entry['pos'][0]:02d}", entry["emo"])
-    path = ops.place.dicts_path / FILES["friends"]
-    write_index(path, by_emotion(entries))
-    report.print(path)
+    report.finish(ops.place.dicts_path / FILES["friends"], entries, by_emotion(entries),
+                  lambda entry: (f"episode {entry['pos'][0]:02d}", entry["emo"]), friends.friends_path, "face")
     print(f"crops in {friends.faces_path}")
 
 

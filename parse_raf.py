@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from faces import image_size, keep_readable, read_numbers, touches
-from index import FILES, Report, inside, write_index
+from index import FILES, Report, check_inside
 from labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
 from ops import InputError, ParseRafOps, parse, run_script
 
@@ -34,8 +34,7 @@ def read_lines(path):
         fields = line.split()
         if not fields:
             continue
-        if inside(fields[0]) is None or "/" in inside(fields[0]):
-            raise InputError(f"{path} row {number}: the path {fields[0]!r} leaves the dataset's folder")
+        check_inside(fields[0], f"{path} row {number}", flat=True)
         yield number, fields[0], fields[1:]
 
 
@@ -137,15 +136,10 @@ def main(argv=None):
     entries = [entry for subset in subsets for entry in read_subset(root, subset, report)]
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
-    if not entries:
-        raise InputError(f"{root}: no usable example; {report.summary()}")
-    for entry in entries:
-        report.keep(f"{entry['subset']} {entry['split']}", int(entry["em"].argmax()))
-    path = ops.place.dicts_path / FILES["raf"]
-    write_index(path, dict(enumerate(entries)))
     aligned = sum("/aligned/" in entry["img"] for entry in entries)
     print(f"{len(entries) - aligned:,} originals with a box, {aligned:,} aligned copies")
-    report.print(path)
+    report.finish(ops.place.dicts_path / FILES["raf"], entries, dict(enumerate(entries)),
+                  lambda entry: (f"{entry['subset']} {entry['split']}", int(entry["em"].argmax())), root, "example")
 
 
 if __name__ == "__main__":

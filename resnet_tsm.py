@@ -176,19 +176,19 @@ def resnet18(weights=None, num_classes=NUM_CLASSES):
         ValueError: a checkpoint that is damaged or of another network.
     """
     net = ResNetTSM(num_classes)
-    if weights is None:
-        return net
     if weights == "imagenet":
-        state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
-    else:
-        checkpoint = load_checkpoint(find_weights(weights))
-        state = checkpoint.get("net", checkpoint) if isinstance(checkpoint, dict) else checkpoint
-    _load(net, state, weights)
+        fill(net, ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True), weights)
+    elif weights is not None:
+        fill(net, load_checkpoint(find_weights(weights)), weights)
     return net
 
 
-def _load(net, state, source):
-    """Load a state dict; ImageNet's last layer, of 1000 classes, is left out and stays random."""
+def fill(net, checkpoint, source):
+    """Load a checkpoint or a plain state dict; ImageNet's last layer, of 1000 classes, is left out and stays random.
+
+    ValueError, which names `source`, where it is of another network.
+    """
+    state = checkpoint.get("net", checkpoint) if isinstance(checkpoint, dict) else checkpoint
     own = net.state_dict()
     if not isinstance(state, dict) or not set(own) <= set(state):
         raise ValueError(f"{source}: expected the parameters of a ResNet18, conv1.weight to fc.bias")

@@ -11,7 +11,7 @@ import torch
 
 from index import whole_file
 from ops import InputError
-from resnet_tsm import find_weights, load_checkpoint, resnet18
+from resnet_tsm import fill, find_weights, load_checkpoint, resnet18
 
 LOG_COLUMNS = ("step", "train_error", "train_accuracy", "valid_error", "valid_accuracy", "valid_mean_recall",
                "learning_rate", "images_per_second")
@@ -161,11 +161,12 @@ def load_network(weights, root=Path("."), trained=False):
     if (Path(root) / weights).is_file():
         weights = str(Path(root) / weights)
     try:
-        net = resnet18(weights)
-        checkpoint = {} if weights == "imagenet" else load_checkpoint(find_weights(weights))
+        if weights == "imagenet":
+            return resnet18(weights), 224
+        net, checkpoint = resnet18(), load_checkpoint(find_weights(weights))
+        fill(net, checkpoint, weights)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
     except (OSError, RuntimeError) as error:
         raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
-    options = checkpoint.get("options", {}) if isinstance(checkpoint, dict) else {}
-    return net, options.get("loader", {}).get("img_sz", 224)
+    return net, checkpoint.get("options", {}).get("loader", {}).get("img_sz", 224)
