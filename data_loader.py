@@ -86,24 +86,50 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, margin=0.0
                    np.asarray(targets, np.float32), margin)
 
 
-def augment_face(face, rng, noise=0.0, blur=0.0, level=(1.0, 0.0)):
-    """Blur, brightness and contrast, noise on one crop (H, W, 3) uint8; returns the same kind."""
-    face = face.astype(np.float32)
-    if blur:
-        face = cv2.GaussianBlur(face, None, blur)
-    contrast, brightness = level
-    face = (face - 128) * contrast + 128 + 255 * brightness
-    if noise:
-        face += rng.standard_normal(face.shape, np.float32) * (255 * noise)
+def augment_face(face, rng, drawn):
+    """Rotation, blur, brightness and contrast, noise, erasing as `drawn` (by `draw_augmentation`) on one crop.
+
+    face (H, W, 3) uint8; returns the same kind. `rng` makes the noise.
+    """
+    size = face.shape[0]
+    if drawn["rotate"]:
+        turn = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), drawn["rotate"], 1)
+        face = cv2.warpAffine(face, turn, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    if drawn["blur"]:
+        face = cv2.GaussianBlur(face, None, drawn["blur"])
+    contrast, brightness = drawn["level"]
+    face = (face.astype(np.float32) - 128) * contrast + (128 + 255 * brightness)
+    if drawn["noise"]:
+        face += rng.standard_normal(face.shape, np.float32) * (255 * drawn["noise"])
+    if drawn["erase"] is not None:
+        (left, top, right, bottom), colour = drawn["erase"]
+        face[round(top * size):round(bottom * size), round(left * size):round(right * size)] = colour
     return np.clip(np.round(face), 0, 255).astype(np.uint8)
 
 
-def draw_augmentation(rng, size, shift, flip, noise, blur, level):
+def draw_augmentation(rng, size, shift, flip, noise, blur, level, tint=0.0, rotate=0.0, erase=0.0):
     """One sample's augmentation, the same for all its frames; arguments as in ops.Augment, size in px."""
-    return {"move": rng.uniform(-shift, shift, 2), "zoom": 1 + rng.uniform(-shift, shift),
-            "flip": rng.random() < flip, "noise": rng.uniform(0, noise),
-            "blur": rng.uniform(0.3, 1.0) * size / 64 if rng.random() < blur else 0.0,
-            "level": (1 + rng.uniform(-level, level), rng.uniform(-level, level) / 2)}
+    drawn = {"move": rng.uniform(-shift, shift, 2), "zoom": 1 + rng.uniform(-shift, shift),
+             "flip": rng.random() < flip, "noise": rng.uniform(0, noise),
+             "blur": rng.uniform(0.3, 1.0) * size / 64 if rng.random() < blur else 0.0,
+             "level": (1 + rng.uniform(-level, level), rng.uniform(-level, level) / 2)}
+    if tint:                                     # of each colour by itself
+        contrast, brightness = drawn["level"]
+        drawn["level"] = contrast + rng.uniform(-tint, tint, 3), brightness + rng.uniform(-tint, tint, 3) / 2
+    drawn["rotate"] = rng.uniform(-rotate, rotate)
+    drawn["erase"] = _draw_rectangle(rng) if rng.random() < erase else None
+    return drawn
+
+
+def _draw_rectangle(rng):
+    """A rectangle (left, top, right, bottom) of 2 to 20 percent of a unit square, and a colour (3,).
+
+    Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
+    """
+    area, aspect = rng.uniform(0.02, 0.2), np.exp(rng.uniform(-1, 1))
+    sides = np.minimum(np.sqrt(area * np.array([aspect, 1 / aspect])), 1)
+    start = rng.uniform(0, 1 - sides)
+    return (*start, *(start + sides)), rng.uniform(0, 255, 3)
 
 
 class FaceClips(Dataset):
@@ -163,7 +189,7 @@ class FaceClips(Dataset):
         faces = [self._crop(image, path, source, row, camera, drawn)
                  for image, path, camera in self._film(paths, rng)]
         if drawn:
-            faces = [augment_face(face, rng, drawn["noise"], drawn["blur"], drawn["level"]) for face in faces]
+            faces = [augment_face(face, rng, drawn) for face in faces]
         clip = np.stack(faces)                                                 # (T, H, W, 3)
         if drawn and drawn["flip"]:
             clip = clip[:, :, ::-1]
@@ -195,11 +221,12 @@ class FaceClips(Dataset):
             raise InputError(f"{path}: {error}") from None
 
 
-def sampling_weights(sources, shares, neutral_ratio):
+def sampling_weights(sources, shares, neutral_ratio, balance=1.0):
     """Chance of each sample of each source, in order, as one float64 array that sums to 1.
 
     A source gets its share; within it neutral gets `neutral_ratio` and the emotions present split the rest
-    evenly; an emotion's samples share evenly. A sample's emotion is the largest of its soft label.
+    evenly; an emotion's samples share evenly. A sample's emotion is the largest of its soft label. With `balance`
+    below 1 an emotion's chance is drawn towards its count's share, by that power: at 0 all samples are alike.
     """
     weights = []
     for source, share in zip(sources, shares):
@@ -209,6 +236,7 @@ def sampling_weights(sources, shares, neutral_ratio):
         chance = np.zeros(len(EMOTIONS))
         chance[NEUTRAL] = neutral_ratio if counts[NEUTRAL] else 0
         chance[emotions] = (1 - neutral_ratio) / max(len(emotions), 1)
+        chance = chance ** balance * counts ** (1 - balance)
         chance /= chance.sum()
         weights.append(share * chance[labels] / counts[labels])
     weights = np.concatenate(weights)

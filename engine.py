@@ -1,9 +1,11 @@
 """One training step, one evaluate, one fit loop, for the static and the sequence trainer."""
+import copy
 import math
 import signal
 import time
 from contextlib import contextmanager, nullcontext
 
+import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from tqdm import tqdm
@@ -34,10 +36,14 @@ def split_bce(logits, target, neutral_lambda=0.5):
     return neutral_lambda * neutral + (1 - neutral_lambda) * others
 
 
-def make_loss(loss, neutral_lambda):
-    """The loss of (logits (N, 7), soft target (N, 7)) by its name in ops.Loss."""
+def make_loss(loss, neutral_lambda, adjust=0.0):
+    """The loss of (logits (N, 7), soft target (N, 7)) by its name in ops.Loss.
+
+    `adjust`, a number or (7,), is added to soft_ce's logits: Menon et al., "Long-tail Learning via Logit
+    Adjustment", ICLR 2021.
+    """
     if loss == "soft_ce":
-        return cross_entropy
+        return lambda logits, target: cross_entropy(logits + adjust, target)
     return lambda logits, target: split_bce(logits, target, neutral_lambda)
 
 
@@ -76,9 +82,11 @@ def pick_device(device):
     return picked
 
 
-def autocast(device):
-    """bfloat16 autocast on CUDA, full precision elsewhere."""
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
+def autocast(device, precision="auto"):
+    """bfloat16 autocast or full precision, by its name in ops.Run; "auto" is bfloat16 on CUDA alone."""
+    if precision == "bfloat16" or (precision == "auto" and device.type == "cuda"):
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
 
 
 def last_logits(net, clips):
@@ -86,10 +94,49 @@ def last_logits(net, clips):
     return net(clips.float().div_(255))[:, -1].float()
 
 
-def train_step(net, optimizer, loss, clips, target):
+def mix_pairs(clips, target, alpha, rng):
+    """A batch whose samples are each mixed with their neighbour, by one share drawn from Beta(alpha, alpha).
+
+    clips uint8 (N, T, 3, H, W), target (N, 7); returns the same kinds. Zhang et al., "mixup", ICLR 2018.
+    """
+    share = float(rng.beta(alpha, alpha))
+    mixed = [torch.lerp(part.roll(1, 0).float(), part.float(), share) for part in (clips, target)]
+    return mixed[0].round_().to(torch.uint8), mixed[1]
+
+
+class Average:
+    """An exponential moving average of a network's weights and statistics, in `net`.
+
+    Early on it forgets faster, so that it is of use after few steps; decay 0 makes it the network itself.
+    """
+
+    def __init__(self, net, decay, state=None):
+        self.decay = decay
+        self.net = copy.deepcopy(net).requires_grad_(False) if decay else net
+        if decay and state:
+            self.net.load_state_dict(state)
+
+    def state(self):
+        """The average's parameters, None where there is none."""
+        return self.net.state_dict() if self.decay else None
+
+    @torch.no_grad()
+    def update(self, net, step):
+        """Take in the network after step `step` (from 0)."""
+        if not self.decay:
+            return
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for mean, now in zip(self.net.state_dict().values(), net.state_dict().values()):
+            if mean.is_floating_point():
+                mean.lerp_(now, 1 - decay)
+            else:
+                mean.copy_(now)
+
+
+def train_step(net, optimizer, loss, clips, target, precision="auto"):
     """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7). Returns error and hits as tensors."""
     net.train()
-    with autocast(clips.device):
+    with autocast(clips.device, precision):
         logits = last_logits(net, clips)
     error = loss(logits, target)
     optimizer.zero_grad(set_to_none=True)
@@ -99,7 +146,7 @@ def train_step(net, optimizer, loss, clips, target):
 
 
 @torch.inference_mode()
-def predict(net, loader, device, flip=False):
+def predict(net, loader, device, flip=False, precision="auto"):
     """Logits (N, 7) of a network over all of a loader, and the soft targets (N, 7), both on the CPU.
 
     With `flip` the logits are the mean of those of the face and of its mirror image.
@@ -108,7 +155,7 @@ def predict(net, loader, device, flip=False):
     logits, targets = [], []
     for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=None):
         clips = clips.to(device, non_blocking=True)
-        with autocast(device):
+        with autocast(device, precision):
             said = last_logits(net, clips)
             if flip:
                 said = (said + last_logits(net, clips.flip(-1))) / 2
@@ -117,14 +164,14 @@ def predict(net, loader, device, flip=False):
     return torch.cat(logits), torch.cat(targets)
 
 
-def evaluate(net, loader, loss, device):
+def evaluate(net, loader, loss, device, precision="auto"):
     """Error, accuracy and mean recall of a network over all of a loader.
 
     Returns:
         dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
         list of 7, None where a class is absent. A sample's class is the largest of its soft label.
     """
-    logits, target = predict(net, loader, device)
+    logits, target = predict(net, loader, device, precision=precision)
     hits, truth = logits.argmax(1) == target.argmax(1), target.argmax(1)
     recalls = [hits[truth == label].float().mean().item() if (truth == label).any() else None
                for label in range(len(EMOTIONS))]
@@ -167,9 +214,9 @@ def stop_at_a_step():
             signal.signal(number, handler)
 
 
-def validate(net, loader, loss, device, run, step, best):
-    """Evaluate at `step`; a better mean recall than `best`'s is kept as best.pt. Returns (figures, best)."""
-    figures = evaluate(net, loader, loss, device)
+def validate(check, net, run, step, best):
+    """`check` at `step`; where its mean recall is above `best`'s, net is kept as best.pt. Returns (figures, best)."""
+    figures = check()
     tqdm.write(f"step {step}: validation error {figures['error']:.4f}, accuracy {figures['accuracy']:.3f}, "
                f"mean recall {figures['mean_recall']:.3f}")
     if best is None or figures["mean_recall"] > best["mean_recall"]:
@@ -178,12 +225,14 @@ def validate(net, loader, loss, device, run, step, best):
     return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}, best
 
 
-def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_steps, valid_every,
-        save_every, log_every):
+def fit(net, average, optimizer, take_step, loader, check, run, lr_at, max_steps, valid_every, save_every, log_every):
     """Train on `loader` to `max_steps`, log and validate on the way, and keep last.pt and best.pt in `run`.
 
     Args:
-        loader: yields clips uint8 (N, T, 3, H, W), target (N, 7), from the step after the run's checkpoint.
+        average: the `Average` of net, which is validated and kept as best.pt.
+        take_step: trains net on (clips uint8 (N, T, 3, H, W), target (N, 7), step), returns error and hits.
+        loader: yields clips and target from the step after the run's checkpoint.
+        check: evaluates the average (see `evaluate`).
         lr_at: the learning rate of a step, counted from 0.
 
     Returns:
@@ -191,35 +240,39 @@ def fit(net, optimizer, loss, loader, valid_loader, run, device, lr_at, max_step
     """
     former = run.checkpoint or {"step": 0, "best": None, "owed": False}
     begun, step, best, owed, meter = former["step"], former["step"], former["best"], former["owed"], Meter()
+
+    def save(owed=False):
+        run.save("last.pt", net, optimizer, step, best, owed, average.state())
+
     with stop_at_a_step() as asked, tqdm(loader, "train", max_steps, initial=step, unit="step", disable=None) as steps:
         try:
             if owed:                             # the validation that the last run failed in
-                figures, best = validate(net, valid_loader, loss, device, run, step, best)
+                figures, best = validate(check, average.net, run, step, best)
                 run.log(step=step, **figures)
-                run.save("last.pt", net, optimizer, step, best)
+                save()
             for clips, target in steps:
                 for group in optimizer.param_groups:
                     group["lr"] = lr_at(step)
-                clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
-                meter.add(*train_step(net, optimizer, loss, clips, target), clips)
+                meter.add(*take_step(clips, target, step), clips)
+                average.update(net, step)
                 step += 1
                 stop, owed = bool(asked), step % valid_every == 0 or step == max_steps
-                save = stop or owed or step % save_every == 0
+                due = stop or owed or step % save_every == 0
                 if stop or owed or step % log_every == 0:
                     row = meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
                     steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
                     if owed:
-                        figures, best = validate(net, valid_loader, loss, device, run, step, best)
+                        figures, best = validate(check, average.net, run, step, best)
                         row, owed = row | figures, False
                     run.log(**row)
                     meter = Meter()
-                if save:
-                    run.save("last.pt", net, optimizer, step, best)
+                if due:
+                    save()
                 if stop and step < max_steps:
                     raise KeyboardInterrupt
         except (InputError, OSError):            # an unreadable image, say, costs no step that is done
             if step > begun:
-                run.save("last.pt", net, optimizer, step, best, owed)
+                save(owed)
             raise
     return best
 
@@ -236,24 +289,36 @@ def train(ops, frames):
     sources, shares = read_mixture(mixture, dicts, roots, margins, ops.split.train_episodes)
     valid = read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes)
     run = Run(ops.run.runs_path / ops.run.name, ops, ops.run.resume)
-    net, optimizer = _network(ops, run.checkpoint, device)
+    net, average, optimizer = _network(ops, run.checkpoint, device)
     run.start()
-    weights = sampling_weights(sources, shares, ops.loader.neutral_ratio)
+    weights = sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance)
     batches = BalancedBatches(weights, ops.loader.batch_size, ops.run.seed,
                               run.checkpoint["step"] if run.checkpoint else 0, ops.run.max_steps)
-    clips = FaceClips(sources, ops.loader.img_sz, frames, vars(ops.augment), getattr(ops.data, "camera_motion", 0.0))
+    augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
+    clips = FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0))
     valid_clips = FaceClips([valid], ops.loader.img_sz, frames)
     workers, pin = ops.loader.num_workers, device.type == "cuda"
+    valid_loader = make_loader(valid_clips, EveryOnce(len(valid), ops.loader.batch_size), workers, pin)
+    shares = torch.from_numpy(weights @ clips.targets).clamp(1e-6).to(device, torch.float32)
+    loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda)
+    train_loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda, ops.loss.logit_adjust * shares.log())
+    precision = ops.run.precision
+
+    def take_step(clips, target, step):
+        clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
+        if ops.augment.mixup:
+            clips, target = mix_pairs(clips, target, ops.augment.mixup, np.random.default_rng((ops.run.seed, step)))
+        return train_step(net, optimizer, train_loss, clips, target, precision)
+
     print(f"{len(clips):,} samples to train on, {len(valid):,} to validate on; {device}; {run.folder}")
-    return fit(net, optimizer, make_loss(ops.loss.loss, ops.loss.neutral_lambda),
-               make_loader(clips, batches, workers, pin),
-               make_loader(valid_clips, EveryOnce(len(valid), ops.loader.batch_size), workers, pin),
-               run, device, lambda step: ops.optim.lr * lr_factor(ops.optim.schedule, step, ops.run.max_steps),
+    return fit(net, average, optimizer, take_step, make_loader(clips, batches, workers, pin),
+               lambda: evaluate(average.net, valid_loader, loss, device, precision), run,
+               lambda step: ops.optim.lr * lr_factor(ops.optim.schedule, step, ops.run.max_steps),
                ops.run.max_steps, ops.run.valid_every, ops.run.save_every, ops.run.log_every)
 
 
 def _network(ops, checkpoint, device):
-    """The network and its optimiser on the device: a checkpoint's, or new ones as the options say."""
+    """The network, its average and its optimiser on the device: a checkpoint's, or new ones as the options say."""
     torch.manual_seed(ops.run.seed)
     former = checkpoint["options"]["optim"]["optimizer"] if checkpoint else ops.optim.optimizer
     if former != ops.optim.optimizer:
@@ -261,11 +326,12 @@ def _network(ops, checkpoint, device):
     net, _ = load_network("none" if checkpoint else ops.run.weights, ops.place.root)
     if checkpoint:
         net.load_state_dict(checkpoint["net"])
-    net.to(device, memory_format=torch.channels_last if device.type == "cuda" else torch.preserve_format)
+    net.to(device, memory_format=torch.channels_last)
+    average = Average(net, ops.optim.average, checkpoint["average"] if checkpoint else None)
     optimizer = make_optimizer(net, ops.optim.optimizer, ops.optim.lr, ops.optim.weight_decay)
     if checkpoint:
         optimizer.load_state_dict(checkpoint["optimizer"])
         for group in optimizer.param_groups:
             group["weight_decay"] = ops.optim.weight_decay
         set_random_states(checkpoint["random"])
-    return net, optimizer
+    return net, average, optimizer

@@ -21,6 +21,8 @@ LIMITS = {
     "seconds": (3, 3600), "jpeg_quality": (1, 100), "crop_quality": (1, 100), "frame_stride": (1, 1000),
     "crop_size": (16, 2048), "img_sz": (64, 2048), "batch_size": (1, HUGE), "neutral_ratio": (0, 1),
     "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
+    "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
+    "average": (0, 0.99999),
     "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000), "max_steps": (1, HUGE),
     "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE), "watch_seconds": (0.01, HUGE),
     "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE), "shot_sure": (0, HUGE),
@@ -203,6 +205,8 @@ class Loader:
     """Stills, or four-frame clips, a step."""
     neutral_ratio: float = 0.33
     """Share of neutral faces in training; the six emotions share the rest evenly."""
+    balance: float = 1.0
+    """How far that holds: 1 wholly, 0 not at all (every face of an index is drawn alike)."""
     num_workers: int = 2
     """Processes that read images; 0 reads in the training process."""
 
@@ -219,6 +223,14 @@ class Augment:
     """Chance of a Gaussian blur."""
     level: float = 0.2
     """Greatest change of brightness and contrast, as a share."""
+    tint: float = 0.0
+    """Greatest change of brightness and contrast of each colour by itself, as a share."""
+    rotate: float = 0.0
+    """Greatest rotation, degrees."""
+    erase: float = 0.0
+    """Chance that a random rectangle of the face is painted over."""
+    mixup: float = 0.0
+    """Alpha of the Beta distribution by which pairs of samples are mixed; 0 mixes none."""
 
 
 @dataclass
@@ -227,6 +239,8 @@ class Loss:
     """split_bce: neutral or not, plus which emotion; soft_ce: cross-entropy with the soft label."""
     neutral_lambda: float = 0.5
     """split_bce's weight of the neutral/non-neutral term; the emotions get the rest."""
+    logit_adjust: float = 0.0
+    """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named."""
 
 
 @dataclass
@@ -238,6 +252,8 @@ class Optim:
     weight_decay: float = 5e-5
     schedule: Literal["constant", "one_cycle", "cosine"] = "constant"
     """one_cycle rises for the first 30 percent of the steps, then falls to 0; cosine falls from the start."""
+    average: float = 0.0
+    """Decay of the moving average of the weights that is validated and kept as best.pt; 0 keeps the weights."""
 
 
 @dataclass
@@ -262,6 +278,8 @@ class Run:
     """Seed of the initial weights, the samples' order and the augmentation."""
     device: str = "auto"
     """auto (CUDA when present), cpu, cuda or cuda:1."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the network's arithmetic in training; auto is bfloat16 on CUDA, float32 on the CPU."""
 
 
 @dataclass

@@ -65,15 +65,16 @@ class Run:
         with open(self.folder / "log.csv", "a", newline="") as file:
             csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
 
-    def save(self, name, net, optimizer, step, best, owed=False):
-        """Write a checkpoint as a whole file: weights, optimiser, step, best figures, random states, options.
+    def save(self, name, net, optimizer, step, best, owed=False, average=None):
+        """Write a checkpoint as a whole file: weights, their average, optimiser, step, best figures, random states,
+        options.
 
         The schedule is a function of the step, so it has no state of its own. With `optimizer` None the file
         is for use, not for resuming; `owed` tells that this step's validation is still to be done.
         """
-        checkpoint = {"net": net.state_dict(), "optimizer": optimizer.state_dict() if optimizer else None,
-                      "step": step, "best": best, "owed": owed, "random": random_states(), "options": self.options,
-                      "revision": code_revision()}
+        checkpoint = {"net": net.state_dict(), "average": average,
+                      "optimizer": optimizer.state_dict() if optimizer else None, "step": step, "best": best,
+                      "owed": owed, "random": random_states(), "options": self.options, "revision": code_revision()}
         with whole_file(self.folder / name) as temporary:
             torch.save(checkpoint, temporary)
 
@@ -140,7 +141,7 @@ def read_checkpoint(path):
         checkpoint = load_checkpoint(path)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
-    parts = {"net", "optimizer", "step", "best", "owed", "random", "options"}
+    parts = {"net", "average", "optimizer", "step", "best", "owed", "random", "options"}
     if not isinstance(checkpoint, dict) or not parts <= set(checkpoint):
         raise InputError(f"{path}: not a checkpoint of a training run")
     if checkpoint["optimizer"] is None:
