@@ -48,10 +48,10 @@ class EmotionStream:
         return logits.float().softmax(1).cpu().numpy()
 
 
-def frame_records(frame, tracks, stream, img_sz, margin):
+def frame_records(frame, tracks, stream, img_sz, framing):
     """The records of one frame's faces, in order of id."""
     boxes = [track.boxes_xyxy[frame.number - track.first] for track in tracks]
-    crops = np.stack([crop_face(frame.rgb, xyxy_to_xywh(box), img_sz, margin) for box in boxes])
+    crops = np.stack([crop_face(frame.rgb, xyxy_to_xywh(box), img_sz, *framing) for box in boxes])
     height, width = frame.rgb.shape[:2]
     read = stream.read(frame.number, [track.id for track in tracks], crops)
     for track, box, chances in zip(tracks, boxes, read):
@@ -62,7 +62,7 @@ def frame_records(frame, tracks, stream, img_sz, margin):
                           "confidence": round(float(chances[emotion]), 3)}}
 
 
-def write_results(path, frames, tracks, stream, img_sz, margin):
+def write_results(path, frames, tracks, stream, img_sz, framing):
     """Write the results of all frames as one JSON array, whole or not at all; returns the number of records."""
     tracks, live, count = list(tracks), [], 0
     with whole_file(path) as temporary, open(temporary, "w") as file:
@@ -74,7 +74,7 @@ def write_results(path, frames, tracks, stream, img_sz, margin):
             if not live:
                 continue
             live.sort(key=lambda track: track.id)
-            for record in frame_records(frame, live, stream, img_sz, margin):
+            for record in frame_records(frame, live, stream, img_sz, framing):
                 file.write(f"{',' if count else ''}\n{json.dumps(record)}")
                 count += 1
         file.write("\n]\n" if count else "]\n")
@@ -107,7 +107,8 @@ def main(argv=None):
     emotions = tqdm(emotions, "emotions", total, unit="frame", disable=None)
     path = ops.results.results_path / f"{name}.json"
     stream = EmotionStream(net, device, ops.results.frame_stride)
-    count = write_results(path, emotions, tracks, stream, img_sz, ops.margins.hog_margin)
+    count = write_results(path, emotions, tracks, stream, img_sz,
+                          (ops.margins.hog_margin, ops.margins.hog_lift))
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")

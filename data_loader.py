@@ -29,14 +29,14 @@ class Samples:
     """N samples of one source as flat arrays.
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
-    for the whole image; targets: float32 (N, 7), each row sums to 1; margin: how much the box grows.
+    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`.
     """
     name: str
     root: Path
     paths: np.ndarray
     boxes: np.ndarray
     targets: np.ndarray
-    margin: float = 0.0
+    framing: tuple = (0.0, 0.0)
 
     def __len__(self):
         return len(self.paths)
@@ -63,7 +63,7 @@ def _entries(source, index, path):
         raise InputError(f"{path}: not the structure of a {source} index ({error!r}); parse again") from None
 
 
-def read_samples(source, dicts_path, root, split=None, episodes=None, margin=0.0):
+def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0.0, 0.0)):
     """The samples of an index, of one split (its own), or of some Friends episodes.
 
     Raises:
@@ -83,7 +83,7 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, margin=0.0
         wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
         raise InputError(f"{path}: holds no {wanted}")
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
-                   np.asarray(targets, np.float32), margin)
+                   np.asarray(targets, np.float32), framing)
 
 
 def augment_face(face, rng, drawn):
@@ -207,8 +207,8 @@ class FaceClips(Dataset):
     def _crop(self, image, path, source, row, camera, drawn):
         height, width = image.shape[:2]
         if source.boxes[row, 2] > 0:
-            x, y, side = square_around(source.boxes[row], source.margin)
-        else:                                    # a crop of parse_friends has its margin already
+            x, y, side = square_around(source.boxes[row], *source.framing)
+        else:                                    # a crop of parse_friends is framed already
             x, y, side = square_around((0, 0, width, height))
         zoom, move_x, move_y = 1 + camera[2], camera[0], camera[1]
         if drawn:
@@ -277,14 +277,14 @@ class EveryOnce(Sampler):
 def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
     """The training `Samples` of each index of a mixture, and their shares.
 
-    mixture: {source: share}; roots, margins: {source: folder}, {source: margin}.
+    mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}.
     """
     shares = {source: share for source, share in mixture.items() if share > 0}
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")
     where = {source: {"split": "train"} if source in HELD_OUT else {} for source in shares}
     where["friends"] = {"episodes": train_episodes}
-    sources = [read_samples(source, dicts_path, roots[source], margin=margins[source], **where[source])
+    sources = [read_samples(source, dicts_path, roots[source], framing=margins[source], **where[source])
                for source in shares]
     return sources, list(shares.values())
 
@@ -294,7 +294,7 @@ def read_held_out(source, dicts_path, roots, margins, valid_episodes):
     if source == "ck":
         raise InputError("--valid-on ck: CK+ has no validation split; it is trained on whole")
     where = {"episodes": valid_episodes} if source == "friends" else {"split": HELD_OUT[source]}
-    return read_samples(source, dicts_path, roots[source], margin=margins[source], **where)
+    return read_samples(source, dicts_path, roots[source], framing=margins[source], **where)
 
 
 def check_episodes(train_episodes, valid_episodes):

@@ -108,14 +108,17 @@ def keep_readable(entries, root, workers, report):
     return [entry for entry, reason in zip(entries, reasons) if reason is None]
 
 
-def square_around(box_xywh, margin=0.0):
-    """The square (x, y, side) about a box's middle: its longer side, grown by `margin` of it on each side."""
+def square_around(box_xywh, margin=0.0, lift=0.0):
+    """The square (x, y, side) about a box's middle: its longer side, grown by `margin` of it on each side.
+
+    `lift` moves it up by that share of the square's side.
+    """
     x, y, w, h = (float(value) for value in box_xywh)
     side = max(w, h) * (1 + 2 * margin)
-    return x + w / 2 - side / 2, y + h / 2 - side / 2, side
+    return x + w / 2 - side / 2, y + h / 2 - side / 2 - lift * side, side
 
 
-def crop_face(image, box_xywh, size, margin=0.0):
+def crop_face(image, box_xywh, size, margin=0.0, lift=0.0):
     """The one face crop, used by the parsers, the training and the results.
 
     The square of `square_around`, rounded to whole pixels, scaled to `size`. What leaves the image repeats
@@ -125,13 +128,13 @@ def crop_face(image, box_xywh, size, margin=0.0):
         image: RGB uint8 (H, W, 3).
         box_xywh: the face, px of the image.
         size: side of the crop, px.
-        margin: see `square_around`.
+        margin, lift: see `square_around`.
 
     Returns:
         RGB uint8 (size, size, 3).
     """
     height, width = image.shape[:2]
-    left, top, side = square_around(box_xywh, margin)
+    left, top, side = square_around(box_xywh, margin, lift)
     if not (touches((left, top, side, side), width, height) and 1 <= side <= LARGEST * max(width, height)):
         box = [round(float(value), 1) for value in box_xywh]
         raise InputError(f"box {box} lies outside its image of {width}x{height}")

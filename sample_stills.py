@@ -18,11 +18,14 @@ VALENCE = (-0.6, -0.65, -0.55, 0.8, -0.7, 0.15, 0.0)
 AROUSAL = (0.65, 0.35, 0.7, 0.4, -0.35, 0.75, 0.0)
 
 
-def draw_still(rng, emotion, side, look=None, head=1.42, act=None):
-    """One face in a square picture of `side` px: RGB uint8 (side, side, 3) and its `[x, y, w, h]` box."""
+def draw_still(rng, emotion, side, look=None, head=1.42, act=None, rise=0.0):
+    """One face in a square picture of `side` px: RGB uint8 (side, side, 3) and its `[x, y, w, h]` box.
+
+    `head` is the drawing's size and `rise` how far it is moved up, as shares of the side.
+    """
     size = int(head * side / 2) * 2
     image = background(rng, side, side)
-    centre = side * (0.5 + rng.uniform(-0.04, 0.04, 2))
+    centre = side * (0.5 + rng.uniform(-0.04, 0.04, 2) - (0, rise))
     if act is None:
         act = actions(emotion, rng.uniform(0.6, 1), rng)
     paste(image, draw_head(look or random_look(rng), act, random_pose(rng), size), centre)
@@ -38,7 +41,7 @@ def landmarks(box):
     """68 points (68, 2) on an oval in the box: of the right form, though not of a face's true marks."""
     x, y, w, h = box
     turn = np.linspace(0, 2 * np.pi, 68, endpoint=False)
-    return np.stack([x + w / 2 * (1 + 0.9 * np.cos(turn)), y + h / 2 * (1 + 0.9 * np.sin(turn))], 1)
+    return np.stack([x + w / 2 * (1 + np.cos(turn)), y + h / 2 * (1 + np.sin(turn))], 1)
 
 
 def _affectnet_rows(rng, folder, count, start):
@@ -180,7 +183,7 @@ def write_fer(folder, stills, rng):
                                ("PrivateTest", "Test", 3)):
         for _ in range(count * len(EMOTIONS)):
             emotion = number % len(EMOTIONS)
-            image, _ = draw_still(rng, EMOTIONS[emotion], 48, head=1.75)
+            image, _ = draw_still(rng, EMOTIONS[emotion], 48, head=1.84, rise=0.05)
             grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
             ballot = dict.fromkeys(FERPLUS_COLUMNS[2:], 0)
             ballot[columns[emotion]] = int(rng.integers(6, 10))
@@ -216,7 +219,9 @@ def write_ck(folder, stills, rng):
                  cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
             path = folder / "Landmarks" / subject / sequence / f"{stem}_landmarks.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(f"  {x:.7e}  {y:.7e}\n" for x, y in landmarks(box)))
+            x, y, w, h = box
+            marks = landmarks((x, y + 0.2 * h, w, 0.8 * h))          # brows to chin
+            path.write_text("".join(f"  {x:.7e}  {y:.7e}\n" for x, y in marks))
         notes = folder / "Emotion" / subject / sequence
         notes.mkdir(parents=True, exist_ok=True)
         if number % 5 != 4:                                          # not every sequence has a label

@@ -9,6 +9,7 @@ from data_loader import (
     EveryOnce,
     FaceClips,
     Samples,
+    augment_face,
     check_episodes,
     draw_augmentation,
     make_loader,
@@ -21,7 +22,7 @@ from faces import read_image, write_image
 from index import read_index, write_index
 from ops import InputError
 
-MARGINS = dict.fromkeys(("affectnet", "raf", "fer", "ck", "friends"), 0.0)
+MARGINS = dict.fromkeys(("affectnet", "raf", "fer", "ck", "friends"), (0.0, 0.0))
 AUGMENT = {"shift": 0.1, "flip": 0.5, "noise": 0.02, "blur": 0.5, "level": 0.2}
 
 
@@ -90,6 +91,10 @@ def test_sampling_shares():
     batches = list(BalancedBatches(weights, 100, seed=1, start=0, stop=100))
     counts = Counter(int(sample >= 155) for batch in batches for sample, _ in batch)
     assert counts[1] / 10000 == pytest.approx(0.2, abs=0.02)
+    natural = sampling_weights([first, second], [0.8, 0.2], 0.33, balance=0)
+    np.testing.assert_allclose(natural, [0.8 / 155] * 155 + [0.2 / 50] * 50)
+    between = sampling_weights([first, second], [0.8, 0.2], 0.33, balance=0.5)
+    assert between[:50].sum() / between[50:55].sum() == pytest.approx(10 ** 0.5)
     without_neutral = sampling_weights([made_up([0, 1, 1])], [1.0], 0.33)
     np.testing.assert_allclose(without_neutral, [0.5, 0.25, 0.25])
 
@@ -124,7 +129,7 @@ def test_one_frame_of_a_buffer_is_its_last(parsed):
 
 
 def test_a_margin_grows_the_boxes_of_an_index_but_no_crop(parsed):
-    margins = dict.fromkeys(MARGINS, 0.3)
+    margins = dict.fromkeys(MARGINS, (0.3, 0.1))
     for source, same in (("raf", False), ("friends", True)):
         plain, grown = (read_mixture({source: 1.0}, parsed / "dicts", roots(parsed), m, (1,))[0]
                         for m in (MARGINS, margins))
@@ -147,7 +152,27 @@ def test_augmentation_is_one_for_a_clip_and_off_where_zero():
     assert 0.4 < np.mean([one["blur"] > 0 for one in drawn]) < 0.6
     none = draw_augmentation(rng, 64, 0, 0, 0, 0, 0)
     assert none["zoom"] == 1 and not none["flip"] and none["blur"] == none["noise"] == 0
-    assert none["level"] == (1, 0)
+    assert none["level"] == (1, 0) and none["rotate"] == 0 and none["erase"] is None
+
+
+def test_tint_rotation_and_erasing():
+    rng = np.random.default_rng(0)
+    none = dict(shift=0, flip=0, noise=0, blur=0, level=0)
+    grey = np.repeat(rng.integers(60, 190, (64, 64, 1), np.uint8), 3, 2)
+    for _ in range(20):
+        drawn = draw_augmentation(rng, 64, **none, tint=0.2)
+        red, green, blue = np.moveaxis(augment_face(grey, rng, drawn).astype(int), 2, 0)
+        assert np.abs(red - green).max() > 0 and max(np.abs(red - grey[..., 0]).max(), 1) <= 0.3 * 128 + 1
+        drawn = draw_augmentation(rng, 64, **none, erase=1)
+        changed = (augment_face(grey, rng, drawn) != grey).any(2)
+        rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+        area = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
+        assert 0.01 < area / 64 ** 2 < 0.24 and changed.sum() > 0.9 * area
+    corner = np.zeros((64, 64, 3), np.uint8)
+    corner[:8, :8] = 255
+    turned = augment_face(corner, rng, draw_augmentation(rng, 64, **none) | {"rotate": 90.0})
+    assert turned[-8:, :8].min() > 250 and turned[:8, :8].max() < 5              # anticlockwise
+    assert {draw_augmentation(rng, 64, **none, rotate=10)["rotate"] > 0 for _ in range(20)} == {True, False}
 
 
 def test_augmented_with_nothing_is_the_plain_crop(parsed):

@@ -2,13 +2,24 @@ import math
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import engine
 import model_train
-from engine import evaluate, lr_factor, make_loss, make_optimizer, pick_device, split_bce, train_step
+from engine import (
+    Average,
+    evaluate,
+    lr_factor,
+    make_loss,
+    make_optimizer,
+    mix_pairs,
+    pick_device,
+    split_bce,
+    train_step,
+)
 from ops import InputError
 from resnet_tsm import load_checkpoint, resnet18
 from runs import read_log
@@ -26,6 +37,10 @@ def test_split_bce_of_a_hand_worked_case():
     assert split_bce(logits, target, 0.3).item() == pytest.approx((0.3 * neutral + 0.7 * others).item())
     soft = make_loss("soft_ce", 0.5)(logits, target)
     assert soft.item() == pytest.approx(-(logits.log_softmax(1) * target).sum().item())
+    prior = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.4])
+    adjusted = make_loss("soft_ce", 0.5, 0.5 * prior.log())(logits, target)
+    raised = (logits.exp() * prior.sqrt()).log()
+    assert adjusted.item() == pytest.approx(-(raised.log_softmax(1) * target).sum().item())
 
 
 def test_schedules():
@@ -62,6 +77,32 @@ def test_training_steps_lower_the_error():
     clips, target = torch.randint(0, 255, (6, 2, 3, 64, 64), dtype=torch.uint8), torch.eye(7)[:6]
     errors = [train_step(net, optimizer, split_bce, clips, target)[0].item() for _ in range(8)]
     assert errors[-1] < 0.5 * errors[0]
+
+
+def test_pairs_are_mixed_with_the_share_of_their_labels():
+    clips, target = torch.zeros(3, 1, 3, 4, 4, dtype=torch.uint8), torch.eye(7)[:3]
+    clips[1] = 200
+    mixed, soft = mix_pairs(clips, target, 0.4, np.random.default_rng(1))
+    share = soft[1, 1].item()
+    assert 0 < share < 1 and soft[1, 0].item() == pytest.approx(1 - share) == soft[2, 1].item()
+    assert mixed.dtype == torch.uint8 and mixed[1, 0, 0, 0, 0].item() == round(200 * share)
+    assert mixed[2, 0, 0, 0, 0].item() == round(200 * (1 - share)) and mixed[0].max() == 0
+
+
+def test_an_average_follows_the_weights_and_is_the_network_itself_at_0():
+    net = torch.nn.BatchNorm1d(1)
+    average = Average(net, 0.9)
+    expected = 1.0
+    for step in range(30):
+        net.weight.data += 1
+        net.num_batches_tracked += 1
+        average.update(net, step)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * net.weight.item()
+    assert average.net.weight.item() == pytest.approx(expected, rel=1e-5) and net.weight.item() == 31
+    assert average.net.num_batches_tracked.item() == 30
+    assert Average(net, 0.9, average.state()).net.weight.item() == average.net.weight.item()
+    assert Average(net, 0.0).net is net and Average(net, 0.0).state() is None
 
 
 class _Fixed(torch.nn.Module):
@@ -111,6 +152,20 @@ def test_60_steps_equal_30_and_30(parsed):
     drop = "images_per_second"
     assert [{**row, drop: 0} for row in whole] == [{**row, drop: 0} for row in parts]
     assert [row["step"] for row in whole] == [10, 20, 30, 40, 50, 60]
+
+
+def test_an_averaged_run_resumes_and_keeps_the_average(parsed):
+    options = ("--average", "0.9", "--mixup", "0.2", "--precision", "bfloat16", "--loss", "soft_ce",
+               "--logit-adjust", "0.5", "--balance", "0.5")
+    train(parsed, "mean", *options, "--max-steps", "6")
+    train(parsed, "mean_parts", *options, "--max-steps", "3")
+    train(parsed, "mean_parts", *options, "--max-steps", "6", "--resume")
+    whole, parts = weights(parsed, "mean"), weights(parsed, "mean_parts")
+    assert_same(whole, parts)
+    assert all(torch.equal(value, parts["average"][name]) for name, value in whole["average"].items())
+    assert not torch.equal(whole["average"]["fc.weight"], whole["net"]["fc.weight"])
+    best = load_checkpoint(parsed / "runs/mean/best.pt")
+    assert best["step"] == 6 and torch.equal(best["net"]["fc.weight"], whole["average"]["fc.weight"])
 
 
 def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
