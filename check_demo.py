@@ -23,8 +23,8 @@ FPS = 24000 / 1001
 
 def measure(weights, frames, samples, root):
     """Accuracy and mean recall of a run's best.pt on all of `samples`, as stills (1) or buffers (4)."""
-    net, img_sz = load_network(weights, root)
-    loader = make_loader(FaceClips([samples], img_sz, frames), EveryOnce(len(samples), 64), 0)
+    net = load_network(weights, root)
+    loader = make_loader(FaceClips([samples], net.img_sz, frames), EveryOnce(len(samples), 64), 0)
     figures = evaluate(net, loader, split_bce, pick_device("cpu"))
     return {"faces": len(samples), "accuracy": figures["accuracy"], "mean_recall": figures["mean_recall"]}
 

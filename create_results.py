@@ -4,7 +4,8 @@ Reads a Friends episode (its extracted frames, or its video) or a video file, an
 results/friends_s01_ep01.json (or results/VIDEO.json): one array, one record a line, by seconds, then id.
 
     python create_results.py --episode 1
-    python create_results.py --video interview.mp4 --weights runs/tsm/best.pt
+    python create_results.py --video interview.mp4
+    python create_results.py --episode 1 --weights runs/tsm/best.pt
 """
 import json
 from pathlib import Path
@@ -98,7 +99,7 @@ def main(argv=None):
     ops = parse(ResultsOps, argv, __doc__)
     source, name = find_source(ops.source, ops.friends)
     device = pick_device(ops.results.device)
-    net, img_sz = load_network(ops.results.weights, ops.place.root, trained=True)
+    net = load_network(ops.results.weights, ops.place.root, trained=True)
     total = count_frames(source)
     faces = tqdm(read_frames(source, ops.source.fps), "faces", total, unit="frame", disable=None)
     tracks, shots = find_tracks(faces, **vars(ops.tracking))
@@ -107,7 +108,7 @@ def main(argv=None):
     emotions = tqdm(emotions, "emotions", total, unit="frame", disable=None)
     path = ops.results.results_path / f"{name}.json"
     stream = EmotionStream(net, device, ops.results.frame_stride)
-    count = write_results(path, emotions, tracks, stream, img_sz,
+    count = write_results(path, emotions, tracks, stream, net.img_sz,
                           (ops.margins.hog_margin, ops.margins.hog_lift))
     if not count:
         print(f"no face was found in {source}")

@@ -318,7 +318,7 @@ class Evaluate:
     """Index to measure on."""
     split: str = ""
     """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
-    weights: str = "runs/tsm/best.pt"
+    weights: str = "fer"
     """The network: a checkpoint's path, or a name shipped in weights/."""
     frames: Literal[1, 4] = 4
     """4: the buffer, or the still four times; 1: the last frame alone."""
@@ -344,6 +344,14 @@ class Framing:
     """Faces of each, drawn at random, always the same."""
     output: Path = Path("results/framing.png")
     """The picture written."""
+
+
+@dataclass
+class Ship:
+    weights: Path = Path("runs/fer/best.pt")
+    """The checkpoint of a training run."""
+    output: Path = Path("weights/fer.pt")
+    """What is written; a file in weights/ is known by its name."""
 
 
 @dataclass
@@ -386,7 +394,7 @@ class Results:
     """Folder the JSON goes to."""
     frame_stride: int = 4
     """Frames between two that the network sees of a face together; as the buffers it was trained on."""
-    weights: str = "runs/tsm/best.pt"
+    weights: str = "fer"
     """The network: a checkpoint's path, or a name shipped in weights/."""
     device: str = "auto"
     """auto (CUDA when present), cpu, cuda or cuda:1."""
@@ -510,6 +518,12 @@ class EvaluateOps:
     split: FriendsSplit = field(default_factory=FriendsSplit)
     margins: Margins = field(default_factory=Margins)
     evaluate: Evaluate = field(default_factory=Evaluate)
+
+
+@dataclass
+class ShipOps:
+    place: Place = field(default_factory=Place)
+    ship: Ship = field(default_factory=Ship)
 
 
 @dataclass

@@ -9,7 +9,6 @@ Needs torch and torchvision alone.
 Sources: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; Lin, Gan and Han, "TSM:
 Temporal Shift Module for Efficient Video Understanding", ICCV 2019 (the residual, online form).
 """
-import pickle
 from pathlib import Path
 
 import torch
@@ -19,6 +18,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 NUM_CLASSES = 7                                  # angry, disgust, fear, happy, sad, surprise, neutral
 SHIFT_DIVISOR = 4                                # a quarter of the channels comes from the previous frame
 SMALLEST = 64                                    # px; below it the last maps shrink to a single pixel
+LARGEST = 2048                                   # px, of the input that a checkpoint may ask for
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "weights"
 
 
@@ -49,10 +49,12 @@ class ResNetTSM(ResNet):
 
     The shift adds no parameters: parameter names are torchvision's, and a sequence of one frame is the plain
     ResNet18. Three shifts let the last frame see exactly four: itself and three before it.
+    `img_sz` is the side of the frames it was trained on, px; it takes others, but reads those best.
     """
 
     def __init__(self, num_classes=NUM_CLASSES):
         super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=num_classes)
+        self.img_sz = 224
         # ImageNet's statistics, as torchvision's weights expect; not part of the checkpoint.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
@@ -147,8 +149,9 @@ def load_checkpoint(path):
         raise FileNotFoundError(f"{path}: no such checkpoint")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError,
-            TypeError, UnicodeDecodeError, AssertionError) as error:
+    except OSError:
+        raise
+    except Exception as error:                   # a damaged file makes torch raise almost anything
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
 
@@ -186,17 +189,26 @@ def resnet18(weights=None, num_classes=NUM_CLASSES):
 def fill(net, checkpoint, source):
     """Load a checkpoint or a plain state dict; ImageNet's last layer, of 1000 classes, is left out and stays random.
 
-    ValueError, which names `source`, where it is of another network.
+    ValueError, which names `source`, where it is of another network or its numbers are not finite.
     """
     state = checkpoint.get("net", checkpoint) if isinstance(checkpoint, dict) else checkpoint
     own = net.state_dict()
     if not isinstance(state, dict) or not set(own) <= set(state):
         raise ValueError(f"{source}: expected the parameters of a ResNet18, conv1.weight to fc.bias")
     state = {name: state[name] for name in own}
-    if len(state["fc.bias"]) == 1000:
+    broken = [name for name, value in state.items() if not torch.is_tensor(value) or not value.isfinite().all()]
+    if broken:
+        raise ValueError(f"{source}: {broken[0]} is not a tensor of finite numbers")
+    if state["fc.bias"].numel() == 1000:
         state |= {name: own[name] for name in ("fc.weight", "fc.bias")}
     try:
         net.load_state_dict(state)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ValueError(f"{source}: not the parameters of this ResNet18 ({reason})") from None
+    try:
+        net.img_sz = int(checkpoint["options"]["loader"]["img_sz"])
+    except (KeyError, TypeError, ValueError):    # torchvision's own, or a plain state dict
+        net.img_sz = 224
+    if not SMALLEST <= net.img_sz <= LARGEST:
+        raise ValueError(f"{source}: trained at {net.img_sz} px, expected {SMALLEST} to {LARGEST}")

@@ -11,7 +11,7 @@ import torch
 
 from index import whole_file
 from ops import InputError
-from resnet_tsm import fill, find_weights, load_checkpoint, resnet18
+from resnet_tsm import fill, load_checkpoint, resnet18
 
 LOG_COLUMNS = ("step", "train_error", "train_accuracy", "valid_error", "valid_accuracy", "valid_mean_recall",
                "learning_rate", "images_per_second")
@@ -152,22 +152,35 @@ def read_checkpoint(path):
 def load_network(weights, root=Path("."), trained=False):
     """`resnet18` with `weights`: "none", "imagenet", a shipped name, or a path, from `root` or from here.
 
-    With `trained` the first two, whose last layer is random, are refused. Returns the network and the input size
-    it was trained at, px (224 where the file does not say).
+    With `trained` the first two, whose last layer is random, are refused.
     """
     if trained and weights in ("none", "imagenet"):
         raise InputError(f"--weights {weights}: knows no emotion; expected a trained checkpoint")
-    if weights == "none":
-        return resnet18(), 224
     if (Path(root) / weights).is_file():
         weights = str(Path(root) / weights)
     try:
-        if weights == "imagenet":
-            return resnet18(weights), 224
-        net, checkpoint = resnet18(), load_checkpoint(find_weights(weights))
-        fill(net, checkpoint, weights)
+        return resnet18(None if weights == "none" else weights)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
     except (OSError, RuntimeError) as error:
         raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
-    return net, checkpoint.get("options", {}).get("loader", {}).get("img_sz", 224)
+
+
+def ship(source, target):
+    """Write a training checkpoint's weights, in half precision and with no optimiser or path of the trainer's.
+
+    InputError where `source` is missing, damaged or something else.
+    """
+    try:
+        checkpoint = load_checkpoint(source)
+        fill(resnet18(), checkpoint, source)
+        kept = {name: checkpoint[name] for name in ("step", "best", "revision")}
+        kept["options"] = {"loader": {"img_sz": checkpoint["options"]["loader"]["img_sz"]}}
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from None
+    except (KeyError, TypeError):
+        raise InputError(f"{source}: not a checkpoint of a training run") from None
+    kept["net"] = {name: value.half() if value.is_floating_point() else value
+                   for name, value in checkpoint["net"].items()}
+    with whole_file(target) as temporary:
+        torch.save(kept, temporary)

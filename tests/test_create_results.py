@@ -13,7 +13,7 @@ from resnet_tsm import resnet18
 
 
 def results(root, *more):
-    create_results.main(["--root", str(root), "--device", "cpu", *more])
+    create_results.main(["--root", str(root), "--device", "cpu", "--weights", "runs/tsm/best.pt", *more])
 
 
 def test_an_episode_from_frames_and_from_video(trained, tmp_path, capsys):

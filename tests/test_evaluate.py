@@ -25,7 +25,8 @@ def test_figures_of_a_hand_worked_case():
 
 
 def run(root, *more):
-    evaluate.main(["--root", str(root), "--num-workers", "0", "--device", "cpu", *more])
+    evaluate.main(["--root", str(root), "--num-workers", "0", "--device", "cpu", "--weights", "runs/tsm/best.pt",
+                   *more])
 
 
 def test_each_index(trained, tmp_path, capsys):

@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torchvision.models import ResNet18_Weights
@@ -181,5 +182,26 @@ def test_bad_checkpoints_are_refused_in_a_sentence(net, tmp_path):
     for name in ("other", "nine"):
         with pytest.raises(ValueError, match=rf"{name}\.pt: .*ResNet18"):
             resnet18(tmp_path / f"{name}.pt")
+    rng, whole = np.random.default_rng(0), tmp_path / "whole.pt"
+    for legacy in (True, False):                 # both file formats of torch.save, with bytes changed at random
+        torch.save({"net": {"a": torch.zeros(3)}, "step": 5}, whole, _use_new_zipfile_serialization=not legacy)
+        for _ in range(150):
+            mutated = bytearray(whole.read_bytes())
+            for place in rng.integers(0, len(mutated), 4):
+                mutated[place] = rng.integers(256)
+            (tmp_path / "mutated.pt").write_bytes(mutated[:rng.integers(1, len(mutated))] if rng.random() < 0.3
+                                                  else mutated)
+            try:
+                load_checkpoint(tmp_path / "mutated.pt")
+            except ValueError as error:
+                assert "mutated.pt: not a checkpoint" in str(error) and "\n" not in str(error)
+    state = net.state_dict()
+    for name, content in (("nan", {"net": state | {"bn1.bias": torch.full((64,), torch.nan)}}),
+                          ("list", [1, 2]), ("number", {"net": state | {"fc.bias": 5}}),
+                          ("large", {"net": state, "options": {"loader": {"img_sz": 10 ** 9}}})):
+        torch.save(content, tmp_path / f"{name}.pt")
+        with pytest.raises(ValueError, match=rf"{name}\.pt: ") as error:
+            resnet18(tmp_path / f"{name}.pt")
+        assert "\n" not in str(error.value)
     with pytest.raises(FileNotFoundError):
         load_checkpoint(tmp_path / "none.pt")

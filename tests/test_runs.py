@@ -39,8 +39,8 @@ def test_a_run_holds_options_log_and_checkpoints(tmp_path, net, capsys):
     assert {"net", "optimizer", "random", "options", "revision"} <= set(again.checkpoint)
     assert [row["step"] for row in read_log(tmp_path / "a/log.csv")] == [5]      # step 10 will be written again
     assert "another option: batch_size 64 -> 32" in capsys.readouterr().out
-    loaded, img_sz = load_network("a/best.pt", tmp_path)
-    assert img_sz == 96 and torch.equal(loaded.fc.weight, net.fc.weight)
+    loaded = load_network("a/best.pt", tmp_path)
+    assert loaded.img_sz == 96 and torch.equal(loaded.fc.weight, net.fc.weight)
     with pytest.raises(InputError, match="no optimiser"):
         read_checkpoint(tmp_path / "a/best.pt")
 
@@ -93,7 +93,7 @@ def test_weights_that_cannot_be_had(tmp_path, monkeypatch):
         load_network("imagenet")
     with pytest.raises(InputError, match="runs/x/best.pt: no such checkpoint"):
         load_network("runs/x/best.pt", tmp_path)
-    assert load_network("none")[1] == 224
+    assert load_network("none").img_sz == 224
     with pytest.raises(InputError, match="knows no emotion"):
         load_network("imagenet", trained=True)
 
