@@ -21,6 +21,7 @@ from index import BUFFER, FILES, read_index
 from labels import EMOTIONS, NEUTRAL
 from ops import InputError
 
+FILMED = 224                                     # px, of a face in a colour film
 HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid"}     # each index's own split to validate on
 
 
@@ -132,6 +133,12 @@ def _draw_rectangle(rng):
     return (*start, *(start + sides)), rng.uniform(0, 255, 3)
 
 
+def colour_faces(faces, rng):
+    """Crops of one clip, RGB uint8 of `FILMED` px, as a colour film may show them: tinted and slightly blurred."""
+    drawn = draw_augmentation(rng, FILMED, shift=0, flip=0, noise=0, blur=1, level=0, tint=0.2)
+    return [augment_face(face, rng, drawn) for face in faces]
+
+
 class FaceClips(Dataset):
     """Samples of several sources as (frames uint8 (T, 3, H, W), target float32 (7,)).
 
@@ -142,15 +149,16 @@ class FaceClips(Dataset):
             for one gives its last.
         augment: keywords of `draw_augmentation` but for size; None for validation.
         camera_motion: how far that camera moves, as a share of the box's side.
+        colour: enlarge each face and show it as `colour_faces` does.
 
     It is indexed by (sample, seed); the seed, a tuple of integers, sets the augmentation and the camera.
     In training (with `augment`) a sample that cannot be read is said and stood in for by one of its emotion;
     in validation it is an InputError.
     """
 
-    def __init__(self, sources, img_sz, frames=1, augment=None, camera_motion=0.0):
+    def __init__(self, sources, img_sz, frames=1, augment=None, camera_motion=0.0, colour=False):
         self.sources, self.img_sz, self.frames = sources, img_sz, frames
-        self.augment, self.camera_motion = augment, camera_motion
+        self.augment, self.camera_motion, self.colour = augment, camera_motion, colour
         self.starts = np.cumsum([0] + [len(source) for source in sources])
         self.targets = np.concatenate([source.targets for source in sources])
         self.unreadable = set()                  # said once each
@@ -190,6 +198,8 @@ class FaceClips(Dataset):
                  for image, path, camera in self._film(paths, rng)]
         if drawn:
             faces = [augment_face(face, rng, drawn) for face in faces]
+        if self.colour:
+            faces = [crop_face(face, (0, 0, *face.shape[:2]), self.img_sz) for face in colour_faces(faces, rng)]
         clip = np.stack(faces)                                                 # (T, H, W, 3)
         if drawn and drawn["flip"]:
             clip = clip[:, :, ::-1]
@@ -216,7 +226,7 @@ class FaceClips(Dataset):
         grown = side * zoom
         moved = (x + (side - grown) / 2 + move_x * side, y + (side - grown) / 2 + move_y * side, grown, grown)
         try:
-            return crop_face(image, moved, self.img_sz)
+            return crop_face(image, moved, FILMED if self.colour else self.img_sz)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 

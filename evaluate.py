@@ -81,10 +81,12 @@ def main(argv=None):
     samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[evaluate.index],
                            framing=ops.margins.by_source()[evaluate.index], **where)
     net = load_network(evaluate.weights, ops.place.root, trained=True)
-    clips = FaceClips([samples], evaluate.img_sz or net.img_sz, evaluate.frames)
+    clips = FaceClips([samples], evaluate.img_sz or net.img_sz, evaluate.frames, None, evaluate.camera_motion,
+                      evaluate.colour)
     loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers, device.type == "cuda")
     figures = {"index": evaluate.index, "split": split, "weights": evaluate.weights, "img_sz": clips.img_sz,
-               "frames": evaluate.frames, "flip": evaluate.flip}
+               "frames": evaluate.frames, "flip": evaluate.flip, "camera_motion": evaluate.camera_motion,
+               "colour": evaluate.colour}
     figures |= measure(*predict(net.to(device), loader, device, evaluate.flip))
     path = evaluate.results_path / f"evaluate_{evaluate.index}_{split}.json"
     with whole_file(path) as temporary:

@@ -324,6 +324,10 @@ class Evaluate:
     """4: the buffer, or the still four times; 1: the last frame alone."""
     flip: bool = False
     """Average with the mirrored face."""
+    camera_motion: float = 0.0
+    """Film stills as in training: how far the camera moves, as a share of the box's side."""
+    colour: bool = False
+    """Show each face as a colour film would: enlarged to 224 px, tinted, slightly blurred."""
     img_sz: int | None = None
     """Side of the network's input, px; what it was trained at where not given."""
     batch_size: int = 64

@@ -175,6 +175,19 @@ def test_tint_rotation_and_erasing():
     assert {draw_augmentation(rng, 64, **none, rotate=10)["rotate"] > 0 for _ in range(20)} == {True, False}
 
 
+def test_colour_tints_and_blurs_an_enlarged_face(tmp_path):
+    grey = np.random.default_rng(0).integers(60, 190, (48, 48, 3), np.uint8)
+    grey[:] = grey[..., :1]
+    write_image(tmp_path / "a.png", grey)
+    samples = made_up([2])
+    samples.root, samples.paths = tmp_path, np.array([[b"a.png"]])
+    plain, tinted = (FaceClips([samples], 64, 4, colour=colour)[0, (0,)][0].float() for colour in (False, True))
+    assert plain.shape == tinted.shape == (4, 3, 64, 64)
+    assert (plain[:, 0] == plain[:, 1]).all() and (tinted[:, 0] - tinted[:, 1]).abs().mean() > 1
+    assert (tinted == tinted[:1]).all()                                # one tint for a clip
+    assert tinted[0, 0].diff().abs().mean() < 0.8 * plain[0, 0].diff().abs().mean()
+
+
 def test_augmented_with_nothing_is_the_plain_crop(parsed):
     (source,), _ = read_mixture({"raf": 1.0}, parsed / "dicts", roots(parsed), MARGINS, ())
     nothing = dict.fromkeys(AUGMENT, 0.0)

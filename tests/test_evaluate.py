@@ -43,6 +43,15 @@ def test_each_index(trained, tmp_path, capsys):
         assert f"accuracy {figures['accuracy']:.2%}" in capsys.readouterr().out
 
 
+def test_stills_filmed_by_a_moving_camera_and_in_colour(trained, tmp_path):
+    seen = []
+    for more in ([], ["--camera-motion", "0.2"], ["--colour"]):
+        run(trained, "--index", "affectnet", "--results-path", str(tmp_path), *more)
+        figures = json.loads((tmp_path / "evaluate_affectnet_valid.json").read_text())
+        seen.append(figures["calibration_error"])
+    assert len(set(seen)) == 3 and figures["colour"] and figures["faces"] > 0
+
+
 def test_validation_in_training_says_the_same(trained, tmp_path):
     """One evaluate: the best checkpoint's own figures come out again."""
     run(trained, "--valid-episodes", "3", "--weights", "runs/static/best.pt", "--frames", "1", "--results-path",
