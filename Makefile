@@ -19,7 +19,7 @@ demo: .venv/installed
 	$(PY) model_train.py $(IN) $(SMALL) --weights none --batch-size 32 --lr 2e-3 --max-steps 200
 	$(PY) model_tsm_train.py $(IN) $(SMALL) --batch-size 12 --lr 5e-4 --max-steps 100
 	$(PY) plot_errval.py $(IN) --runs static tsm
-	$(PY) create_results.py $(IN) --episode 11
+	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt
 	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json
 	$(PY) check_demo.py $(IN)
 	@echo

@@ -1,14 +1,11 @@
-"""A video as frames, shots and tracks of faces, in bounded memory.
+"""A video as frames and shots, a few frames in memory at a time.
 
-A source is a video file or a folder of numbered frames. It is read in passes, a frame at a time: `find_tracks`
-finds the shots and follows the faces through them; whoever wants pixels reads the frames once more. What is
-kept between the passes is a box a face and frame.
+A source is a video file or a folder of numbered frames.
 """
 import json
 import re
 import sys
 from collections import deque
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector, ContentDetector
 from tqdm import tqdm
 
-from faces import IMAGE_SUFFIXES, detect_faces, iou, read_image
+from faces import IMAGE_SUFFIXES, read_image
 from ops import InputError
 
 MARKER = "source.json"                           # in a folder of extracted frames: the video they are of
@@ -41,20 +38,34 @@ class Frame:
             return read_image(self._picture)
         return self._turned(self._picture.to_ndarray(format="rgb24"))
 
-    @cached_property
-    def grey(self):
-        """uint8 (H, W), all the face detector needs."""
+    @property
+    def size(self):
+        """(width, height) in px, as a player shows it."""
         if isinstance(self._picture, Path):
-            return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
-        return self._turned(self._picture.to_ndarray(format="gray"))
+            return self.rgb.shape[1::-1]
+        size = self._picture.width, self._picture.height
+        return size[::-1] if round(self._picture.rotation / 90) % 2 else size
+
+    def grey(self, width):
+        """uint8 (H, W) scaled to `width` px, all the face detector needs: the luma, without a look at the colours."""
+        if isinstance(self._picture, Path):
+            grey = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
+            return cv2.resize(grey, self._scaled(width), interpolation=cv2.INTER_AREA)
+        return self._turned(self._as_array("gray", width))
 
     def small(self, width=SHOT_WIDTH):
-        """RGB scaled down to `width` px, for the shot detector."""
+        """RGB scaled to `width` px, for the shot detector; not turned."""
         if isinstance(self._picture, Path):
-            scale = width / self.rgb.shape[1]
-            return cv2.resize(self.rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        height = max(2, round(width * self._picture.height / self._picture.width))
-        return self._picture.to_ndarray(width=width, height=height, format="rgb24", interpolation="AREA")
+            return cv2.resize(self.rgb, self._scaled(width), interpolation=cv2.INTER_AREA)
+        return self._as_array("rgb24", width)
+
+    def _as_array(self, format, width):
+        scale = width / self.size[0]
+        return self._picture.to_ndarray(width=max(2, round(self._picture.width * scale)), interpolation="AREA",
+                                        height=max(2, round(self._picture.height * scale)), format=format)
+
+    def _scaled(self, width):
+        return width, max(2, round(width * self.size[1] / self.size[0]))
 
     def _turned(self, pixels):
         """Pixels as a player shows them: phones store films lying on their side."""
@@ -225,106 +236,3 @@ def with_cuts(frames, ratio, least, sure):
         look(image)
     while waiting:
         yield next_waiting()
-
-
-@dataclass
-class Track:
-    """A face followed through one shot.
-
-    first: number of its first frame; boxes_xyxy: float32 (K, 4), one a frame, px; seen: how many were found by
-    the detector, the others being interpolated.
-    """
-    id: int
-    first: int
-    boxes_xyxy: np.ndarray
-    seen: int
-
-    @property
-    def last(self):
-        return self.first + len(self.boxes_xyxy) - 1
-
-
-@dataclass
-class _Following:
-    """A face being followed: the frames it was found on, and where."""
-    frames: list = field(default_factory=list)
-    boxes: list = field(default_factory=list)
-
-
-class Tracker:
-    """Joins the faces found on looks at a shot's frames to tracks, by overlap."""
-
-    def __init__(self, min_iou, max_gap, min_seen):
-        self.min_iou, self.max_gap, self.min_seen = min_iou, max_gap, min_seen
-        self.active, self.ended, self.looks = [], [], 0
-
-    def look(self, number, boxes):
-        """Add the boxes (K, 4) found on frame `number`, each to the face it overlaps most."""
-        self.looks += 1
-        self.ended += [face for face in self.active if number - face.frames[-1] > self.max_gap]
-        self.active = [face for face in self.active if number - face.frames[-1] <= self.max_gap]
-        free = list(range(len(boxes)))
-        if self.active and free:
-            overlap = iou([face.boxes[-1] for face in self.active], boxes)
-            for cell in np.argsort(-overlap, axis=None, kind="stable"):
-                row, column = divmod(int(cell), len(boxes))
-                if overlap[row, column] < self.min_iou:
-                    break
-                if column in free and self.active[row].frames[-1] != number:
-                    free.remove(column)
-                    self.active[row].frames.append(number)
-                    self.active[row].boxes.append(boxes[column])
-        self.active += [_Following([number], [boxes[column]]) for column in free]
-
-    def finish(self, start, stop, reach):
-        """End the shot of frames `start` to `stop` (exclusive): (first frame, boxes (K, 4), looks) of each face.
-
-        A face is taken to be there up to `reach` frames before its first and after its last look.
-        """
-        faces = self.ended + self.active
-        least = min(self.min_seen, self.looks)
-        self.active, self.ended, self.looks = [], [], 0
-        for face in sorted(faces, key=lambda face: (face.frames[0], tuple(face.boxes[0]))):
-            if len(face.frames) >= least:
-                first, last = max(start, face.frames[0] - reach), min(stop - 1, face.frames[-1] + reach)
-                yield first, _fill(face, np.arange(first, last + 1)), len(face.frames)
-
-
-def _fill(face, numbers):
-    """Boxes (K, 4) on all `numbers`: those found, smoothed, and straight lines between them."""
-    boxes = np.asarray(face.boxes, float)
-    if len(boxes) > 2:                           # HOG's boxes jump between two sizes; 1-2-1 over the looks
-        padded = np.concatenate([boxes[:1], boxes, boxes[-1:]])
-        boxes = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
-    return np.stack([np.interp(numbers, face.frames, boxes[:, side]) for side in range(4)], 1).astype(np.float32)
-
-
-def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_width, upsample, detector, min_iou,
-                max_gap, min_seen):
-    """Find the shots of a video and follow each face through its shot.
-
-    Args:
-        frames: iterable of `Frame`, read once, a few at a time.
-        the rest: see ops.Tracking.
-
-    Returns:
-        (tracks, shots): list of `Track`, in order of their first frame, ids from 1, none across a cut; and the
-        list of first frames of the shots, closed by the number of frames.
-    """
-    tracker, tracks, shots, number = Tracker(min_iou, max(max_gap, detect_every), min_seen), [], [], -1
-
-    def end_shot(stop):
-        for first, boxes, seen in tracker.finish(shots[-1], stop, detect_every - 1):
-            tracks.append(Track(len(tracks) + 1, first, boxes, seen))
-
-    for frame, begins in with_cuts(frames, shot_ratio, shot_least, shot_sure):
-        number = frame.number
-        if begins and shots:
-            end_shot(number)
-        if begins or not shots:
-            shots.append(number)
-        if (number - shots[-1]) % detect_every == 0:
-            tracker.look(number, detect_faces(frame.grey, detect_width, upsample, detector))
-    if shots:
-        end_shot(number + 1)
-    return tracks, [*shots, number + 1]

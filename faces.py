@@ -4,11 +4,13 @@ Images are RGB uint8 (H, W, 3). Boxes are `box_xywh` (left, top, width, height) 
 right, bottom), in pixels, as lists or float arrays; they may reach outside the image.
 """
 import os
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import cv2
+import dlib
 import numpy as np
 from PIL import Image, ImageFile
 from tqdm import tqdm
@@ -19,6 +21,7 @@ from ops import InputError
 # Crops are small, and work is shared out by process. A pool of OpenCV's own would not survive a worker's fork.
 cv2.setNumThreads(1)
 
+_OWN = threading.local()
 LARGEST = 8                                      # times its image's longer side: a box beyond it is no face's
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
@@ -177,22 +180,25 @@ def _face_recognition():
     return face_recognition
 
 
-def detect_faces(image, width=640, upsample=1, model="hog"):
-    """Find faces with face_recognition (dlib).
+def detect_faces(image, scale=1.0, model="hog"):
+    """Find faces of at least 80 px with dlib's detectors.
 
     Args:
-        image: RGB (H, W, 3) or grey (H, W), uint8.
-        width: the image is scaled down to this width first, px; a smaller one is left as it is.
-        upsample: times that picture is doubled, to find smaller faces.
-        model: "hog" or "cnn".
+        image: grey (H, W) or RGB (H, W, 3), uint8.
+        scale: what the boxes are multiplied by: pixels of the frame a pixel of the image.
+        model: "hog" (Dalal and Triggs, CVPR 2005, over five poses) or "cnn" (King, 2015), which wants CUDA.
 
     Returns:
-        float array (K, 4), `box_xyxy` in pixels of the image as given.
+        float array (K, 4), `box_xyxy`, from left to right.
     """
-    scale = min(1.0, width / image.shape[1])
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    # dlib reads the memory as if it were contiguous, and of a slice finds nothing.
-    found = _face_recognition().face_locations(np.ascontiguousarray(image), upsample, model)
-    boxes = [(left, top, right, bottom) for top, right, bottom, left in found]
-    return np.asarray(boxes, float).reshape(-1, 4) / scale
+    image = np.ascontiguousarray(image)          # of a slice dlib finds nothing
+    if model == "cnn":
+        found = _face_recognition().face_locations(np.stack([image] * 3, 2) if image.ndim == 2 else image, 0, "cnn")
+        boxes = [(left, top, right, bottom) for top, right, bottom, left in found]
+    else:
+        if not hasattr(_OWN, "hog"):             # each thread has its own: a detector keeps its last picture
+            _OWN.hog = dlib.get_frontal_face_detector()
+        boxes = [(face.left(), face.top(), face.right() + 1, face.bottom() + 1) for face in _OWN.hog(image, 0)]
+    height, width = image.shape[:2]
+    boxes = np.clip(np.asarray(sorted(boxes), float).reshape(-1, 4), 0, (width, height, width, height))
+    return boxes * scale

@@ -22,12 +22,12 @@ LIMITS = {
     "crop_size": (16, 2048), "img_sz": (64, 2048), "batch_size": (1, HUGE), "neutral_ratio": (0, 1),
     "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
     "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
-    "average": (0, 0.99999),
-    "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000), "max_steps": (1, HUGE),
-    "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE), "watch_seconds": (0.01, HUGE),
-    "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE), "shot_sure": (0, HUGE),
-    "detect_every": (1, 1000), "detect_width": (80, 100000), "upsample": (0, 4), "min_iou": (0, 1),
-    "max_gap": (0, HUGE), "min_seen": (1, HUGE), "pictures": (1, 20), "faces": (1, HUGE), "least": (0, 1),
+    "average": (0, 0.99999), "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000),
+    "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
+    "watch_seconds": (0.01, HUGE), "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE),
+    "shot_sure": (0, HUGE), "detect_every": (1, 1000), "detect_width": (80, 100000), "min_face": (0, 100000),
+    "detect_threads": (0, 256), "min_iou": (0, 1), "max_gap": (0, HUGE), "every": (1, HUGE), "smooth": (0, 0.999),
+    "min_seen": (1, HUGE), "pictures": (1, 20), "faces": (1, HUGE), "crops": (32, 100000), "least": (0, 1),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 
@@ -356,12 +356,18 @@ class Ship:
     """The checkpoint of a training run."""
     output: Path = Path("weights/fer.pt")
     """What is written; a file in weights/ is known by its name."""
+    calibrate_on: Literal["", "affectnet", "raf", "fer", "ck", "friends"] = ""
+    """Index on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
+    crops: int = 512
+    """How many of them."""
 
 
 @dataclass
 class EpisodeSource:
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""
+    episodes: tuple[int, ...] = ()
+    """Several of them; under torchrun they are shared out among the processes."""
     video: str | None = None
     """A video file, or a folder of frames, instead."""
     fps: float = 24000 / 1001
@@ -376,14 +382,16 @@ class Tracking:
     """And by at least this much: the mean change of hue, saturation and value, 0 to 255."""
     shot_sure: float = 45.0
     """A change by this much is a cut, whatever is around it."""
-    detect_every: int = 3
+    detect_every: int = 6
     """Frames between two looks for faces; a face is followed in between."""
-    detect_width: int = 640
-    """Width frames are scaled to before faces are looked for, px; smaller frames stay as they are."""
-    upsample: int = 1
-    """Times the detector doubles that picture, so that smaller faces are found (HOG's least is 80 px)."""
+    detect_width: int = 960
+    """Width frames are scaled to before faces are looked for, px; HOG finds those of at least 80 px there."""
+    min_face: int = 0
+    """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that."""
     detector: Literal["hog", "cnn"] = "hog"
-    """face_recognition's detector; cnn wants CUDA."""
+    """dlib's detector; cnn wants CUDA."""
+    detect_threads: int = 0
+    """Threads that look for faces; 0 is one per core."""
     min_iou: float = 0.3
     """Least overlap of a track's last box with a new one of the same face."""
     max_gap: int = 12
@@ -396,10 +404,20 @@ class Tracking:
 class Results:
     results_path: Path = Path("results")
     """Folder the JSON goes to."""
+    resume: bool = False
+    """Leave out what has its results already."""
     frame_stride: int = 4
     """Frames between two that the network sees of a face together; as the buffers it was trained on."""
+    every: int = 1
+    """Frames between two that are written."""
+    smooth: float = 0.0
+    """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     weights: str = "fer"
     """The network: a checkpoint's path, or a name shipped in weights/."""
+    backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
+    """What runs the network; auto is torch on CUDA, and on the CPU int8 where the weights came with it, else onnx."""
+    graphs_path: Path = Path("graphs")
+    """Folder of the graphs exported for onnx."""
     device: str = "auto"
     """auto (CUDA when present), cpu, cuda or cuda:1."""
 
@@ -527,6 +545,9 @@ class EvaluateOps:
 @dataclass
 class ShipOps:
     place: Place = field(default_factory=Place)
+    datasets: Datasets = field(default_factory=Datasets)
+    split: FriendsSplit = field(default_factory=FriendsSplit)
+    margins: Margins = field(default_factory=Margins)
     ship: Ship = field(default_factory=Ship)
 
 

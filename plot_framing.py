@@ -33,7 +33,7 @@ def hog_in_crop(image, square, rng):
     x, y, side = square
     around = (x - AROUND * side, y - AROUND * side, side * (1 + 2 * AROUND), side * (1 + 2 * AROUND))
     size = round(LOOK * 1.2 ** rng.uniform(-1, 1) * (1 + 2 * AROUND))
-    boxes = detect_faces(crop_face(image, around, size), size, 0) / size * (1 + 2 * AROUND) - AROUND
+    boxes = detect_faces(crop_face(image, around, size)) / size * (1 + 2 * AROUND) - AROUND
     boxes = np.stack([boxes[:, [0, 2]].mean(1), boxes[:, [1, 3]].mean(1), boxes[:, 2] - boxes[:, 0]], 1)
     away = np.hypot(boxes[:, 0] - 0.5, boxes[:, 1] - 0.5)
     return boxes[away.argmin()] if len(boxes) and away.min() < 0.25 else None

@@ -131,10 +131,7 @@ def select_rows(state, rows):
 
     A new stream may take any row (0, say) when its next `step` marks it `fresh`. state may be None.
     """
-    if state is None:
-        return None
-    index = torch.as_tensor(rows, dtype=torch.long, device=state[0].device)
-    return tuple(part.index_select(0, index) for part in state)
+    return None if state is None else tuple(part[list(rows)] for part in state)
 
 
 def load_checkpoint(path):

@@ -149,6 +149,11 @@ def read_checkpoint(path):
     return checkpoint
 
 
+def rooted(weights, root):
+    """A checkpoint's path from `root`, where it is there; else as it is given, a path from here or a name."""
+    return str(Path(root) / weights) if (Path(root) / weights).is_file() else str(weights)
+
+
 def load_network(weights, root=Path("."), trained=False):
     """`resnet18` with `weights`: "none", "imagenet", a shipped name, or a path, from `root` or from here.
 
@@ -156,10 +161,8 @@ def load_network(weights, root=Path("."), trained=False):
     """
     if trained and weights in ("none", "imagenet"):
         raise InputError(f"--weights {weights}: knows no emotion; expected a trained checkpoint")
-    if (Path(root) / weights).is_file():
-        weights = str(Path(root) / weights)
     try:
-        return resnet18(None if weights == "none" else weights)
+        return resnet18(None if weights == "none" else rooted(weights, root))
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
     except (OSError, RuntimeError) as error:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import create_results
+from backends import OnnxStep, TorchStep, export
 from create_results import EmotionStream
 from episode import find_videos
 from labels import EMOTIONS
@@ -55,20 +56,25 @@ def test_one_frame_and_a_folder(trained, tmp_path):
         assert {record["seconds"] for record in records} == {n / 10 for n in range(number + 1)}
 
 
-def test_streams_equal_windows_per_face():
+def test_streams_equal_windows_per_face(tmp_path):
     """Faces that come and go in one batch get what the network says of their own last four frames."""
     torch.manual_seed(0)
     net = resnet18().eval()
-    stream = EmotionStream(net, torch.device("cpu"), 2)
-    crops = np.random.default_rng(0).integers(0, 255, (3, 12, 64, 64, 3), np.uint8)
-    for t in range(12):
-        ids = [id for id, (first, last) in enumerate(((0, 11), (2, 7), (5, 11))) if first <= t <= last]
-        chances = stream.read(t, ids, crops[ids, t])
-        if t == 11:
-            for row, id in enumerate(ids):                   # every second frame, as the stride says
-                window = torch.from_numpy(crops[id, 5:12:2]).permute(0, 3, 1, 2).float() / 255
-                with torch.inference_mode():
-                    np.testing.assert_allclose(chances[row], net(window)[-1].softmax(0), atol=1e-4)
+    net.img_sz = 64
+    export(net, tmp_path / "a.onnx")
+    crops, spans = np.random.default_rng(0).integers(0, 255, (3, 12, 64, 64, 3), np.uint8), ((0, 11), (2, 8), (5, 11))
+    for step in (TorchStep(net, torch.device("cpu")), OnnxStep(tmp_path / "a.onnx")):
+        stream, compared = EmotionStream(step, 2), 0
+        for start in range(0, 12, 2):                        # two frames at a time
+            keys = [(id, t) for t in (start, start + 1) for id, (first, last) in enumerate(spans) if first <= t <= last]
+            logits = stream.read(keys, [crops[key] for key in keys])
+            for (id, t), said in zip(keys, logits):
+                if t >= spans[id][0] + 6:                    # every second frame, as the stride says
+                    window = torch.from_numpy(crops[id, t - 6:t + 1:2]).permute(0, 3, 1, 2).float() / 255
+                    with torch.inference_mode():
+                        np.testing.assert_allclose(said, net(window)[-1], atol=1e-4)
+                    compared += 1
+        assert compared == 6 + 1 + 1
 
 
 def test_frames_with_gaps_in_their_numbers(trained, tmp_path):
@@ -84,8 +90,8 @@ def test_errors(trained, tmp_path, run_main, capsys):
     def said(*argv):
         return run_main(create_results.main, ["--root", trained, "--results-path", tmp_path, *argv], capsys)[0]
 
-    assert "expected --episode N or --video FILE" in said()
-    assert "expected --episode N or --video FILE" in said("--episode", "1", "--video", "a.mp4")
+    assert "expected --episode N, --episodes N N ... or --video FILE" in said()
+    assert "expected --episode N, --episodes N N ... or --video FILE" in said("--episode", "1", "--video", "a.mp4")
     assert "a.mp4: no such video" in said("--video", "a.mp4")
     assert "no video of episode 9" in said("--episode", "9")
     assert "runs/x/best.pt: no such checkpoint" in said("--episode", "1", "--weights", "runs/x/best.pt")
@@ -113,7 +119,7 @@ def test_a_stopped_run_leaves_no_half_file(trained, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         results(trained, "--episode", "1", "--results-path", str(tmp_path))
     assert (tmp_path / "friends_s01_ep01.json").read_text() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["friends_s01_ep01.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["friends_s01_ep01.faces.npz", "friends_s01_ep01.json"]
 
 
 def test_the_sample_videos_are_found(trained):

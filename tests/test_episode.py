@@ -1,4 +1,3 @@
-import json
 import subprocess
 from fractions import Fraction
 
@@ -7,12 +6,9 @@ import pytest
 
 import episode
 import sample_friends
-from episode import Tracker, count_frames, find_episode, find_tracks, find_videos, read_frames, with_cuts
-from faces import iou, write_image
-from ops import InputError, Tracking
-from sample_faces import actions, background, draw_head, paste, random_look, random_pose
-
-DEFAULTS = vars(Tracking())
+from episode import count_frames, find_episode, find_videos, read_frames, with_cuts
+from faces import write_image
+from ops import InputError
 
 
 def grey(level, count=1):
@@ -25,7 +21,8 @@ def test_frames_of_a_video(make_video, tmp_path):
     assert [frame.number for frame in frames] == list(range(10))
     assert [frame.seconds for frame in frames] == pytest.approx([n * 1001 / 24000 for n in range(10)], abs=6e-4)
     assert abs(frames[0].rgb.mean() - 20) < 3 and abs(frames[9].rgb.mean() - 200) < 3
-    assert frames[0].rgb.shape == (72, 128, 3) and frames[0].grey.shape == (72, 128)
+    assert frames[0].rgb.shape == (72, 128, 3) and frames[0].grey(64).shape == (36, 64)
+    assert frames[0].size == (128, 72)
     assert frames[0].small(64).shape == (36, 64, 3) and count_frames(path) == 10
 
 
@@ -35,7 +32,7 @@ def test_frames_of_a_folder(tmp_path, capsys):
     frames = list(read_frames(tmp_path, fps=10))
     assert [(frame.number, frame.seconds) for frame in frames] == [(0, 0), (1, 0.1), (2, 0.2), (3, 1.0)]
     assert "frames are missing between 00000.jpg and 00010.jpg" in capsys.readouterr().err
-    assert abs(frames[3].grey.mean() - 100) < 2 and count_frames(tmp_path) == 4
+    assert abs(frames[3].grey(64).mean() - 100) < 2 and count_frames(tmp_path) == 4
     assert frames[3].small(64).shape == (36, 64, 3)
     write_image(tmp_path / "10.png", grey(0)[0])
     with pytest.raises(InputError, match="two files for one frame"):
@@ -149,62 +146,6 @@ def test_cuts_at_the_very_ends_and_none_for_a_moving_camera():
     assert found([a] * 5 + [b] + [a // 2] * 5) == [5, 6]                                 # two in a row
     soft = a // 6 + 100
     assert found([np.roll(soft, 24 * step, 1) for step in range(12)]) == []              # changes as much all along
-
-
-def test_tracker_follows_by_overlap_and_bridges_gaps():
-    tracker = Tracker(min_iou=0.3, max_gap=6, min_seen=2)
-    left, right = np.array([0, 0, 10, 10.0]), np.array([50, 0, 60, 10.0])
-    tracker.look(0, [left, right])
-    tracker.look(3, [right + 1])                             # the left face is missed once
-    tracker.look(6, [right + 2, left + 2])
-    tracker.look(9, [np.array([200, 0, 210, 10.0])])         # seen once: no face
-    (first, boxes, seen), (_, other, looks) = tracker.finish(0, 12, reach=2)
-    assert (first, len(boxes), seen, looks) == (0, 9, 2, 3)  # to frame 6, and 2 beyond
-    np.testing.assert_allclose(boxes[3], left + 1)           # half-way
-    assert other[0][0] > 49
-    assert list(tracker.finish(12, 20, 2)) == []             # nothing crosses into the next shot
-
-
-def test_a_long_gap_begins_a_new_track_and_short_shots_count_too():
-    tracker = Tracker(min_iou=0.3, max_gap=6, min_seen=2)
-    box = np.array([0, 0, 10, 10.0])
-    for number in (0, 3, 20, 23):
-        tracker.look(number, [box])
-    assert [first for first, _, _ in tracker.finish(0, 30, 0)] == [0, 20]
-    tracker.look(30, [box])                                  # a shot with a single look
-    assert [first for first, _, _ in tracker.finish(30, 32, 2)] == [30]
-
-
-def test_one_id_a_character_and_shot_and_none_across_a_cut(sample):
-    truth = json.loads((sample / "datasets/Friends/sample_truth.json").read_text())["1"]
-    tracks, shots = find_tracks(read_frames(find_videos(sample / "datasets/Friends")[1]), **DEFAULTS)
-    assert shots[0] == 0 and shots[-1] == 72
-    bounds = list(zip(shots, shots[1:]))
-    for track in tracks:
-        assert any(start <= track.first and track.last < stop for start, stop in bounds)
-    ids = {}
-    for face in truth:
-        shot = next(start for start, stop in bounds if start <= face["frame"] < stop)
-        for track in tracks:
-            if track.first <= face["frame"] <= track.last and \
-                    iou([track.boxes_xyxy[face["frame"] - track.first]], [face["box"]])[0, 0] > 0.4:
-                ids.setdefault((shot, face["name"]), []).append(track.id)
-    assert len(ids) == len(tracks) and all(len(set(found)) == 1 for found in ids.values())
-    assert sum(map(len, ids.values())) >= 0.97 * len(truth)
-
-
-def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
-    rng = np.random.default_rng(0)
-    empty = background(rng, 360, 640)
-    filled = empty.copy()
-    paste(filled, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 260), (300, 170))
-    path = make_video(tmp_path / "a.mp4", [filled] * 20 + [empty] * 20)
-    one_shot = DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0}
-    tracks, _ = find_tracks(read_frames(path), **one_shot)
-    assert len(tracks) == 1 and tracks[0].first == 0 and 18 <= tracks[0].last <= 21
-    tracks, _ = find_tracks(read_frames(path), **one_shot | {"detect_every": 1})
-    assert tracks[0].last == 19
-    assert len(find_tracks(read_frames(path), **one_shot | {"detect_every": 15})[0]) == 1      # over max_gap
 
 
 def test_memory_does_not_grow_with_length(make_video, tmp_path):

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+import ship_weights
+from backends import OnnxStep, TorchStep, int8_graph, make_step, weights_hash
+from data_loader import FaceClips, read_samples
+from ops import InputError
+from runs import load_network
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def shipped(trained, tmp_path_factory):
+    """Weights of a few steps with an int8 graph calibrated on drawn faces."""
+    path = tmp_path_factory.mktemp("weights") / "mine.pt"
+    ship_weights.main(["--root", str(trained), "--weights", "runs/static/best.pt", "--output", str(path),
+                       "--calibrate-on", "affectnet", "--crops", "48"])
+    return path
+
+
+@pytest.fixture(scope="module")
+def crops(trained):
+    """uint8 (40, 3, 64, 64), validation faces."""
+    samples = read_samples("affectnet", trained / "dicts", trained / "datasets/AffectNet", split="valid")
+    clips = FaceClips([samples], 64)
+    return np.concatenate([clips[row % len(samples), (0,)][0].numpy() for row in range(40)])
+
+
+def logits(step, crops):
+    """Of each crop, as the third frame of a stream of three."""
+    state, fresh = None, np.ones(len(crops), bool)
+    for _ in range(3):
+        said, state = step(crops, state, fresh)
+        fresh = np.zeros(len(crops), bool)
+    return said
+
+
+def test_backends_agree(shipped, crops, tmp_path, capsys):
+    said = {name: logits(make_step(name, load_network(str(shipped)), CPU, str(shipped), tmp_path), crops)
+            for name in ("torch", "onnx", "int8")}
+    np.testing.assert_allclose(said["onnx"], said["torch"], atol=1e-3)
+    spread = said["torch"].std()
+    assert 0 < np.abs(said["int8"] - said["torch"]).mean() < 0.25 * spread
+    assert capsys.readouterr().out.count("exporting the network") == 1
+    make_step("onnx", load_network(str(shipped)), CPU, str(shipped), tmp_path)               # kept
+    assert "exporting" not in capsys.readouterr().out
+
+
+def test_auto_takes_int8_where_it_came_with_the_weights(shipped, trained, tmp_path, capsys):
+    net = load_network(str(shipped))
+    step = make_step("auto", net, CPU, str(shipped), tmp_path)
+    assert isinstance(step, OnnxStep) and step.hash == weights_hash(net) and not list(tmp_path.iterdir())
+    other = tmp_path / "other.pt"
+    other.write_bytes((trained / "runs/tsm/best.pt").read_bytes())
+    step = make_step("auto", load_network(str(other)), CPU, str(other), tmp_path)
+    assert isinstance(step, OnnxStep) and step.hash is None and list(tmp_path.glob("*.onnx"))
+    int8_graph(other).write_bytes(int8_graph(shipped).read_bytes())                          # of other weights
+    assert make_step("auto", load_network(str(other)), CPU, str(other), tmp_path).hash is None
+    assert "of other weights, so it is left aside" in capsys.readouterr().out
+    assert isinstance(make_step("torch", net, CPU, str(shipped), tmp_path), TorchStep)
+
+
+def test_int8_that_cannot_be_had(trained, tmp_path, shipped):
+    weights = trained / "runs/tsm/best.pt"
+    with pytest.raises(InputError, match="no such int8 graph of .*; ship_weights.py --calibrate-on makes it"):
+        make_step("int8", load_network(str(weights)), CPU, str(weights), tmp_path)
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(shipped.read_bytes())
+    int8_graph(broken).write_bytes(int8_graph(shipped).read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"broken\.int8\.onnx: not an ONNX graph of this network"):
+        make_step("int8", load_network(str(broken)), CPU, str(broken), tmp_path)
+
+
+def test_shipping_anew_takes_the_old_graph_away(shipped, trained, tmp_path):
+    path = tmp_path / "mine.pt"
+    path.with_suffix(".int8.onnx").write_bytes(int8_graph(shipped).read_bytes())
+    ship_weights.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--output", str(path)])
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.pt"]

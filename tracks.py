@@ -1,0 +1,199 @@
+"""The faces of an episode, followed through its shots: a box a face and frame, kept in a file beside the results.
+
+`find_tracks` reads the frames once; whoever wants pixels reads them once more, with the boxes at hand.
+"""
+import hashlib
+import json
+import os
+import zipfile
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from episode import frame_files, with_cuts
+from faces import detect_faces, iou
+from index import whole_file
+from ops import InputError
+
+VERSION = 1                                      # of a faces file; raised when the same video would give other boxes
+ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
+
+
+@dataclass
+class Track:
+    """A face followed through one shot.
+
+    first: number of its first frame; boxes_xyxy: float32 (K, 4), one a frame, px; seen: bool (K,), False where
+    the detector missed the face and its box is bridged.
+    """
+    id: int
+    first: int
+    boxes_xyxy: np.ndarray
+    seen: np.ndarray
+
+    @property
+    def last(self):
+        return self.first + len(self.boxes_xyxy) - 1
+
+
+@dataclass
+class _Following:
+    """A face being followed: the frames it was found on, and where."""
+    frames: list = field(default_factory=list)
+    boxes: list = field(default_factory=list)
+
+
+class Tracker:
+    """Joins the faces found on looks at a shot's frames to tracks, by overlap."""
+
+    def __init__(self, min_iou, max_gap, min_seen):
+        self.min_iou, self.max_gap, self.min_seen = min_iou, max_gap, min_seen
+        self.active, self.ended, self.looks = [], [], []
+
+    def look(self, number, boxes):
+        """Add the boxes (K, 4) found on frame `number`, each to the face it overlaps most."""
+        self.looks.append(number)
+        self.ended += [face for face in self.active if number - face.frames[-1] > self.max_gap]
+        self.active = [face for face in self.active if number - face.frames[-1] <= self.max_gap]
+        free = list(range(len(boxes)))
+        if self.active and free:
+            overlap = iou([face.boxes[-1] for face in self.active], boxes)
+            for cell in np.argsort(-overlap, axis=None, kind="stable"):
+                row, column = divmod(int(cell), len(boxes))
+                if overlap[row, column] < self.min_iou:
+                    break
+                if column in free and self.active[row].frames[-1] != number:
+                    free.remove(column)
+                    self.active[row].frames.append(number)
+                    self.active[row].boxes.append(boxes[column])
+        self.active += [_Following([number], [boxes[column]]) for column in free]
+
+    def finish(self, start, stop, reach):
+        """End the shot of frames `start` to `stop` (exclusive): (first frame, boxes (K, 4), seen (K,)) of each face.
+
+        A face that comes or goes within the shot is taken to be there `reach` frames before its first and after its
+        last look; one that is there on the shot's first or last look, from its start or to its end.
+        """
+        faces, least = self.ended + self.active, min(self.min_seen, len(self.looks))
+        for face in sorted(faces, key=lambda face: (face.frames[0], tuple(face.boxes[0]))):
+            if len(face.frames) >= least:
+                first = start if face.frames[0] == self.looks[0] else max(start, face.frames[0] - reach)
+                last = stop - 1 if face.frames[-1] == self.looks[-1] else min(stop - 1, face.frames[-1] + reach)
+                numbers = np.arange(first, last + 1)
+                yield first, _fill(face, numbers), self._seen(face, numbers)
+        self.active, self.ended, self.looks = [], [], []
+
+    def _seen(self, face, numbers):
+        """Which of `numbers` do not lie between two looks of which one missed the face."""
+        missed = np.setdiff1d([look for look in self.looks if face.frames[0] < look < face.frames[-1]], face.frames)
+        seen, looks = np.ones(len(numbers), bool), np.array(self.looks)
+        for look in missed:
+            place = np.searchsorted(looks, look)
+            seen[(numbers > looks[place - 1]) & (numbers < looks[place + 1])] = False
+        return seen
+
+
+def _fill(face, numbers):
+    """Boxes (K, 4) on all `numbers`: those found, smoothed, and straight lines between them."""
+    boxes = np.asarray(face.boxes, float)
+    if len(boxes) > 2:                           # HOG's boxes jump between two sizes; 1-2-1 over the looks
+        padded = np.concatenate([boxes[:1], boxes, boxes[-1:]])
+        boxes = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return np.stack([np.interp(numbers, face.frames, boxes[:, side]) for side in range(4)], 1).astype(np.float32)
+
+
+def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_width, min_face, detector, min_iou,
+                max_gap, min_seen, detect_threads):
+    """Find the shots of a video and follow each face through its shot.
+
+    Args:
+        frames: iterable of `Frame`, read once, a few at a time.
+        the rest: see ops.Tracking. The result is the same whatever the number of threads.
+
+    Returns:
+        (tracks, shots): list of `Track`, in order of their first frame, ids from 1, none across a cut; and the
+        list of first frames of the shots, closed by the number of frames.
+    """
+    tracker, tracks, shots, number = Tracker(min_iou, max(max_gap, detect_every), min_seen), [], [], -1
+    threads = 1 if detector == "cnn" else detect_threads or os.cpu_count()
+    looks = deque()                              # (frame, whether it begins a shot, boxes to come)
+
+    def end_shot(stop):
+        for first, boxes, seen in tracker.finish(shots[-1], stop, detect_every // 2):
+            tracks.append(Track(len(tracks) + 1, first, boxes, seen))
+
+    def settle():
+        look, begins, boxes = looks.popleft()
+        if begins:
+            if shots:
+                end_shot(look)
+            shots.append(look)
+        tracker.look(look, boxes.result())
+
+    with ThreadPoolExecutor(threads) as pool:
+        start = 0
+        for frame, begins in with_cuts(frames, shot_ratio, shot_least, shot_sure):
+            begins = begins or number < 0
+            number = frame.number
+            start = number if begins else start
+            if (number - start) % detect_every == 0:
+                width, height = frame.size
+                wide = round(width * 80 / min_face) if min_face else detect_width      # HOG's least face is 80 px
+                looks.append((number, begins, pool.submit(detect_faces, frame.grey(wide), width / wide, detector)))
+            while len(looks) > 2 * threads:
+                settle()
+        while looks:
+            settle()
+    if shots:
+        end_shot(number + 1)
+    return tracks, [*shots, number + 1]
+
+
+def fingerprint(source):
+    """What tells a video, or a folder of frames, from another: a hash of its length and its ends, or of its names."""
+    digest = hashlib.sha256()
+    if source.is_dir():
+        for path in frame_files(source):
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+    else:
+        size = source.stat().st_size
+        with open(source, "rb") as file:
+            digest.update(str(size).encode() + file.read(ENDS))
+            file.seek(max(0, size - ENDS))
+            digest.update(file.read(ENDS))
+    return digest.hexdigest()
+
+
+def write_faces(path, source, options, tracks, shots):
+    """Write tracks and shots as a whole .npz file, with what they were found in and how."""
+    about = json.dumps({"version": VERSION, "source": source, "options": options})
+    boxes = [track.boxes_xyxy for track in tracks] or [np.zeros((0, 4), np.float32)]
+    seen = [track.seen for track in tracks] or [np.zeros(0, bool)]
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, about=np.array(about), shots=np.array(shots), first=np.array([track.first for track in tracks]),
+                 length=np.array([len(track.seen) for track in tracks]), boxes=np.concatenate(boxes),
+                 seen=np.concatenate(seen))
+
+
+def read_faces(path):
+    """(about, tracks, shots) of a faces file; about is a dict: version, source, options.
+
+    Raises:
+        InputError: it is damaged, or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            parts = {name: file[name] for name in ("about", "shots", "first", "length", "boxes", "seen")}
+        about, ends = json.loads(str(parts["about"])), np.cumsum(parts["length"]).astype(int)
+        whole = len(ends) == len(parts["first"]) and (ends[-1] if len(ends) else 0) == len(parts["seen"])
+        if not whole or parts["boxes"].shape != (len(parts["seen"]), 4) or "options" not in about:
+            raise ValueError("its parts do not fit together")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a faces file, or a damaged one ({error}); delete it, and it is made again") \
+            from None
+    starts = ends - parts["length"].astype(int)
+    tracks = [Track(row + 1, int(first), parts["boxes"][start:end], parts["seen"][start:end])
+              for row, (first, start, end) in enumerate(zip(parts["first"], starts, ends))]
+    return about, tracks, [int(shot) for shot in parts["shots"]]
