@@ -8,110 +8,21 @@ it the faces it followed, friends_s01_ep01.faces.npz, which another run, with ot
     python create_results.py --video interview.mp4
     python create_results.py --episodes 1 2 3 --weights runs/tsm/best.pt --resume
 """
-import json
 import os
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from backends import make_step
+from emotions import EmotionStream, face_blocks, read_emotions, write_records
 from engine import pick_device
 from episode import count_frames, find_episode, read_frames
-from faces import crop_face, xyxy_to_xywh
-from index import whole_file
-from labels import EMOTIONS
+from index import read_results
+from names import GALLERY, encode_tracks, identify, read_gallery
 from ops import InputError, ResultsOps, parse, run_script
-from resnet_tsm import select_rows
+from overlay import write_overlay
 from runs import load_network, rooted
 from tracks import VERSION, find_tracks, fingerprint, read_faces, write_faces
-
-BRIDGED = 0.5                                    # times the confidence, where the detector missed the face
-
-
-class EmotionStream:
-    """The network over faces of several frames at once, each with its own past, kept from call to call.
-
-    The network was trained on buffers of frames `stride` apart, so a face has `stride` interleaved pasts, one for
-    each remainder of its frame number, and the logits are those of such a buffer.
-    """
-
-    def __init__(self, step, stride):
-        self.step, self.stride = step, stride
-        self.state, self.rows = None, {}         # rows: {(id, remainder): row of state}
-
-    def read(self, keys, crops):
-        """Logits (N, 7) of faces `keys`, (id, frame number) of fewer than `stride` frames; absent ones are forgotten.
-
-        crops uint8 (N, H, W, 3).
-        """
-        keys = [(id, number % self.stride) for id, number in keys]
-        state = select_rows(self.state, [self.rows.get(key, 0) for key in keys])
-        fresh = np.array([key not in self.rows for key in keys])
-        frames = np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
-        logits, self.state = self.step(frames, state, fresh)
-        self.rows = {key: row for row, key in enumerate(keys)}
-        return logits
-
-
-def face_blocks(frames, tracks, stride, every, size, framing):
-    """Yield lists of (number, seconds, (width, height), track, crop) of all faces on `stride` frames at a time.
-
-    Of the frames, those are left out that share no past with one whose number is a multiple of `every`.
-    """
-    wanted = {number % stride for number in range(0, every * stride, every)}
-    tracks, live, block, current = list(tracks), [], [], 0
-    for frame in frames:
-        if frame.number // stride != current:
-            if block:
-                yield block
-            block, current = [], frame.number // stride
-        live = [track for track in live if track.last >= frame.number]
-        while tracks and tracks[0].first <= frame.number:
-            live.append(tracks.pop(0))
-        if frame.number % stride in wanted:
-            for track in live:
-                box = xyxy_to_xywh(track.boxes_xyxy[frame.number - track.first])
-                block.append((frame.number, frame.seconds, frame.size, track,
-                              crop_face(frame.rgb, box, size, *framing)))
-    if block:
-        yield block
-
-
-def softmax(logits):
-    shares = np.exp(logits - logits.max())
-    return shares / shares.sum()
-
-
-def read_emotions(blocks, stream, every, smooth):
-    """Yield the records of all faces, in order of seconds, then id; see README, "Read an episode"."""
-    held = {}                                    # {id: its smoothed logits}
-    for block in blocks:
-        logits = stream.read([(track.id, number) for number, _, _, track, _ in block], [face[-1] for face in block])
-        for (number, seconds, (width, height), track, _), said in zip(block, logits):
-            said = held[track.id] = said + smooth * (held.get(track.id, said) - said)
-            if number == track.last:
-                del held[track.id]
-            if number % every:
-                continue
-            chances, place = softmax(said), number - track.first
-            emotion = int(chances.argmax())
-            confidence = float(chances[emotion]) * (1 if track.seen[place] else BRIDGED)
-            box = np.clip(np.round(track.boxes_xyxy[place]), 0, (width, height, width, height)).astype(int)
-            yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds, 3),
-                   "object": {"id": track.id, "name": None, "box": box.tolist(), "confidence": round(confidence, 3)}}
-
-
-def write_records(path, records):
-    """Write records as one JSON array, one a line, whole or not at all; returns how many there were."""
-    count = 0
-    with whole_file(path) as temporary, open(temporary, "w") as file:
-        file.write("[")
-        for record in records:
-            file.write(f"{',' if count else ''}\n{json.dumps(record)}")
-            count += 1
-        file.write("\n]\n" if count else "]\n")
-    return count
 
 
 def find_sources(source, friends):
@@ -126,6 +37,12 @@ def find_sources(source, friends):
     if not path.exists():
         raise InputError(f"{path}: no such video")
     return [(path, path.name if path.is_dir() else path.stem)]
+
+
+def find_gallery(gallery, friends, dicts_path):
+    """{name: encodings} to name people by: the gallery asked for, else Friends' own where it is there, else none."""
+    own = Path(dicts_path) / GALLERY
+    return read_gallery(gallery or own) if gallery or (friends and own.is_file()) else {}
 
 
 def followed_faces(source, path, fps, tracking):
@@ -144,12 +61,15 @@ def followed_faces(source, path, fps, tracking):
     return tracks, shots
 
 
-def create(source, path, ops, step, size):
+def create(source, path, ops, step, size, gallery):
     """Follow the faces of one source and write its results to `path`; `step` takes crops of `size` px."""
     results, framing = ops.results, (ops.margins.hog_margin, ops.margins.hog_lift)
     tracks, shots = followed_faces(source, path.with_suffix(".faces.npz"), ops.source.fps, ops.tracking)
     print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(tracks)} faces followed")
-
+    if gallery or ops.names.link:
+        frames = tqdm(read_frames(source, ops.source.fps), "names", shots[-1], unit="frame", disable=None)
+        identify(tracks, encode_tracks(frames, tracks, ops.names.name_crops), gallery, ops.names.name_distance,
+                 ops.names.link_distance if ops.names.link else None)
     frames = tqdm(read_frames(source, ops.source.fps) if tracks else (), "emotions", shots[-1], unit="frame",
                   disable=None)
     blocks = face_blocks(frames, tracks, results.frame_stride, results.every, size, framing)
@@ -158,6 +78,11 @@ def create(source, path, ops, step, size):
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
+    if results.overlay:
+        drawn = path.with_suffix(".overlay.mp4")
+        frames = tqdm(read_frames(source, ops.source.fps), "overlay", shots[-1], unit="frame", disable=None)
+        write_overlay(drawn, frames, read_results(path))
+        print(f"wrote {drawn}")
 
 
 def main(argv=None):
@@ -167,12 +92,13 @@ def main(argv=None):
     sources = find_sources(ops.source, ops.friends)[rank::ranks]
     net = load_network(results.weights, ops.place.root, trained=True)
     step = make_step(results.backend, net, device, rooted(results.weights, ops.place.root), results.graphs_path)
+    gallery = find_gallery(ops.names.gallery, ops.source.video is None, ops.place.dicts_path)
     for source, name in sources:
         path = results.results_path / f"{name}.json"
         if results.resume and path.is_file():
             print(f"{path} is there already")
         else:
-            create(source, path, ops, step, net.img_sz)
+            create(source, path, ops, step, net.img_sz, gallery)
 
 
 if __name__ == "__main__":

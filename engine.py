@@ -323,7 +323,7 @@ def _network(ops, checkpoint, device):
     former = checkpoint["options"]["optim"]["optimizer"] if checkpoint else ops.optim.optimizer
     if former != ops.optim.optimizer:
         raise InputError(f"--optimizer {ops.optim.optimizer}: the run to resume goes on with its own, {former}")
-    net = load_network("none" if checkpoint else ops.run.weights, ops.place.root)
+    net = load_network("none" if checkpoint else ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz)
     if checkpoint:
         net.load_state_dict(checkpoint["net"])
     net.to(device, memory_format=torch.channels_last)

@@ -80,8 +80,8 @@ def main(argv=None):
     where, split = find_split(evaluate.index, evaluate.split, ops.split.valid_episodes)
     samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[evaluate.index],
                            framing=ops.margins.by_source()[evaluate.index], **where)
-    net = load_network(evaluate.weights, ops.place.root, trained=True)
-    clips = FaceClips([samples], evaluate.img_sz or net.img_sz, evaluate.frames, None, evaluate.camera_motion,
+    net = load_network(evaluate.weights, ops.place.root, trained=True, img_sz=evaluate.img_sz)
+    clips = FaceClips([samples], net.img_sz, evaluate.frames, None, evaluate.camera_motion,
                       evaluate.colour)
     loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers, device.type == "cuda")
     figures = {"index": evaluate.index, "split": split, "weights": evaluate.weights, "img_sz": clips.img_sz,

@@ -180,6 +180,12 @@ def _face_recognition():
     return face_recognition
 
 
+def encode_face(image, box_xyxy):
+    """face_recognition's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
+    left, top, right, bottom = (round(float(value)) for value in box_xyxy)
+    return _face_recognition().face_encodings(image, [(top, right, bottom, left)])[0]
+
+
 def detect_faces(image, scale=1.0, model="hog"):
     """Find faces of at least 80 px with dlib's detectors.
 

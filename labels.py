@@ -3,6 +3,7 @@
 Every index, target vector, logit vector and results file of the project uses the order of `EMOTIONS`.
 """
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+COLOURS = dict(zip(EMOTIONS, ("#d62728", "#8c9a2b", "#7d4fb0", "#f2b705", "#3274b5", "#f27f1b", "#9a9a9a")))
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL = range(7)
 
 # AffectNet's expression codes, both releases. The dropped ones carry their name for the report.

@@ -27,7 +27,9 @@ LIMITS = {
     "watch_seconds": (0.01, HUGE), "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE),
     "shot_sure": (0, HUGE), "detect_every": (1, 1000), "detect_width": (80, 100000), "min_face": (0, 100000),
     "detect_threads": (0, 256), "min_iou": (0, 1), "max_gap": (0, HUGE), "every": (1, HUGE), "smooth": (0, 0.999),
-    "min_seen": (1, HUGE), "pictures": (1, 20), "faces": (1, HUGE), "crops": (32, 100000), "least": (0, 1),
+    "min_seen": (1, HUGE), "pictures": (1, 20), "faces": (1, HUGE), "crops": (32, 100000),
+    "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000), "name_distance": (0, 2),
+    "link_distance": (0, 2), "least": (0, 1),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 
@@ -159,6 +161,8 @@ class Buffer:
     """Side of the face crops, px."""
     crop_quality: int = 95
     """JPEG quality of the crops, 1 to 100."""
+    gallery_faces: int = 20
+    """Faces of a character that are encoded, for create_results.py to name people by; 0 makes no gallery."""
 
 
 @dataclass
@@ -356,7 +360,7 @@ class Ship:
     """The checkpoint of a training run."""
     output: Path = Path("weights/fer.pt")
     """What is written; a file in weights/ is known by its name."""
-    calibrate_on: Literal["", "affectnet", "raf", "fer", "ck", "friends"] = ""
+    calibrate_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
     """Index on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
     crops: int = 512
     """How many of them."""
@@ -414,12 +418,46 @@ class Results:
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     weights: str = "fer"
     """The network: a checkpoint's path, or a name shipped in weights/."""
+    overlay: bool = False
+    """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
     backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
     """What runs the network; auto is torch on CUDA, and on the CPU int8 where the weights came with it, else onnx."""
     graphs_path: Path = Path("graphs")
     """Folder of the graphs exported for onnx."""
     device: str = "auto"
     """auto (CUDA when present), cpu, cuda or cuda:1."""
+
+
+@dataclass
+class Names:
+    gallery: Path | None = None
+    """Faces to name people by, a folder of name/*.jpg; without it Friends episodes have parse_friends.py's."""
+    name_distance: float = 0.5
+    """Greatest distance of a face's encoding to those of its name; beyond it the name is null."""
+    link: bool = False
+    """Give a person one id in all shots."""
+    link_distance: float = 0.5
+    """Greatest distance of the encodings of one person's faces."""
+    name_crops: int = 5
+    """Faces of a track that are encoded."""
+
+
+@dataclass
+class Bench:
+    video: str | None = None
+    """A video to measure on; without it one is drawn."""
+    seconds: float = 20.0
+    """Length of the drawn one."""
+    weights: str = "fer"
+    """The network: a checkpoint's path, or a name shipped in weights/."""
+    frame_stride: int = 4
+    """As of create_results.py."""
+    reference_every: int = 8
+    """Frames between two that are compared with HOG at full size, upsampled; 0 compares none."""
+    memory: bool = True
+    """Also read the drawn video, and one four times as long, in processes of their own."""
+    output: Path = Path("results/bench.json")
+    """The figures."""
 
 
 @dataclass
@@ -572,7 +610,16 @@ class ResultsOps:
     source: EpisodeSource = field(default_factory=EpisodeSource)
     tracking: Tracking = field(default_factory=Tracking)
     margins: Margins = field(default_factory=Margins)
+    names: Names = field(default_factory=Names)
     results: Results = field(default_factory=Results)
+
+
+@dataclass
+class BenchOps:
+    place: Place = field(default_factory=Place)
+    tracking: Tracking = field(default_factory=Tracking)
+    margins: Margins = field(default_factory=Margins)
+    bench: Bench = field(default_factory=Bench)
 
 
 @dataclass

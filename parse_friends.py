@@ -15,12 +15,14 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from episode import describe_source, find_episode, frame_files, read_frames
 from faces import crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
 from index import BUFFER, FILES, Report, by_emotion, whole_file
 from labels import CHARACTERS, FRIENDS
+from names import GALLERY, encode_pictures, write_gallery
 from ops import InputError, ParseFriendsOps, parse, run_script
 
 METADATA = re.compile(r"s01_ep(\d+)_.*\.json$", re.IGNORECASE)
@@ -185,6 +187,16 @@ def find_metadata(folder, episodes):
     return {episode: found[episode] for episode in sorted(episodes or found)}
 
 
+def make_gallery(entries, faces_path, count):
+    """Encodings of up to `count` faces of each character, spread over the entries; {name: (K, 128)}."""
+    pictures = []
+    for character in CHARACTERS:
+        mine = [entry["img"][-1] for entry in entries if entry["character"] == character]
+        picked = np.unique(np.linspace(0, len(mine) - 1, min(count, len(mine))).astype(int)) if mine else ()
+        pictures += [(character, faces_path / mine[row]) for row in picked]
+    return encode_pictures(pictures, "gallery")
+
+
 def main(argv=None):
     ops = parse(ParseFriendsOps, argv, __doc__)
     friends, buffer, report, entries = ops.friends, ops.buffer, Report(ops.parse.strict), []
@@ -199,6 +211,11 @@ def main(argv=None):
     report.finish(ops.place.dicts_path / FILES["friends"], entries, by_emotion(entries),
                   lambda entry: (f"episode {entry['pos'][0]:02d}", entry["emo"]), friends.friends_path, "face")
     print(f"crops in {friends.faces_path}")
+    if buffer.gallery_faces:
+        path = ops.place.dicts_path / GALLERY
+        gallery = make_gallery(entries, friends.faces_path, buffer.gallery_faces)
+        write_gallery(path, gallery)
+        print(f"wrote {path}: {', '.join(f'{name} {len(rows)}' for name, rows in gallery.items())}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw the results of an episode: a few of its frames with faces and emotions, and who shows what when.
+"""Draw the results of an episode: a few of its frames with faces and emotions, who shows what when, and how often.
 
 Reads a results JSON and the video or frames it was made from. Writes a PNG beside the JSON.
 
@@ -10,13 +10,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import PercentFormatter
 
 from episode import find_episode, read_frames
 from index import read_results, whole_file
-from labels import EMOTIONS
+from labels import COLOURS
 from ops import InputError, PictureOps, parse, run_script
-
-COLOURS = dict(zip(EMOTIONS, ("#d62728", "#8c9a2b", "#7d4fb0", "#f2b705", "#3274b5", "#f27f1b", "#9a9a9a")))
 
 
 def find_frames(path, video, friends_path, frames_path):
@@ -48,8 +47,8 @@ def draw_frame(axes, frame, records):
                   bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5})
 
 
-def draw_timeline(axes, records):
-    """A band a face, a colour an emotion."""
+def draw_timeline(axes, shares_axes, records):
+    """A band a person, a colour an emotion; and beside it the emotions' shares of that person's records."""
     times = sorted({record["seconds"] for record in records})
     step = min((b - a for a, b in zip(times, times[1:])), default=0.04)
     ids = sorted({record["object"]["id"] for record in records})
@@ -58,9 +57,16 @@ def draw_timeline(axes, records):
         for emotion, colour in COLOURS.items():
             spans = [(record["seconds"], step * 1.05) for record in mine if record["class"] == emotion]
             axes.broken_barh(spans, (row - 0.4, 0.8), color=colour, linewidth=0)
+        left = 0.0
+        for emotion, colour in COLOURS.items():
+            share = sum(record["class"] == emotion for record in mine) / len(mine)
+            shares_axes.barh(row, share, 0.8, left, color=colour)
+            left += share
     names = {record["object"]["id"]: record["object"]["name"] for record in records}
     axes.set(xlabel="seconds", ylim=(len(ids) - 0.5, -0.5), yticks=range(len(ids)))
     axes.set_yticklabels([names[face] or f"face {face}" for face in ids], fontsize=8)
+    shares_axes.set(xlim=(0, 1), ylim=axes.get_ylim(), yticks=(), xlabel="share of the time seen")
+    shares_axes.xaxis.set_major_formatter(PercentFormatter(1))
 
 
 def main(argv=None):
@@ -83,7 +89,8 @@ def main(argv=None):
             break
     else:
         raise InputError(f"{source}: has no frame at {times[drawn]} s; the results were made from another video")
-    draw_timeline(figure.add_subplot(grid[1, :]), records)
+    below = grid[1, :].subgridspec(1, 2, width_ratios=(5, 1))
+    draw_timeline(figure.add_subplot(below[0]), figure.add_subplot(below[1]), records)
     figure.legend(handles=[Patch(color=colour, label=emotion) for emotion, colour in COLOURS.items()], ncols=7,
                   fontsize=8, loc="outside lower center", frameon=False)
     output = path.with_suffix(".png")

@@ -12,6 +12,7 @@ Temporal Shift Module for Efficient Video Understanding", ICCV 2019 (the residua
 from pathlib import Path
 
 import torch
+from torch.nn.functional import interpolate
 from torchvision.models import ResNet18_Weights
 from torchvision.models.resnet import BasicBlock, ResNet
 
@@ -49,12 +50,13 @@ class ResNetTSM(ResNet):
 
     The shift adds no parameters: parameter names are torchvision's, and a sequence of one frame is the plain
     ResNet18. Three shifts let the last frame see exactly four: itself and three before it.
-    `img_sz` is the side of the frames it was trained on, px; it takes others, but reads those best.
+    `img_sz` is the side of the frames it was trained on, px, where its checkpoint says so: frames of another size are
+    scaled to it. None takes them as they are.
     """
 
     def __init__(self, num_classes=NUM_CLASSES):
         super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=num_classes)
-        self.img_sz = 224
+        self.img_sz = None
         # ImageNet's statistics, as torchvision's weights expect; not part of the checkpoint.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
@@ -63,7 +65,8 @@ class ResNetTSM(ResNet):
         """Logits for each frame of one or more face sequences.
 
         Args:
-            frames: float RGB in [0, 1], (T, 3, H, W) or (N, T, 3, H, W), oldest frame first; H, W >= 64.
+            frames: float RGB in [0, 1], (T, 3, H, W) or (N, T, 3, H, W), oldest frame first; H, W >= 64, best
+                `img_sz`.
 
         Returns:
             (T, 7) or (N, T, 7). Frame t's logits depend on frames t - 3 to t.
@@ -117,6 +120,8 @@ class ResNetTSM(ResNet):
 
     def _logits(self, x, shift_at):
         """x (B, 3, H, W) to logits (B, 7); `shift_at(x, site)` shifts the maps entering layer 2 + site."""
+        if self.img_sz and x.shape[-2:] != (self.img_sz, self.img_sz):
+            x = interpolate(x, (self.img_sz, self.img_sz), mode="bilinear", antialias=True)
         x = (x - self.mean) / self.std
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer1(x)
@@ -206,6 +211,6 @@ def fill(net, checkpoint, source):
     try:
         net.img_sz = int(checkpoint["options"]["loader"]["img_sz"])
     except (KeyError, TypeError, ValueError):    # torchvision's own, or a plain state dict
-        net.img_sz = 224
-    if not SMALLEST <= net.img_sz <= LARGEST:
+        net.img_sz = None
+    if net.img_sz and not SMALLEST <= net.img_sz <= LARGEST:
         raise ValueError(f"{source}: trained at {net.img_sz} px, expected {SMALLEST} to {LARGEST}")

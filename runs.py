@@ -154,15 +154,18 @@ def rooted(weights, root):
     return str(Path(root) / weights) if (Path(root) / weights).is_file() else str(weights)
 
 
-def load_network(weights, root=Path("."), trained=False):
+def load_network(weights, root=Path("."), trained=False, img_sz=None):
     """`resnet18` with `weights`: "none", "imagenet", a shipped name, or a path, from `root` or from here.
 
-    With `trained` the first two, whose last layer is random, are refused.
+    With `trained` the first two, whose last layer is random, are refused. It works at `img_sz` px, where None is given
+    at what it was trained at (224 where the file does not say).
     """
     if trained and weights in ("none", "imagenet"):
         raise InputError(f"--weights {weights}: knows no emotion; expected a trained checkpoint")
     try:
-        return resnet18(None if weights == "none" else rooted(weights, root))
+        net = resnet18(None if weights == "none" else rooted(weights, root))
+        net.img_sz = img_sz or net.img_sz or 224
+        return net
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
     except (OSError, RuntimeError) as error:

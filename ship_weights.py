@@ -1,38 +1,66 @@
 """Make a checkpoint fit to give away: its weights alone, in half precision, about 22 MB.
 
 Reads a run's best.pt. Writes weights/fer.pt, which `--weights fer` and `resnet18(weights="fer")` then load; and with
---calibrate-on weights/fer.int8.onnx, which reads faces on a CPU some times faster.
+--calibrate-on weights/fer.int8.onnx, which reads faces on a CPU some times faster, where it agrees with the weights on
+that index's held-out faces.
 
     python ship_weights.py
     python ship_weights.py --weights runs/tsm/best.pt --output weights/mine.pt --calibrate-on friends
 """
 import numpy as np
+import torch
+from tqdm import tqdm
 
-from backends import int8_graph, quantize
-from data_loader import FaceClips, read_mixture
+from backends import OnnxStep, TorchStep, int8_graph, quantize
+from data_loader import FaceClips, read_held_out, read_mixture
 from ops import ShipOps, parse, run_script
 from runs import load_network, ship
 
+AGREES, LOSES = 0.98, 0.005                      # least share of equal answers, greatest loss of accuracy
 
-def calibration_crops(samples, count, size):
-    """`count` crops of samples drawn at random, always the same, uint8 (K, 3, size, size)."""
+
+def crops_of(samples, size, count=None):
+    """Crops uint8 (K, 3, size, size) of all samples, or of `count` drawn at random, always the same."""
     rows = np.random.default_rng(0).permutation(len(samples))[:count]
     clips = FaceClips([samples], size)
-    return np.concatenate([clips[int(row), (0,)][0].numpy() for row in rows])
+    return np.concatenate([clips[int(row), (0,)][0].numpy() for row in rows]), samples.targets[rows].argmax(1)
+
+
+def compare(net, step, crops, truth):
+    """(share of equal answers of a network and of a step, accuracy of each) on stills."""
+    answers = []
+    for way in (TorchStep(net, torch.device("cpu")), step):
+        batches = [crops[start:start + 16] for start in range(0, len(crops), 16)]
+        answers.append(np.concatenate([way(batch, None, np.ones(len(batch), bool))[0].argmax(1)
+                                       for batch in tqdm(batches, "compare", unit="batch", disable=None)]))
+    return (answers[0] == answers[1]).mean(), (answers[0] == truth).mean(), (answers[1] == truth).mean()
+
+
+def calibrate(shipped, index, ops):
+    """Write the int8 graph of shipped weights, calibrated on an index's training faces, where it agrees."""
+    place, roots, margins, path = ops.place, ops.datasets.roots(), ops.margins.by_source(), int8_graph(shipped)
+    (samples,), _ = read_mixture({index: 1.0}, place.dicts_path, roots, margins, ops.split.train_episodes)
+    held_out = read_held_out(index, place.dicts_path, roots, margins, ops.split.valid_episodes)
+    net = load_network(str(shipped), trained=True)
+    quantize(net, path, crops_of(samples, net.img_sz, ops.ship.crops)[0])
+    equal, plain, int8 = compare(net, OnnxStep(path), *crops_of(held_out, net.img_sz))
+    print(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces; accuracy {plain:.2%}, "
+          f"in int8 {int8:.2%}")
+    if equal < AGREES or int8 < plain - LOSES:
+        path.unlink()
+        print(f"that is too little, so no {path.name} is shipped")
+    else:
+        print(f"wrote {path}: calibrated on {min(ops.ship.crops, len(samples))} faces of {index}")
 
 
 def main(argv=None):
     ops = parse(ShipOps, argv, __doc__)
-    shipped, index = ops.ship.output, ops.ship.calibrate_on
+    shipped = ops.ship.output
     ship(ops.ship.weights, shipped)
     print(f"wrote {shipped}: {shipped.stat().st_size / 1e6:.1f} MB")
     int8_graph(shipped).unlink(missing_ok=True)          # of the weights before
-    if index:
-        (samples,), _ = read_mixture({index: 1.0}, ops.place.dicts_path, ops.datasets.roots(),
-                                     ops.margins.by_source(), ops.split.train_episodes)
-        net = load_network(str(shipped), trained=True)
-        quantize(net, int8_graph(shipped), calibration_crops(samples, ops.ship.crops, net.img_sz))
-        print(f"wrote {int8_graph(shipped)}: calibrated on {min(ops.ship.crops, len(samples))} faces of {index}")
+    if ops.ship.calibrate_on:
+        calibrate(shipped, ops.ship.calibrate_on, ops)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,18 @@ class Track:
     """A face followed through one shot.
 
     first: number of its first frame; boxes_xyxy: float32 (K, 4), one a frame, px; seen: bool (K,), False where
-    the detector missed the face and its box is bridged.
+    the detector missed the face and its box is bridged. person and name are what names.py finds; a person is a
+    track of its own where nobody looks.
     """
     id: int
     first: int
     boxes_xyxy: np.ndarray
     seen: np.ndarray
+    person: int | None = None
+    name: str | None = None
+
+    def __post_init__(self):
+        self.person = self.id if self.person is None else self.person
 
     @property
     def last(self):

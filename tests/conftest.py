@@ -30,7 +30,7 @@ def parsed(sample):
     parse_affectnet.main([*root, "--verify"])
     parse_raf.main(root)
     extract_friends.main([*root, "--jpeg-quality", "90"])
-    parse_friends.main([*root, "--crop-size", "96"])
+    parse_friends.main([*root, "--crop-size", "96", "--gallery-faces", "4"])
     return sample
 
 

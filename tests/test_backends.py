@@ -13,10 +13,12 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def shipped(trained, tmp_path_factory):
-    """Weights of a few steps with an int8 graph calibrated on drawn faces."""
+    """Weights of a few steps with an int8 graph calibrated on drawn faces. So little trained, it may not agree."""
     path = tmp_path_factory.mktemp("weights") / "mine.pt"
+    former, ship_weights.AGREES, ship_weights.LOSES = (ship_weights.AGREES, ship_weights.LOSES), 0, 1
     ship_weights.main(["--root", str(trained), "--weights", "runs/static/best.pt", "--output", str(path),
                        "--calibrate-on", "affectnet", "--crops", "48"])
+    ship_weights.AGREES, ship_weights.LOSES = former
     return path
 
 
@@ -71,6 +73,26 @@ def test_int8_that_cannot_be_had(trained, tmp_path, shipped):
     int8_graph(broken).write_bytes(int8_graph(shipped).read_bytes()[:5000])
     with pytest.raises(InputError, match=r"broken\.int8\.onnx: not an ONNX graph of this network"):
         make_step("int8", load_network(str(broken)), CPU, str(broken), tmp_path)
+
+
+def test_int8_that_does_not_agree_is_not_shipped(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ship_weights, "compare", lambda *_: (0.97, 0.8, 0.8))
+    out = ["--root", str(trained), "--weights", "runs/static/best.pt", "--output", str(tmp_path / "mine.pt"),
+           "--calibrate-on", "affectnet", "--crops", "32"]
+    ship_weights.main(out)
+    assert "that is too little" in capsys.readouterr().out and [file.name for file in tmp_path.iterdir()] == ["mine.pt"]
+    monkeypatch.setattr(ship_weights, "compare", lambda *_: (0.99, 0.8, 0.796))
+    ship_weights.main(out)
+    assert "97.0%" not in capsys.readouterr().out and int8_graph(tmp_path / "mine.pt").is_file()
+
+
+def test_answers_are_compared(trained, shipped, crops):
+    net, truth = load_network(str(shipped)), np.arange(40) % 7
+    equal, plain, other = ship_weights.compare(net, TorchStep(net, CPU), crops, truth)
+    assert equal == 1 and plain == other
+    said = TorchStep(net, CPU)(crops, None, np.ones(40, bool))[0].argmax(1)
+    assert ship_weights.compare(net, lambda *_: (np.eye(7)[np.zeros(16, int)], None), crops[:16], said[:16]) == (
+        (said[:16] == 0).mean(), 1.0, (said[:16] == 0).mean())
 
 
 def test_shipping_anew_takes_the_old_graph_away(shipped, trained, tmp_path):

@@ -1,15 +1,19 @@
 import json
 import shutil
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import torch
 
 import create_results
 from backends import OnnxStep, TorchStep, export
-from create_results import EmotionStream
+from emotions import EmotionStream
 from episode import find_videos
-from labels import EMOTIONS
+from faces import iou, read_image
+from labels import CHARACTERS, EMOTIONS
+from ops import InputError
 from resnet_tsm import resnet18
 
 
@@ -33,7 +37,7 @@ def test_an_episode_from_frames_and_from_video(trained, tmp_path, capsys):
         assert record["class"] in EMOTIONS and list(record["object"]) == ["id", "name", "box", "confidence"]
         x0, y0, x1, y1 = record["object"]["box"]
         assert 0 <= x0 < x1 <= 1280 and 0 <= y0 < y1 <= 720 and 1 / 7 <= record["object"]["confidence"] <= 1
-        assert record["object"]["name"] is None
+        assert record["object"]["name"] in (*CHARACTERS, None)
     assert records[-1]["seconds"] == pytest.approx(71 * 1001 / 24000, abs=1e-3)
     other = json.loads((tmp_path / "b/friends_s01_ep03.json").read_text())
     assert len(other) == len(records)
@@ -124,3 +128,96 @@ def test_a_stopped_run_leaves_no_half_file(trained, tmp_path, monkeypatch):
 
 def test_the_sample_videos_are_found(trained):
     assert sorted(find_videos(trained / "datasets/Friends")) == [1, 2, 3]
+
+
+def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_path, capsys):
+    out = ["--episode", "1", "--results-path", str(tmp_path)]
+    results(trained, *out)
+    first = (tmp_path / "friends_s01_ep01.json").read_text()
+    assert "faces from" not in capsys.readouterr().out
+    results(trained, *out, "--detect-threads", "1")
+    assert "faces from" in capsys.readouterr().out and (tmp_path / "friends_s01_ep01.json").read_text() == first
+    results(trained, *out, "--weights", "runs/static/best.pt")
+    assert "faces from" in capsys.readouterr().out and (tmp_path / "friends_s01_ep01.json").read_text() != first
+    results(trained, *out, "--detect-every", "12")
+    assert "looking for faces again" in capsys.readouterr().out
+    (tmp_path / "friends_s01_ep01.faces.npz").write_bytes(b"junk")
+    with pytest.raises(InputError, match="not a faces file"):
+        results(trained, *out)
+
+
+def test_thinned_and_smoothed_output(trained, tmp_path):
+    def records(*more):
+        results(trained, "--episode", "1", "--results-path", str(tmp_path), *more)
+        return json.loads((tmp_path / "friends_s01_ep01.json").read_text())
+
+    whole = records()
+    for every in ("2", "3", "8"):
+        kept = [record for record in whole if round(record["seconds"] * 24000 / 1001) % int(every) == 0]
+        assert kept and records("--every", every) == kept
+    smooth = records("--smooth", "0.8")
+    assert [record["object"]["box"] for record in smooth] == [record["object"]["box"] for record in whole]
+
+    def changes(found):
+        last, count = {}, 0
+        for record in found:
+            count += last.get(record["object"]["id"], record["class"]) != record["class"]
+            last[record["object"]["id"]] = record["class"]
+        return count
+
+    assert changes(smooth) <= changes(whole) and smooth != whole
+
+
+def test_episodes_are_shared_out_and_resumed(trained, tmp_path, monkeypatch, capsys):
+    out = ["--episodes", "1", "2", "3", "--results-path", str(tmp_path)]
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, mine in (("1", {"02"}), ("0", {"01", "02", "03"})):
+        monkeypatch.setenv("RANK", rank)
+        results(trained, *out)
+        assert {path.stem[-2:] for path in tmp_path.glob("*.json")} == mine
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    before = (tmp_path / "friends_s01_ep02.json").read_text()
+    (tmp_path / "friends_s01_ep02.json").unlink()
+    capsys.readouterr()
+    results(trained, *out, "--resume")
+    assert capsys.readouterr().out.count("is there already") == 2
+    assert (tmp_path / "friends_s01_ep02.json").read_text() == before            # the same from one process
+
+
+def test_names_from_the_gallery_links_and_an_overlay(trained, tmp_path):
+    results(trained, "--episode", "3", "--results-path", str(tmp_path), "--link", "--name-distance", "0.6", "--overlay")
+    records = json.loads((tmp_path / "friends_s01_ep03.json").read_text())
+    assert {record["object"]["name"] for record in records} <= {*CHARACTERS, None}
+    assert any(record["object"]["name"] for record in records)
+    truth = json.loads((trained / "datasets/Friends/sample_truth.json").read_text())["3"]
+    drawn = {}
+    for face in truth:
+        drawn.setdefault(face["frame"], []).append(face)
+    right = wrong = 0
+    for record in records:
+        for face in drawn.get(round(record["seconds"] * 24000 / 1001), []):
+            if iou([record["object"]["box"]], [face["box"]])[0, 0] > 0.4 and record["object"]["name"]:
+                right, wrong = right + (record["object"]["name"] == face["name"]), wrong + (
+                    record["object"]["name"] != face["name"])
+    assert right > 3 * wrong
+    assert (tmp_path / "friends_s01_ep03.overlay.mp4").stat().st_size > 10000
+
+
+def test_a_video_of_variable_frame_rate_keeps_its_own_times(trained, tmp_path):
+    image = read_image(trained / "friends/ep01/00000.jpg")
+    times = [0, 40, 80, 200, 233, 500, 1000, 1040]                               # ms
+    with av.open(str(tmp_path / "vfr.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time in times:
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+            picture.pts, picture.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    results(trained, "--video", str(tmp_path / "vfr.mkv"), "--results-path", str(tmp_path), "--overlay")
+    records = json.loads((tmp_path / "vfr.json").read_text())
+    assert sorted({record["seconds"] for record in records}) == pytest.approx([time / 1000 for time in times], abs=2e-3)
+    with av.open(str(tmp_path / "vfr.overlay.mp4")) as container:
+        assert [picture.time for picture in container.decode(container.streams.video[0])] == pytest.approx(
+            [time / 1000 for time in times], abs=2e-3)

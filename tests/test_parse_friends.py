@@ -9,7 +9,7 @@ import parse_friends
 from faces import crop_face, read_image
 from index import read_index
 from labels import CHARACTERS, EMOTIONS
-from ops import InputError
+from ops import InputError, Margins
 from parse_friends import buffer_frames, read_box, read_frame_number, read_metadata
 
 
@@ -21,7 +21,7 @@ def copy(parsed, tmp_path):
 
 
 def parse(root, *more):
-    parse_friends.main(["--root", str(root), "--crop-size", "64", *more])
+    parse_friends.main(["--root", str(root), "--crop-size", "64", "--gallery-faces", "0", *more])
     index = read_index(root / "dicts/friends_parsed_new.npy")
     return [entry for examples in index.values() for entry in examples.values()]
 
@@ -75,7 +75,8 @@ def test_a_buffer_is_four_frames_spaced_by_the_stride_cropped_with_the_one_crop(
     for slot, number in enumerate((entry["frame"] - 12, entry["frame"] - 8, entry["frame"] - 4, entry["frame"])):
         frame = read_image(copy / f"friends/ep01/{number:05d}.jpg")
         crop = read_image(copy / "friends_faces" / entry["img"][slot])
-        assert np.abs(crop.astype(int) - crop_face(frame, entry["face_rect"], 64)).mean() < 1.5
+        framed = crop_face(frame, entry["face_rect"], 64, Margins().friends_margin)
+        assert np.abs(crop.astype(int) - framed).mean() < 1.5
 
 
 def test_buffers_before_the_start_repeat_the_first_frame():

@@ -138,6 +138,16 @@ def test_checkpoint_path_plain_state_dict_and_half_precision(net, tmp_path):
     torch.testing.assert_close(loaded(frames), net(frames), atol=0.05, rtol=0.05)
 
 
+def test_frames_are_scaled_to_what_a_checkpoint_was_trained_at(net, tmp_path):
+    torch.save({"net": net.state_dict(), "options": {"loader": {"img_sz": 96}}}, tmp_path / "a.pt")
+    loaded, smooth = resnet18(tmp_path / "a.pt").eval(), torch.rand(2, 3, 24, 24)
+    small, large = (torch.nn.functional.interpolate(smooth, (side, side), mode="bilinear") for side in (96, 192))
+    torch.testing.assert_close(loaded(small), net(small))
+    torch.testing.assert_close(loaded(large), net(small), atol=0.05, rtol=0.05)
+    torch.testing.assert_close(loaded.step(large)[0], loaded(large[:, None])[:, 0])
+    assert not torch.allclose(net(large), net(small), atol=0.05)              # without, size matters
+
+
 def test_shipped_names(net, tmp_path, monkeypatch):
     monkeypatch.setattr(resnet_tsm, "WEIGHTS_FOLDER", tmp_path)
     torch.save(net.state_dict(), tmp_path / "mine.pt")

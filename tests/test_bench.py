@@ -1,0 +1,42 @@
+import json
+
+import bench
+
+
+def test_a_short_bench_measures_every_part(trained, tmp_path, capsys):
+    bench.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--seconds", "3", "--output",
+                str(tmp_path / "bench.json"), "--reference-every", "24", "--no-memory"])
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert figures["frames"] == 72 and figures["size"] == [1280, 720] and 23 < figures["fps"] < 25
+    assert {"decode", "shots", "colour and crops"} < set(figures["ms_a_frame"])
+    assert all(value > 0 for name, value in figures["ms_a_frame"].items() if name != "shots")
+    network = figures["ms_a_face_and_frame"]
+    assert network["streaming, PyTorch"] < network["four-frame window, PyTorch"]
+    assert figures["whole"]["second_run_ms_a_frame"] < figures["whole"]["first_run_ms_a_frame"]
+    against = figures["against_hog_on_every_frame"]
+    assert against["reference_faces"] > 0 and against["matched"] > 0.9 and against["without_a_face"] < 0.1
+    out = capsys.readouterr().out
+    assert "times as fast as it plays" in out and "streaming, ONNX float32" in out
+
+
+def test_the_comparison_of_a_hand_worked_case(monkeypatch):
+    """Three frames: one face matched, one missed, one of ours where there is none."""
+    import numpy as np
+
+    from tracks import Track
+
+    class Frame:
+        size = (100, 100)
+
+        def __init__(self, number):
+            self.number = number
+
+        def grey(self, width):
+            return self.number
+
+    found = {0: [[0, 0, 10, 10]], 1: [[50, 50, 60, 60]], 2: []}
+    monkeypatch.setattr(bench, "read_frames", lambda source: map(Frame, range(3)))
+    monkeypatch.setattr(bench, "detect_faces", lambda grey, scale: np.array(found[grey], float).reshape(-1, 4))
+    tracks = [Track(1, 0, np.array([[0, 0, 10, 11]], np.float32), np.ones(1, bool)),
+              Track(2, 2, np.array([[0, 0, 10, 10]], np.float32), np.ones(1, bool))]
+    assert bench.compare("x", tracks, 1) == {"reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}

@@ -1,0 +1,64 @@
+"""The shipped weights, and the card that tells how they were made."""
+import importlib
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+
+import evaluate
+from resnet_tsm import WEIGHTS_FOLDER, load_checkpoint, resnet18
+
+CARD = Path(WEIGHTS_FOLDER) / "README.md"
+SMALL = ["--max-steps", "2", "--valid-every", "2", "--batch-size", "4", "--img-sz", "64", "--num-workers", "0",
+         "--device", "cpu"]
+
+
+def commands():
+    """The card's commands, in order, each as a list of words."""
+    blocks = re.findall(r"```\n(.*?)```", CARD.read_text(), re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line) for line in lines if line.startswith("python ")]
+
+
+def test_the_cards_commands_run_as_written(sample, tmp_path, capsys):
+    """On the drawn FER2013, with fewer steps."""
+    where = ["--root", str(tmp_path), "--fer-path", str(sample / "datasets/FER2013")]
+    ran = [words[1] for words in commands()]
+    assert ran[0] == "parse_fer.py" and ran[-2:] == ["ship_weights.py", "evaluate.py"]
+    assert {"model_train.py", "model_tsm_train.py"} < set(ran)
+    for _, script, *options in commands():
+        more = {"evaluate.py": [*where, "--num-workers", "0", "--device", "cpu"]}
+        if "train" in script:
+            more[script] = where + SMALL
+        importlib.import_module(script[:-3]).main([*options, *more.get(script, where)])
+    assert (tmp_path / "weights/fer.pt").stat().st_size < 23e6
+    assert "mean recall" in capsys.readouterr().out.splitlines()[-2]
+
+
+def test_the_shipped_file_is_small_plain_and_says_its_size():
+    path = Path(WEIGHTS_FOLDER) / "fer.pt"
+    assert path.stat().st_size < 23e6
+    net = load_checkpoint(path)["net"]
+    assert all(value.dtype == torch.float16 for value in net.values() if value.is_floating_point())
+    assert str(resnet18(weights="fer").img_sz) + " px" in CARD.read_text()
+
+
+def test_a_still_and_a_clip_of_it_read_the_same():
+    net = resnet18(weights="fer").eval()
+    still = torch.rand(1, 3, net.img_sz, net.img_sz)
+    with torch.inference_mode():
+        torch.testing.assert_close(net(still.repeat(4, 1, 1, 1))[3], net(still)[0], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("index,split,figure", [("fer", "train", "drawn FER2013"), ("affectnet", "train", "AffectNet")])
+def test_the_card_is_honest_about_drawn_faces(parsed, tmp_path, index, split, figure):
+    """The drawn faces are other ones here, and fewer, so within 12 points of what the card says."""
+    evaluate.main(["--root", str(parsed), "--index", index, "--split", split, "--num-workers", "0", "--device", "cpu",
+                   "--results-path", str(tmp_path)])
+    figures = json.loads((tmp_path / f"evaluate_{index}_{split}.json").read_text())
+    row = next(line for line in CARD.read_text().splitlines() if figure in line and line.startswith("|"))
+    said = [float(number) for number in re.findall(r"([\d.]+) %", row)]
+    assert figures["accuracy"] * 100 == pytest.approx(said[0], abs=12)
