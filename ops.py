@@ -388,7 +388,7 @@ class Tracking:
     """A change by this much is a cut, whatever is around it."""
     detect_every: int = 6
     """Frames between two looks for faces; a face is followed in between."""
-    detect_width: int = 960
+    detect_width: int = 1280
     """Width frames are scaled to before faces are looked for, px; HOG finds those of at least 80 px there."""
     min_face: int = 0
     """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that."""
