@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 IN := --root demo
 
-# What makes training small: 64 px, a network from scratch, a few hundred steps.
+# What makes training small: 64 px, from the shipped weights, a few hundred steps.
 SMALL := --img-sz 64 --schedule one_cycle --valid-every 50 --log-every 10
 
 .PHONY: demo test
@@ -16,15 +16,16 @@ demo: .venv/installed
 	$(PY) parse_raf.py $(IN) --verify
 	$(PY) extract_friends.py $(IN)
 	$(PY) parse_friends.py $(IN)
-	$(PY) model_train.py $(IN) $(SMALL) --weights none --batch-size 32 --lr 2e-3 --max-steps 200
-	$(PY) model_tsm_train.py $(IN) $(SMALL) --batch-size 12 --lr 5e-4 --max-steps 100
+	$(PY) model_train.py $(IN) $(SMALL) --weights fer --batch-size 32 --lr 5e-4 --max-steps 150
+	$(PY) model_tsm_train.py $(IN) $(SMALL) --batch-size 12 --lr 3e-4 --max-steps 100
 	$(PY) plot_errval.py $(IN) --runs static tsm
-	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt
+	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt --overlay
 	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json
 	$(PY) check_demo.py $(IN)
 	@echo
 	@echo "The emotions, one record a line:  demo/results/friends_s01_ep11.json"
 	@echo "The episode's faces and timeline: demo/results/friends_s01_ep11.png"
+	@echo "The episode with both drawn in:   demo/results/friends_s01_ep11.overlay.mp4"
 	@echo "Error and accuracy in training:   demo/results/errval.png"
 	@echo "The figures above, as JSON:       demo/results/demo.json"
 
