@@ -135,8 +135,8 @@ def quantize(net, path, crops):
         onnx.save(graph, str(temporary))
 
 
-def make_step(backend, net, device, weights, graphs_path):
-    """The step of `net`, loaded from `weights`, by the backend's name in ops.Results.
+def make_step(backend, net, device, weights, graphs_path, threads=0):
+    """The step of `net`, loaded from `weights`, by the backend's name in ops.Results; threads as of `OnnxStep`.
 
     Raises:
         InputError: int8 is asked for, and was not shipped with these weights.
@@ -147,7 +147,7 @@ def make_step(backend, net, device, weights, graphs_path):
     if backend != "onnx":
         path = int8_graph(weights)
         if path.is_file():
-            step = OnnxStep(path)
+            step = OnnxStep(path, threads)
             if step.hash == name:
                 return step
             print(f"{path}: of other weights, so it is left aside")
@@ -157,4 +157,4 @@ def make_step(backend, net, device, weights, graphs_path):
     if not path.is_file():
         print(f"exporting the network to {path}")
         export(net, path)
-    return OnnxStep(path)
+    return OnnxStep(path, threads)

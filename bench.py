@@ -23,12 +23,12 @@ from emotions import EmotionStream, face_blocks, read_emotions, write_records
 from episode import find_videos, read_frames, with_cuts
 from faces import detect_faces, iou
 from index import BUFFER, whole_file
-from ops import BenchOps, parse, run_script
+from ops import BenchOps, InputError, parse, run_script
 from runs import load_network, rooted
 from sample_friends import write_episode
-from tracks import find_tracks
+from tracks import find_tracks, looking_width
 
-KEPT = 60                                        # blocks of frames that the network is timed on
+KEPT = 60                                        # frames that HOG, and blocks that the network, is timed on
 MEASURE = ("import os, subprocess, sys; process = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL); "
            "_, status, usage = os.wait4(process.pid, 0); print(usage.ru_maxrss); sys.exit(status != 0)")
 CPU = torch.device("cpu")
@@ -63,21 +63,31 @@ def time_parts(source, tracking, net, framing, stride):
     both, _ = seconds_of(lambda: sum(1 for _ in with_cuts(read_frames(source), tracking.shot_ratio,
                                                           tracking.shot_least, tracking.shot_sure)))
     spent["shots"] = both - spent["decode"]
-    greys = [(frame.grey(tracking.detect_width), frame.size[0] / tracking.detect_width)
-             for frame in read_frames(source) if frame.number % (8 * tracking.detect_every) == 0]
-    looking, _ = seconds_of(lambda: [detect_faces(*grey) for grey in greys])
+    wide = looking_width(last.size[0], tracking.detect_width, tracking.min_face)
+    some = {round(number) for number in np.linspace(0, last.number, KEPT)}
+    greys = [frame.grey(wide) for frame in read_frames(source) if frame.number in some]
+    looking, _ = seconds_of(lambda: [detect_faces(grey, 1.0, tracking.detector) for grey in greys])
     spent["detection, one thread"] = looking / len(greys) * count / tracking.detect_every
     spent["faces pass, all of it"], (tracks, shots) = seconds_of(lambda: find_tracks(read_frames(source),
                                                                                      **vars(tracking)))
+    if not tracks:
+        raise InputError(f"{source}: no face was found in it, so there is no more to measure")
+    reading, blocks, faces, waited = read_frames(source), [], 0, [0.0]
+
+    def timed():
+        while True:
+            taken, frame = seconds_of(lambda: next(reading, None))
+            waited[0] += taken
+            if frame is None:
+                return
+            yield frame
 
     def crops():
-        kept, faces = [], 0
-        for block in face_blocks(read_frames(source), tracks, stride, 1, net.img_sz, framing):
-            kept, faces = (kept + [block])[:KEPT], faces + len(block)
-        return kept, faces
+        nonlocal blocks, faces
+        for block in face_blocks(timed(), tracks, stride, 1, net.img_sz, framing):
+            blocks, faces = (blocks + [block])[:KEPT], faces + len(block)
 
-    both, (blocks, faces) = seconds_of(crops)
-    spent["colour and crops"] = both - spent["decode"]
+    spent["colour and crops"] = seconds_of(crops)[0] - waited[0]
     return {name: 1000 * value / count for name, value in spent.items()}, last, tracks, faces, blocks
 
 

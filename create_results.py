@@ -11,6 +11,7 @@ it the faces it followed, friends_s01_ep01.faces.npz, which another run, with ot
 import os
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from backends import make_step
@@ -78,24 +79,32 @@ def create(source, path, ops, step, size, gallery):
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
+    drawn = path.with_suffix(".overlay.mp4")
+    drawn.unlink(missing_ok=True)                # of the results before
     if results.overlay:
-        drawn = path.with_suffix(".overlay.mp4")
         frames = tqdm(read_frames(source, ops.source.fps), "overlay", shots[-1], unit="frame", disable=None)
-        write_overlay(drawn, frames, read_results(path))
+        write_overlay(drawn, frames, read_results(path), results.every)
         print(f"wrote {drawn}")
 
 
 def main(argv=None):
     ops = parse(ResultsOps, argv, __doc__)
     results, device = ops.results, pick_device(ops.results.device)
-    rank, ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))       # torchrun's
+    rank, ranks, here, beside = (int(os.environ.get(name, default)) for name, default in             # torchrun's
+                                 (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1)))
+    threads = max(1, os.cpu_count() // beside)
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", here % torch.cuda.device_count())
+    ops.tracking.detect_threads = ops.tracking.detect_threads or threads
     sources = find_sources(ops.source, ops.friends)[rank::ranks]
     net = load_network(results.weights, ops.place.root, trained=True)
-    step = make_step(results.backend, net, device, rooted(results.weights, ops.place.root), results.graphs_path)
+    step = make_step(results.backend, net, device, rooted(results.weights, ops.place.root), results.graphs_path,
+                     threads)
     gallery = find_gallery(ops.names.gallery, ops.source.video is None, ops.place.dicts_path)
     for source, name in sources:
         path = results.results_path / f"{name}.json"
-        if results.resume and path.is_file():
+        whole = path.is_file() and (not results.overlay or path.with_suffix(".overlay.mp4").is_file())
+        if results.resume and whole:
             print(f"{path} is there already")
         else:
             create(source, path, ops, step, net.img_sz, gallery)

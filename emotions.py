@@ -70,13 +70,14 @@ def softmax(logits):
 
 def read_emotions(blocks, stream, every, smooth):
     """Yield the records of all faces, in order of seconds, then id; see README, "Read an episode"."""
-    held = {}                                    # {id: its smoothed logits}
+    held = {}                                    # {id: (frame number, its smoothed logits)}
     for block in blocks:
+        held = {track.id: held[track.id] for _, _, _, track, _ in block if track.id in held}
         logits = stream.read([(track.id, number) for number, _, _, track, _ in block], [face[-1] for face in block])
         for (number, seconds, (width, height), track, _), said in zip(block, logits):
-            said = held[track.id] = said + smooth * (held.get(track.id, said) - said)
-            if number == track.last:
-                del held[track.id]
+            last, former = held.get(track.id, (number, said))
+            said = said + smooth ** (number - last) * (former - said)
+            held[track.id] = number, said
             if number % every:
                 continue
             chances, place = softmax(said), number - track.first

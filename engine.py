@@ -283,6 +283,8 @@ def train(ops, frames):
     ops is an ops.StaticTrainOps; frames is T, 1 or 4.
     """
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
+    if ops.loss.logit_adjust and ops.loss.loss != "soft_ce":
+        raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
     device = pick_device(ops.run.device)
     roots, margins = ops.datasets.roots(), ops.margins.by_source()
     dicts, mixture = ops.place.dicts_path, dict(ops.data.mixture)
@@ -307,7 +309,8 @@ def train(ops, frames):
     def take_step(clips, target, step):
         clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
         if ops.augment.mixup:
-            clips, target = mix_pairs(clips, target, ops.augment.mixup, np.random.default_rng((ops.run.seed, step)))
+            rng = np.random.default_rng((ops.run.seed, step, 0, 1))        # not one of the sampler's or the loader's
+            clips, target = mix_pairs(clips, target, ops.augment.mixup, rng)
         return train_step(net, optimizer, train_loss, clips, target, precision)
 
     print(f"{len(clips):,} samples to train on, {len(valid):,} to validate on; {device}; {run.folder}")

@@ -12,7 +12,7 @@ from functools import cache
 import cv2
 import dlib
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, ImageOps
 from tqdm import tqdm
 
 from index import whole_file
@@ -26,11 +26,14 @@ LARGEST = 8                                      # times its image's longer side
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
 
-def read_image(path):
-    """An image file as RGB uint8 (H, W, 3). InputError where it is missing, cut short or no image."""
+def read_image(path, upright=False):
+    """An image file as RGB uint8 (H, W, 3), with `upright` turned as its EXIF note says.
+
+    InputError where it is missing, cut short or no image.
+    """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.asarray((ImageOps.exif_transpose(image) if upright else image).convert("RGB"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -3,6 +3,7 @@
 An encoding is face_recognition's: 128 numbers, nearer than about 0.6 for two pictures of one person (King, "High
 Quality Face Recognition with Deep Metric Learning", 2017).
 """
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -62,11 +63,13 @@ def link_tracks(tracks, encodings, distance):
     if len(tracks) < 2:
         return [1] * len(tracks)
     apart = np.full((len(tracks), len(tracks)), APART)
-    for a, one in enumerate(tracks):
-        for b, other in enumerate(tracks[:a]):
-            together = one.first <= other.last and other.first <= one.last
-            if not together and len(encodings[a]) and len(encodings[b]):
-                apart[a, b] = apart[b, a] = cdist(encodings[a], encodings[b]).mean()
+    counts = np.array([len(rows) for rows in encodings])
+    known = np.flatnonzero(counts)
+    starts, every = np.cumsum(counts[known]) - counts[known], np.concatenate([*encodings, np.zeros((0, 128))])
+    first, last = np.array([(track.first, track.last) for track in tracks]).T
+    for row in known:
+        apart[row, known] = np.add.reduceat(cdist(encodings[row], every).mean(0), starts) / counts[known]
+        apart[row, (first <= last[row]) & (first[row] <= last)] = APART      # seen together
     np.fill_diagonal(apart, 0)
     groups = fcluster(linkage(squareform(apart, checks=False), "complete"), distance, "distance")
     order = {group: number for number, group in enumerate(dict.fromkeys(groups.tolist()), 1)}
@@ -87,7 +90,7 @@ def encode_pictures(pictures, description):
     """{name: (K, 128)} of (name, path) pairs, by the largest face in each picture; one without a face is left out."""
     gallery = {}
     for name, path in tqdm(pictures, description, unit="picture", disable=None):
-        image = read_image(path)
+        image = read_image(path, upright=True)
         size = max(image.shape[:2])
         image = cv2.resize(image, None, fx=(scale := np.clip(size, *PICTURE) / size), fy=scale)
         boxes = detect_faces(image)
@@ -115,10 +118,14 @@ def read_gallery(path):
         return gallery
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            gallery = {name: file[name] for name in file.files}
+        odd = [name for name, rows in gallery.items() if rows.shape[1:] != (128,) or not np.isfinite(rows).all()]
+        if odd:
+            raise ValueError(f"{odd[0]}: expected rows of 128 numbers")
+        return {name: rows for name, rows in gallery.items() if len(rows)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such gallery") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a gallery, or a damaged one ({error})") from None
 
 

@@ -28,25 +28,32 @@ def draw_records(image, records):
                     stroke, cv2.LINE_AA)
 
 
-def write_overlay(path, frames, records, rate=24):
-    """Write `frames` with their `records`, both in order of time, as a whole .mp4 file."""
-    records, place = list(records), 0
+def write_overlay(path, frames, records, every=1):
+    """Write `frames` with their `records`, both in order of time, as a whole .mp4 file, without sound.
+
+    What a frame shows stays for `every` frames.
+    """
+    records, place, shown, last = list(records), 0, [], -1
     with whole_file(path) as temporary, \
             av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23"})
+        stream = container.add_stream("libx264", rate=24, options={"preset": "veryfast", "crf": "23"})
         stream.codec_context.time_base = Fraction(1, TICKS)
         for frame in frames:
-            width, height = frame.size[0] // 2 * 2, frame.size[1] // 2 * 2             # H.264 wants even sides
             if frame.number == 0:
+                width, height = (max(2, side // 2 * 2) for side in frame.size)             # H.264 wants even sides
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            image = np.array(frame.rgb[:height, :width])
-            while place < len(records) and records[place]["seconds"] < frame.seconds - 0.002:
-                place += 1
-            mine = place
-            while mine < len(records) and records[mine]["seconds"] < frame.seconds + 0.002:
-                mine += 1
-            draw_records(image, records[place:mine])
+            image = np.zeros((height, width, 3), np.uint8)
+            part = frame.rgb[:height, :width]                          # a frame of another size keeps to the corner
+            image[:part.shape[0], :part.shape[1]] = part
+            if frame.number % every == 0:
+                shown = []
+                while place < len(records) and records[place]["seconds"] < frame.seconds + 0.002:
+                    if records[place]["seconds"] > frame.seconds - 0.002:
+                        shown.append(records[place])
+                    place += 1
+            draw_records(image, shown)
             picture = av.VideoFrame.from_ndarray(image, format="rgb24")
-            picture.pts, picture.time_base = round(frame.seconds * TICKS), Fraction(1, TICKS)
+            last = max(round(frame.seconds * TICKS), last + 1)         # damaged files have times that go back
+            picture.pts, picture.time_base = last, Fraction(1, TICKS)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))

@@ -193,7 +193,9 @@ def fill(net, checkpoint, source):
 
     ValueError, which names `source`, where it is of another network or its numbers are not finite.
     """
-    state = checkpoint.get("net", checkpoint) if isinstance(checkpoint, dict) else checkpoint
+    state = checkpoint
+    if isinstance(checkpoint, dict):             # of a run whose average is what it is for, the average
+        state = checkpoint.get("average") or checkpoint.get("net", checkpoint)
     own = net.state_dict()
     if not isinstance(state, dict) or not set(own) <= set(state):
         raise ValueError(f"{source}: expected the parameters of a ResNet18, conv1.weight to fc.bias")

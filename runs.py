@@ -141,6 +141,8 @@ def read_checkpoint(path):
         checkpoint = load_checkpoint(path)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(str(error)) from None
+    if isinstance(checkpoint, dict):
+        checkpoint.setdefault("average", None)   # of a run begun before there was one
     parts = {"net", "average", "optimizer", "step", "best", "owed", "random", "options"}
     if not isinstance(checkpoint, dict) or not parts <= set(checkpoint):
         raise InputError(f"{path}: not a checkpoint of a training run")
@@ -179,7 +181,8 @@ def ship(source, target):
     """
     try:
         checkpoint = load_checkpoint(source)
-        fill(resnet18(), checkpoint, source)
+        net = resnet18()
+        fill(net, checkpoint, source)
         kept = {name: checkpoint[name] for name in ("step", "best", "revision")}
         kept["options"] = {"loader": {"img_sz": checkpoint["options"]["loader"]["img_sz"]}}
     except (FileNotFoundError, ValueError) as error:
@@ -187,6 +190,6 @@ def ship(source, target):
     except (KeyError, TypeError):
         raise InputError(f"{source}: not a checkpoint of a training run") from None
     kept["net"] = {name: value.half() if value.is_floating_point() else value
-                   for name, value in checkpoint["net"].items()}
+                   for name, value in net.state_dict().items()}
     with whole_file(target) as temporary:
         torch.save(kept, temporary)

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from backends import OnnxStep, TorchStep, int8_graph, quantize
 from data_loader import FaceClips, read_held_out, read_mixture
-from ops import ShipOps, parse, run_script
+from index import whole_file
+from ops import InputError, ShipOps, parse, run_script
 from runs import load_network, ship
 
 AGREES, LOSES = 0.98, 0.005                      # least share of equal answers, greatest loss of accuracy
@@ -42,15 +43,16 @@ def calibrate(shipped, index, ops):
     (samples,), _ = read_mixture({index: 1.0}, place.dicts_path, roots, margins, ops.split.train_episodes)
     held_out = read_held_out(index, place.dicts_path, roots, margins, ops.split.valid_episodes)
     net = load_network(str(shipped), trained=True)
-    quantize(net, path, crops_of(samples, net.img_sz, ops.ship.crops)[0])
-    equal, plain, int8 = compare(net, OnnxStep(path), *crops_of(held_out, net.img_sz))
+    crops, compared = crops_of(samples, net.img_sz, ops.ship.crops)[0], crops_of(held_out, net.img_sz)
+    with whole_file(path) as unchecked:
+        quantize(net, unchecked, crops)
+        equal, plain, int8 = compare(net, OnnxStep(unchecked), *compared)
+        if equal < AGREES or int8 < plain - LOSES:
+            raise InputError(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces, accuracy "
+                             f"{int8:.2%} where float32 has {plain:.2%}: too little, so {path.name} is not shipped")
     print(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces; accuracy {plain:.2%}, "
           f"in int8 {int8:.2%}")
-    if equal < AGREES or int8 < plain - LOSES:
-        path.unlink()
-        print(f"that is too little, so no {path.name} is shipped")
-    else:
-        print(f"wrote {path}: calibrated on {min(ops.ship.crops, len(samples))} faces of {index}")
+    print(f"wrote {path}: calibrated on {len(crops)} faces of {index}")
 
 
 def main(argv=None):

@@ -18,6 +18,7 @@ from index import whole_file
 from ops import InputError
 
 VERSION = 1                                      # of a faces file; raised when the same video would give other boxes
+ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
 ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
 
 
@@ -139,22 +140,26 @@ def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_
         tracker.look(look, boxes.result())
 
     with ThreadPoolExecutor(threads) as pool:
-        start = 0
+        start = width = height = 0
         for frame, begins in with_cuts(frames, shot_ratio, shot_least, shot_sure):
-            begins = begins or number < 0
-            number = frame.number
+            begins = begins or frame.size != (width, height)          # the first frame, or one of another size
+            number, (width, height) = frame.number, frame.size
             start = number if begins else start
             if (number - start) % detect_every == 0:
-                width, height = frame.size
-                wide = round(width * 80 / min_face) if min_face else detect_width      # HOG's least face is 80 px
+                wide = looking_width(width, detect_width, min_face)
                 looks.append((number, begins, pool.submit(detect_faces, frame.grey(wide), width / wide, detector)))
-            while len(looks) > 2 * threads:
+            while len(looks) > threads + 1:
                 settle()
         while looks:
             settle()
     if shots:
         end_shot(number + 1)
     return tracks, [*shots, number + 1]
+
+
+def looking_width(width, detect_width, min_face):
+    """Width a frame of `width` px is scaled to for HOG, whose least face is 80 px; see ops.Tracking."""
+    return min(round(width * 80 / min_face), ENLARGED * width) if min_face else detect_width
 
 
 def fingerprint(source):
@@ -196,7 +201,7 @@ def read_faces(path):
         whole = len(ends) == len(parts["first"]) and (ends[-1] if len(ends) else 0) == len(parts["seen"])
         if not whole or parts["boxes"].shape != (len(parts["seen"]), 4) or "options" not in about:
             raise ValueError("its parts do not fit together")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a faces file, or a damaged one ({error}); delete it, and it is made again") \
             from None
     starts = ends - parts["length"].astype(int)

@@ -156,6 +156,8 @@ def test_thinned_and_smoothed_output(trained, tmp_path):
         kept = [record for record in whole if round(record["seconds"] * 24000 / 1001) % int(every) == 0]
         assert kept and records("--every", every) == kept
     smooth = records("--smooth", "0.8")
+    kept = [record for record in smooth if round(record["seconds"] * 24000 / 1001) % 3 == 0]
+    assert records("--smooth", "0.8", "--every", "3") == kept                    # all frames are read for it
     assert [record["object"]["box"] for record in smooth] == [record["object"]["box"] for record in whole]
 
     def changes(found):

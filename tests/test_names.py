@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from faces import read_image, write_image
 from names import encode_tracks, identify, link_tracks, name_face, pick_frames, read_gallery, write_gallery
@@ -97,6 +98,15 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
     assert all((read_gallery(tmp_path / "g.npz")[name] == rows).all() for name, rows in gallery.items())
 
 
+def test_a_gallerys_pictures_are_turned_as_their_note_says(tmp_path):
+    picture = Image.fromarray(draw(np.random.default_rng(5), random_look(np.random.default_rng(5)), "neutral"))
+    note = Image.Exif()
+    note[0x0112] = 6                                                             # to be turned by a quarter
+    (tmp_path / "anna").mkdir()
+    picture.rotate(90).save(tmp_path / "anna/0.jpg", exif=note)
+    assert read_gallery(tmp_path)["anna"].shape == (1, 128)
+
+
 def test_galleries_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="no such gallery"):
         read_gallery(tmp_path / "none.npz")
@@ -106,7 +116,12 @@ def test_galleries_that_cannot_be_read(tmp_path):
     write_image(tmp_path / "faceless/anna/0.jpg", np.full((200, 200, 3), 90, np.uint8))
     with pytest.raises(InputError, match="no face was found in the pictures of anna"):
         read_gallery(tmp_path / "faceless")
-    for content in (b"junk", b""):
+    write_gallery(tmp_path / "good.npz", {"anna": np.zeros((2, 128))})
+    write_gallery(tmp_path / "odd.npz", {"anna": np.zeros((2, 5))})
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    whole = (tmp_path / "good.npz").read_bytes()
+    for content in (b"junk", b"", whole[:-40], (tmp_path / "odd.npz").read_bytes(),
+                    (tmp_path / "array.npy").read_bytes()):
         (tmp_path / "g.npz").write_bytes(content)
         with pytest.raises(InputError, match="g.npz: not a gallery"):
             read_gallery(tmp_path / "g.npz")

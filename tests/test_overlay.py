@@ -32,3 +32,18 @@ def test_an_overlay_shows_the_boxes_of_each_frame(make_video, tmp_path, size):
     assert [mask.any() for mask in changed] == [False, False, True, False, True, False]
     assert changed[2][85:135, 98:103].any() and changed[2][85:135, 198:203].any()
     assert not changed[2][90:130, 110:150].any()                                 # the face itself is left to see
+
+
+def test_times_that_stand_still_or_go_back_and_records_of_every_other_frame(make_video, tmp_path):
+    frames = list(read_frames(make_video(tmp_path / "in.mkv", [np.full((180, 320, 3), 40, np.uint8)] * 5)))
+    seconds = [frame.seconds for frame in frames]
+    write_overlay(tmp_path / "every.mp4", frames, [record(round(seconds[2], 3), [100, 80, 160, 140])], every=2)
+    with av.open(str(tmp_path / "every.mp4")) as container:
+        shown = [np.abs(picture.to_ndarray(format="rgb24").astype(int) - 40).max() > 60
+                 for picture in container.decode(container.streams.video[0])]
+    assert shown == [False, False, True, True, False]
+    for frame, time in zip(frames, (0, 0.04, 0.04, 0.12, 0.02)):
+        frame.seconds = time
+    write_overlay(tmp_path / "out.mp4", frames, [])
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert len(list(container.decode(container.streams.video[0]))) == 5

@@ -7,7 +7,7 @@ from episode import find_videos, read_frames
 from faces import iou, write_image
 from ops import InputError, Tracking
 from sample_faces import actions, background, draw_head, paste, random_look, random_pose
-from tracks import Track, Tracker, find_tracks, fingerprint, read_faces, write_faces
+from tracks import Track, Tracker, find_tracks, fingerprint, looking_width, read_faces, write_faces
 
 DEFAULTS = vars(Tracking())
 
@@ -125,3 +125,21 @@ def test_a_fingerprint_tells_videos_and_folders_apart(make_video, tmp_path):
         write_image(tmp_path / f"frames/{number:05d}.jpg", image)
         seen.append(fingerprint(tmp_path / "frames"))
     assert seen[0] != seen[1]
+
+
+def test_a_frame_of_another_size_begins_a_shot(make_video, tmp_path):
+    rng = np.random.default_rng(0)
+    image = background(rng, 360, 640)
+    paste(image, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 260), (300, 170))
+    frames = list(read_frames(make_video(tmp_path / "a.mp4", [image] * 8)))
+    halves = list(read_frames(make_video(tmp_path / "b.mp4", [image[::2, ::2]] * 8)))
+    for frame in halves:
+        frame.number += 8
+    tracks, shots = find_tracks(iter([*frames, *halves]), **DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0})
+    assert shots == [0, 8, 16] and [(track.first, track.last) for track in tracks] == [(0, 7), (8, 15)]
+    assert tracks[1].boxes_xyxy.max() <= 320
+
+
+def test_no_frame_is_enlarged_without_end():
+    assert looking_width(1280, 960, 0) == 960 and looking_width(1280, 960, 40) == 2560
+    assert looking_width(1280, 960, 1) == 4 * 1280
