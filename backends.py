@@ -130,9 +130,13 @@ def quantize(net, path, crops):
         quant_pre_process(str(plain), str(prepared))
         quantize_static(str(prepared), str(temporary), Crops(OnnxStep(plain).shapes), quant_format=QuantFormat.QDQ,
                         per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
-        graph = onnx.load(str(temporary))
-        onnx.helper.set_model_props(graph, {HASH: weights_hash(net)})
-        onnx.save(graph, str(temporary))
+        model = onnx.load(str(temporary))
+        graph = model.graph
+        for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+            part.ClearField("metadata_props")    # the exporter's stack traces, with its paths
+            part.ClearField("doc_string")
+        onnx.helper.set_model_props(model, {HASH: weights_hash(net)})
+        onnx.save(model, str(temporary))
 
 
 def make_step(backend, net, device, weights, graphs_path, threads=0):

@@ -10,6 +10,7 @@ import torch
 
 import evaluate
 import ship_weights
+from backends import OnnxStep, int8_graph, weights_hash
 from resnet_tsm import WEIGHTS_FOLDER, load_checkpoint, resnet18
 
 CARD = Path(WEIGHTS_FOLDER) / "README.md"
@@ -47,6 +48,12 @@ def test_the_shipped_file_is_small_plain_and_says_its_size():
     net = load_checkpoint(path)["net"]
     assert all(value.dtype == torch.float16 for value in net.values() if value.is_floating_point())
     assert str(resnet18(weights="fer").img_sz) + " px" in CARD.read_text()
+
+
+def test_the_shipped_graph_is_of_the_shipped_weights():
+    step = OnnxStep(int8_graph("fer"))
+    assert step.hash == weights_hash(resnet18(weights="fer"))
+    assert b"site-packages" not in int8_graph("fer").read_bytes()
 
 
 def test_a_still_and_a_clip_of_it_read_the_same():
