@@ -45,7 +45,7 @@ def test_backends_agree(shipped, crops, tmp_path, capsys):
     np.testing.assert_allclose(said["onnx"], said["torch"], atol=1e-3)
     spread = said["torch"].std()
     assert 0 < np.abs(said["int8"] - said["torch"]).mean() < 0.25 * spread
-    assert b"site-packages" not in int8_graph(shipped).read_bytes()                          # nor any path of the maker's
+    assert b"site-packages" not in int8_graph(shipped).read_bytes()                          # no path of the maker's
     assert capsys.readouterr().out.count("exporting the network") == 1
     make_step("onnx", load_network(str(shipped)), CPU, str(shipped), tmp_path)               # kept
     assert "exporting" not in capsys.readouterr().out
