@@ -9,6 +9,7 @@ Needs torch and torchvision alone.
 Sources: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; Lin, Gan and Han, "TSM:
 Temporal Shift Module for Efficient Video Understanding", ICCV 2019 (the residual, online form).
 """
+import pickle
 from pathlib import Path
 
 import torch
@@ -154,7 +155,9 @@ def load_checkpoint(path):
     except OSError:
         raise
     except Exception as error:                   # a damaged file makes torch raise almost anything
-        reason = str(error).strip().split("\n")[0]
+        reason = (str(error).strip().splitlines() or [""])[0].split(". ")[0]
+        if isinstance(error, pickle.UnpicklingError):            # torch's own words advise to run what it asks for
+            reason = "it holds something else, or asks for code to be run"
         raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
 
 

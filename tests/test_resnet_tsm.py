@@ -186,7 +186,8 @@ def test_bad_checkpoints_are_refused_in_a_sentence(net, tmp_path):
     for name in ("cut", "text", "empty", "harm", "harm2"):
         with pytest.raises(ValueError, match=rf"{name}\.pt: not a checkpoint") as error:
             load_checkpoint(tmp_path / f"{name}.pt")
-        assert "\n" not in str(error.value)
+        said = str(error.value)
+        assert "\n" not in said and ". " not in said and "weights_only" not in said         # one sentence, our own
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "other.pt")
     torch.save(torchvision_resnet18(num_classes=9).state_dict(), tmp_path / "nine.pt")
     for name in ("other", "nine"):
