@@ -54,11 +54,15 @@ class OnnxStep:
         self.hash = self.session.get_modelmeta().custom_metadata_map.get(HASH)
         self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
 
-    def __call__(self, frames, state, fresh):
+    def inputs(self, frames, state, fresh):
+        """The graph's inputs by name; state None is that of streams that begin."""
         if state is None:
             state = [np.zeros((len(frames), *shape), np.float32) for shape in self.shapes]
             fresh = np.ones(len(frames), bool)
-        logits, *state = self.session.run(None, dict(zip(INPUTS, (frames, *state, fresh))))
+        return dict(zip(INPUTS, (frames, *state, fresh)))
+
+    def __call__(self, frames, state, fresh):
+        logits, *state = self.session.run(None, self.inputs(frames, state, fresh))
         return logits, tuple(state)
 
 
@@ -114,21 +118,18 @@ def quantize(net, path, crops):
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Crops(CalibrationDataReader):
-        def __init__(self, shapes):
-            self.shapes, self.rest = shapes, iter(np.array_split(crops, -(-len(crops) // 16)))
+        def __init__(self, step):
+            self.step, self.rest = step, iter(np.array_split(crops, -(-len(crops) // 16)))
 
         def get_next(self):
             frames = next(self.rest, None)
-            if frames is None:
-                return None
-            state = [np.zeros((len(frames), *shape), np.float32) for shape in self.shapes]
-            return dict(zip(INPUTS, (frames, *state, np.ones(len(frames), bool))))
+            return None if frames is None else self.step.inputs(frames, None, None)
 
     with whole_file(path) as temporary, tempfile.TemporaryDirectory() as folder:
         plain, prepared = Path(folder) / "plain.onnx", Path(folder) / "prepared.onnx"
         export(net, plain)
         quant_pre_process(str(plain), str(prepared))
-        quantize_static(str(prepared), str(temporary), Crops(OnnxStep(plain).shapes), quant_format=QuantFormat.QDQ,
+        quantize_static(str(prepared), str(temporary), Crops(OnnxStep(plain)), quant_format=QuantFormat.QDQ,
                         per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
         model = onnx.load(str(temporary))
         graph = model.graph

@@ -107,12 +107,12 @@ def time_network(net, weights, blocks, stride, folder):
                     window = torch.from_numpy(face[-1]).permute(2, 0, 1).float().div(255)
                     net(window.expand(BUFFER, -1, -1, -1))
 
-    windows()
     def streaming(step):
         stream = EmotionStream(step, stride)
         for block in blocks:
-            stream.read([(track.id, number) for number, _, _, track, _ in block], [face[-1] for face in block])
+            stream.read_block(block)
 
+    windows()                                    # warms up
     spent = {"four-frame window, PyTorch": 1000 * seconds_of(windows)[0] / sum(map(len, blocks[:15]))}
     for name, step in steps.items():
         streaming(step)                          # warms up
@@ -149,31 +149,27 @@ def peak_memory(source, weights, folder, root):
     return int(done.stdout.split()[-1]) / 1024
 
 
-def time_passes(source, tracking, net, weights, framing, stride, folder):
-    """Seconds of the faces pass and of the emotions pass, as create_results.py runs them in a warm process."""
+def time_emotions(source, tracks, net, weights, framing, stride, folder):
+    """(seconds of the emotions pass as create_results.py runs it in a warm process, number of records)."""
     step = OnnxStep(int8_graph(weights)) if int8_graph(weights).is_file() else OnnxStep(folder / "bench.onnx")
-    faces, (tracks, shots) = seconds_of(lambda: find_tracks(read_frames(source), **vars(tracking)))
-
-    def emotions():
-        blocks = face_blocks(read_frames(source), tracks, stride, 1, net.img_sz, framing)
-        return write_records(folder / "bench_records.json", read_emotions(blocks, EmotionStream(step, stride), 1, 0.0))
-
-    second, records = seconds_of(emotions)
-    return faces, second, records, shots[-1]
+    blocks = face_blocks(read_frames(source), tracks, stride, 1, net.img_sz, framing)
+    return seconds_of(lambda: write_records(folder / "bench_records.json",
+                                            read_emotions(blocks, EmotionStream(step, stride), 1, 0.0)))
 
 
 def main(argv=None):
     ops = parse(BenchOps, argv, __doc__)
     bench, folder, torch_threads = ops.bench, ops.bench.output.parent, torch.get_num_threads()
-    weights, framing = rooted(bench.weights, ops.place.root), (ops.margins.hog_margin, ops.margins.hog_lift)
+    weights, framing = rooted(bench.weights, ops.place.root), ops.margins.by_source()["hog"]
     net, stride = load_network(bench.weights, ops.place.root, trained=True), bench.frame_stride
     net.eval()
     folder.mkdir(parents=True, exist_ok=True)
     source = Path(bench.video) if bench.video else draw_video(ops.place.root / "bench", bench.seconds)
     parts, last, tracks, faces, blocks = time_parts(source, ops.tracking, net, framing, stride)
     network = time_network(net, weights, blocks, stride, folder)
-    first, second, records, _ = time_passes(source, ops.tracking, net, weights, framing, stride, folder)
     count = last.number + 1
+    second, records = time_emotions(source, tracks, net, weights, framing, stride, folder)
+    first = parts["faces pass, all of it"] * count / 1000
     fps = last.number / last.seconds if last.seconds else 24.0
     figures = {"video": str(source), "size": list(last.size), "frames": count, "fps": fps, "cores": os.cpu_count(),
                "torch_threads": torch_threads, "faces_a_frame": faces / count, "records": records,

@@ -22,6 +22,10 @@ class EmotionStream:
         self.step, self.stride = step, stride
         self.state, self.rows = None, {}         # rows: {(id, remainder): row of state}
 
+    def read_block(self, block):
+        """`read` of a block of `face_blocks`."""
+        return self.read([(track.id, number) for number, _, _, track, _ in block], [face[-1] for face in block])
+
     def read(self, keys, crops):
         """Logits (N, 7) of faces `keys`, (id, frame number) of fewer than `stride` frames; absent ones are forgotten.
 
@@ -73,7 +77,7 @@ def read_emotions(blocks, stream, every, smooth):
     held = {}                                    # {id: (frame number, its smoothed logits)}
     for block in blocks:
         held = {track.id: held[track.id] for _, _, _, track, _ in block if track.id in held}
-        logits = stream.read([(track.id, number) for number, _, _, track, _ in block], [face[-1] for face in block])
+        logits = stream.read_block(block)
         for (number, seconds, (width, height), track, _), said in zip(block, logits):
             last, former = held.get(track.id, (number, said))
             said = said + smooth ** (number - last) * (former - said)

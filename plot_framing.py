@@ -89,18 +89,18 @@ def main(argv=None):
     indexes = ops.framing.indexes or [name for name in FILES if (ops.place.dicts_path / FILES[name]).is_file()]
     if not indexes:
         raise InputError(f"{ops.place.dicts_path}: holds no index; the parsers write them")
-    margins, hog_framing, measured = ops.margins.by_source(), (ops.margins.hog_margin, ops.margins.hog_lift), {}
+    margins, measured = ops.margins.by_source(), {}
     print(f"{'':10}{'found':>12}{'side':>7}{'middle':>13}{'margin':>8}{'wanted':>8}")
     for name in indexes:
         samples = read_samples(name, ops.place.dicts_path, ops.datasets.roots()[name], framing=margins[name])
-        measured[name] = looked, seen, *_ = measure(samples, ops.framing.faces, hog_framing)
+        measured[name] = looked, seen, *_ = measure(samples, ops.framing.faces, margins["hog"])
         x, y, side = seen.mean(0)
         margin = margins[name][0]
         wanted = ((1 + 2 * margin) * side / FER_SIDE - 1) / 2
         print(f"{name:10}{f'{len(seen)} of {looked}':>12}{side:7.2f}{f'{x:.2f}, {y:.2f}':>13}"
               f"{margin:8.3f}{wanted:8.3f}")
     print(f"FER2013's pictures: side {FER_SIDE:.2f}, middle {FER_MIDDLE[0]:.2f}, {FER_MIDDLE[1]:.2f}")
-    draw(measured, hog_framing, ops.framing.output)
+    draw(measured, margins["hog"], ops.framing.output)
     print(f"wrote {ops.framing.output}")
 
 

@@ -54,14 +54,12 @@ def draw_timeline(axes, shares_axes, records):
     ids = sorted({record["object"]["id"] for record in records})
     for row, face in enumerate(ids):
         mine = [record for record in records if record["object"]["id"] == face]
+        left = 0.0
         for emotion, colour in COLOURS.items():
             spans = [(record["seconds"], step * 1.05) for record in mine if record["class"] == emotion]
             axes.broken_barh(spans, (row - 0.4, 0.8), color=colour, linewidth=0)
-        left = 0.0
-        for emotion, colour in COLOURS.items():
-            share = sum(record["class"] == emotion for record in mine) / len(mine)
-            shares_axes.barh(row, share, 0.8, left, color=colour)
-            left += share
+            shares_axes.barh(row, len(spans) / len(mine), 0.8, left, color=colour)
+            left += len(spans) / len(mine)
     names = {record["object"]["id"]: record["object"]["name"] for record in records}
     axes.set(xlabel="seconds", ylim=(len(ids) - 0.5, -0.5), yticks=range(len(ids)))
     axes.set_yticklabels([names[face] or f"face {face}" for face in ids], fontsize=8)

@@ -215,7 +215,7 @@ def fill(net, checkpoint, source):
         raise ValueError(f"{source}: not the parameters of this ResNet18 ({reason})") from None
     try:
         net.img_sz = int(checkpoint["options"]["loader"]["img_sz"])
-    except (KeyError, TypeError, ValueError):    # torchvision's own, or a plain state dict
+    except (KeyError, TypeError, ValueError, OverflowError):     # torchvision's own, or a plain state dict
         net.img_sz = None
     if net.img_sz and not SMALLEST <= net.img_sz <= LARGEST:
         raise ValueError(f"{source}: trained at {net.img_sz} px, expected {SMALLEST} to {LARGEST}")
