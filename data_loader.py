@@ -48,7 +48,10 @@ def _one_hot(label):
 
 
 def _entries(source, index, path):
-    """(paths, box, target, entry) of each example of an index, whatever its structure."""
+    """(paths, box, target, entry) of each example of an index, whatever its structure.
+
+    An index of the ancestor project calls the box `bb`, may count in floats, and has no splits.
+    """
     try:
         if source in ("affectnet", "friends", "ck"):
             for emotion in sorted(index):
@@ -56,12 +59,18 @@ def _entries(source, index, path):
                     paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
                     if source != "affectnet" and (len(paths) != BUFFER or len(entry["pos"]) != 2):
                         raise ValueError(f"{len(paths)} images, pos {entry['pos']}")
-                    yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(entry["emo"]), entry
+                    yield paths, entry.get("gt", entry.get("bb", (0, 0, 0, 0))), _one_hot(int(entry["emo"])), entry
         else:
             for entry in index.values():
-                yield [entry["img"]], entry["gt"], np.asarray(entry["em"], np.float32).reshape(len(EMOTIONS)), entry
+                target = np.asarray(entry["em"], np.float32).reshape(len(EMOTIONS))
+                yield [entry["img"]], entry["gt"] if "gt" in entry else entry["bb"], target, entry
     except (KeyError, AttributeError, TypeError, IndexError, ValueError) as error:
         raise InputError(f"{path}: not the structure of a {source} index ({error!r}); parse again") from None
+
+
+def _split(entry, image):
+    """An entry's split; without one RAF-DB's names tell it, and all else is for training."""
+    return entry.get("split", "test" if os.path.basename(image).startswith("test_") else "train")
 
 
 def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0.0, 0.0)):
@@ -73,7 +82,7 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
     path = Path(dicts_path) / FILES[source]
     paths, boxes, targets, found = [], [], [], set()
     for images, box, target, entry in _entries(source, read_index(path), path):
-        if (split and entry.get("split") != split) or (episodes is not None and entry["pos"][0] not in episodes):
+        if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
         found.add(entry["pos"][0] if episodes is not None else split)
         paths.append([os.fsencode(image) for image in images])

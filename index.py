@@ -1,12 +1,13 @@
 """Reading and writing the `.npy` indexes, safely.
 
 An index is a NumPy object array that holds one dict (README, "Indexes"). NumPy stores such an array as a
-pickle, and a pickle can run code, so `read_index` loads it with an unpickler that knows dicts, lists,
-numbers, strings and NumPy arrays, and refuses all else.
+pickle, and a pickle can run code, so `read_index` goes by `safe_pickle`, which refuses all but plain data.
 """
+import errno
+import glob
 import json
 import os
-import pickle
+import zlib
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,35 +16,59 @@ import numpy as np
 
 from labels import EMOTIONS
 from ops import InputError
+from safe_pickle import PlainUnpickler
 
 BUFFER = 4                                       # images of a Friends or CK+ entry: what the network's last frame sees
 FILES = {"affectnet": "affectnet_parsed.npy", "raf": "raf_parsed.npy", "fer": "fer_parsed.npy",
          "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy"}
 
-_ARRAY_PARTS = {("numpy", "ndarray"), ("numpy", "dtype")} | {
-    (f"numpy.{core}.{module}", name)
-    for core in ("_core", "core")
-    for module, name in (("multiarray", "_reconstruct"), ("multiarray", "scalar"), ("numeric", "_frombuffer"))}
 
-
-class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module, name):
-        if (module, name) not in _ARRAY_PARTS:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
+def short_name(name, most=200):
+    """A file's name in at most `most` bytes, of 255 that file systems allow: a longer one is cut and told by a sum."""
+    data = os.fsencode(name)
+    return name if len(data) <= most else os.fsdecode(data[:most - 9]) + f"~{zlib.crc32(data):08x}"
 
 
 @contextmanager
-def whole_file(path):
-    """Yield a temporary path beside `path`; moved into place on success, removed on failure."""
+def whole_file(path, flush=True):
+    """Yield a temporary path beside `path`; moved into place on success, removed on failure.
+
+    With `flush` it is on the disk before it is moved, so that it outlasts a power cut, and what a killed process left
+    of the same file is removed. Without, it suits the many files of a folder that is itself moved when it is whole.
+
+    Raises:
+        OSError: named after `path`, where it could not be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    hidden = path.with_name(f".{short_name(path.name)}")
+    temporary = Path(f"{hidden}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if flush:
+            _clear_up(hidden)
         yield temporary
+        if flush:
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(temporary):
+            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _clear_up(hidden):
+    """Remove what processes that are no more left of a file."""
+    for left in glob.glob(f"{glob.escape(str(hidden))}.*.tmp"):
+        process = left.rsplit(".", 2)[1]
+        try:
+            os.kill(int(process), 0)             # only asks whether it is there
+        except (ProcessLookupError, ValueError, OverflowError):
+            Path(left).unlink(missing_ok=True)
+        except PermissionError:                  # it is, another user's
+            pass
 
 
 def write_index(path, index):
@@ -71,10 +96,10 @@ def read_index(path):
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             if not dtype.hasobject or shape != ():
                 raise ValueError(f"it holds {dtype} of shape {shape}")
-            holder = _ArraysOnly(file).load()
-        index = holder.item()
-    except (ValueError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, KeyError,
-            IndexError, TypeError) as error:
+            index = PlainUnpickler(file).read().item()
+    except PermissionError:
+        raise
+    except Exception as error:                   # whatever bytes that are no index may lead to
         raise InputError(f"{path}: not an index of this project, a .npy file holding one dict of plain data "
                          f"({error})") from None
     if not isinstance(index, dict):

@@ -4,6 +4,7 @@ A script composes the concerns it uses into one options class at the end of this
 each field becomes a flag (`batch_size` is `--batch-size`), unknown flags are refused, `--help` is complete.
 Relative paths are taken from `--root`. This file reads no file and imports no torch.
 """
+import signal
 import sys
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -59,14 +60,35 @@ def parse(options_class, argv, doc):
     return options
 
 
+class Stopped(KeyboardInterrupt):
+    """The script was asked to stop, by the signal `number`."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+def stop(number, _):
+    """A signal's handler: stop here, through whatever cleans up."""
+    raise Stopped(number)
+
+
 def run_script(main):
-    """Run a script's `main`; bad input ends in one sentence and status 1, not in a traceback."""
+    """Run a script's `main`; bad input ends in one sentence and status 1, not in a traceback.
+
+    Asked to stop by Ctrl-C or SIGTERM, it says so and exits as a shell expects it: 130 or 143.
+    """
+    signal.signal(signal.SIGTERM, stop)
     try:
         main()
-    except (InputError, OSError) as error:
+    except InputError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped")
+    except OSError as error:
+        known = error.filename is not None and error.strerror
+        sys.exit(f"error: {error.filename}: {error.strerror}" if known else f"error: {error}")
+    except KeyboardInterrupt as asked:
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + getattr(asked, "number", signal.SIGINT))
 
 
 @dataclass

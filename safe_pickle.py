@@ -1,0 +1,134 @@
+"""Reading a pickle of plain data without running what it asks for.
+
+A pickle is a small program: it may call any function by name, and NumPy's own functions, called with made-up
+arguments, write where they should not. So nothing of NumPy's is given to it: arrays and their types are first noted
+as `_Array` and `_Dtype`, checked, and then made here.
+"""
+import collections
+import math
+import pickle
+import re
+
+import numpy as np
+
+PLAIN_TYPE = re.compile(r"([<>=|]?)(\?|[biufc]\d*|[SU]\d+|O\d*)")
+NEVER_TOO_DEEP = 50                              # containers within containers
+
+
+class _Dtype:
+    """An array's type as a pickle tells it: a code ("f8"), and then the order of its bytes."""
+    __slots__ = ("dtype",)
+
+    def __init__(self, code):
+        if isinstance(code, bytes):
+            code = code.decode("latin1")
+        if not isinstance(code, str) or not PLAIN_TYPE.fullmatch(code):
+            raise pickle.UnpicklingError(f"it holds an array of type {code!r}")
+        self.dtype = np.dtype(object if "O" in code else code)
+
+    def __setstate__(self, state):
+        order = state[1].decode("latin1") if isinstance(state[1], bytes) else state[1]
+        if order in ("<", ">") and not self.dtype.hasobject:
+            self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array:
+    """An array as a pickle tells it: shape, type, order, and its bytes, or the list of its objects."""
+    __slots__ = ("shape", "dtype", "fortran", "data")
+
+    def __setstate__(self, state):
+        self.shape, self.dtype, self.fortran, self.data = state[-4:]
+
+
+def _bytes_of(data):
+    return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+
+
+def _array_of_bytes(data, dtype, shape, order="C"):
+    """The array of plain numbers or text that `data` holds; a ValueError where its size is another."""
+    if dtype.dtype.hasobject:
+        raise pickle.UnpicklingError("it passes bytes for objects")
+    return np.frombuffer(_bytes_of(data), dtype.dtype).reshape(shape, order=order).copy(order)
+
+
+class PlainUnpickler(pickle.Unpickler):
+    """An unpickler of dicts, lists, tuples, sets, numbers, text and NumPy arrays of these, from Python 2 and 3.
+
+    `read` raises pickle.UnpicklingError for anything else, and other exceptions for a damaged file. Text of Python 2
+    is read as file names are, so that `os.fsencode` gives its bytes.
+    """
+
+    def __init__(self, file):
+        super().__init__(file, encoding="utf-8", errors="surrogateescape")
+        self.arrays = 0
+
+    def read(self):
+        """What the pickle holds."""
+        return self._made(self.load(), {})
+
+    def find_class(self, module, name):
+        """What the pickle may call; these are methods, so that it cannot change them either."""
+        module = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
+        known = {
+            ("numpy", "ndarray"): self._new_array, ("numpy", "dtype"): self._new_dtype,
+            ("numpy.core.multiarray", "_reconstruct"): self._new_array,
+            ("numpy.core.multiarray", "scalar"): self._scalar,
+            ("numpy.core.numeric", "_frombuffer"): self._from_buffer,
+            ("_codecs", "encode"): self._encode, ("builtins", "bytes"): self._no_bytes,
+            ("builtins", "set"): set, ("builtins", "frozenset"): frozenset,
+            ("collections", "OrderedDict"): collections.OrderedDict,
+        }
+        if (module, name) not in known:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return known[module, name]
+
+    def _new_array(self, *_):
+        self.arrays += 1
+        return _Array()
+
+    def _new_dtype(self, code, *_):
+        return _Dtype(code)
+
+    def _scalar(self, dtype, data):
+        return _array_of_bytes(data, dtype, ())[()]
+
+    def _from_buffer(self, data, dtype, shape, order, *_):
+        return _array_of_bytes(data, dtype, shape, order)
+
+    def _encode(self, text, encoding):           # how Python 3 writes bytes for Python 2
+        if encoding != "latin1":
+            raise pickle.UnpicklingError(f"it asks for {encoding} text")
+        return text.encode("latin1")
+
+    def _no_bytes(self):
+        return b""
+
+    def _made(self, value, made, depth=0):
+        """`value` with its noted arrays made; dicts and lists are changed in place. `made`: {id: what became of it}."""
+        if depth > NEVER_TOO_DEEP:
+            raise pickle.UnpicklingError("its containers are nested too deeply")
+        if not isinstance(value, (dict, list, tuple, _Array)):
+            return value
+        if id(value) not in made:
+            made[id(value)] = value
+            if isinstance(value, dict):
+                for key in value:
+                    value[key] = self._made(value[key], made, depth + 1)
+            elif isinstance(value, list):
+                value[:] = (self._made(item, made, depth + 1) for item in value)
+            elif isinstance(value, tuple):
+                made[id(value)] = tuple(self._made(item, made, depth + 1) for item in value)
+            else:
+                made[id(value)] = self._array(value, made, depth)
+        return made[id(value)]
+
+    def _array(self, noted, made, depth):
+        order = "F" if noted.fortran else "C"
+        if not noted.dtype.dtype.hasobject:
+            return _array_of_bytes(noted.data, noted.dtype, noted.shape, order)
+        if math.prod(noted.shape) != len(noted.data):
+            raise ValueError(f"an array of shape {noted.shape} with {len(noted.data)} objects")
+        array = np.empty(len(noted.data), object)
+        inside = self.arrays > 1                 # an index of 420,000 entries without arrays need not be looked through
+        array[:] = [self._made(item, made, depth + 1) for item in noted.data] if inside else noted.data
+        return array.reshape(noted.shape, order=order)
