@@ -6,8 +6,8 @@ augmented, follows from (seed, s) alone: a resumed run sees what an uninterrupte
 """
 import os
 import signal
-import sys
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 
@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from faces import crop_face, read_image, square_around
+from faces import crop_face, read_reduced, square_around
 from index import BUFFER, FILES, read_index
 from labels import EMOTIONS, NEUTRAL
 from ops import InputError
 
+NOISE = 4_000_000                                # numbers, 16 MB
 FILMED = 224                                     # px, of a face in a colour film
 HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid"}     # each index's own split to validate on
 
@@ -96,6 +97,12 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
                    np.asarray(targets, np.float32), framing)
 
 
+@cache
+def _noise():
+    """Standard normal numbers, float32 (NOISE,): every crop takes a stretch of them, drawing new ones is slow."""
+    return np.random.default_rng(0).standard_normal(NOISE, np.float32)
+
+
 def augment_face(face, rng, drawn):
     """Rotation, blur, brightness and contrast, noise, erasing as `drawn` (by `draw_augmentation`) on one crop.
 
@@ -108,13 +115,16 @@ def augment_face(face, rng, drawn):
     if drawn["blur"]:
         face = cv2.GaussianBlur(face, None, drawn["blur"])
     contrast, brightness = drawn["level"]
-    face = (face.astype(np.float32) - 128) * contrast + (128 + 255 * brightness)
-    if drawn["noise"]:
-        face += rng.standard_normal(face.shape, np.float32) * (255 * drawn["noise"])
+    levels = (np.arange(256.0)[:, None] - 128) * contrast + (128 + 255 * brightness) + np.zeros(3)
+    face = cv2.LUT(face, levels.astype(np.float32)[None])                      # float32, (H, W, 3)
+    start = int(rng.integers(max(NOISE - face.size, 1)))
+    noise = _noise()[start:start + face.size]
+    noise = np.resize(noise, face.shape) if noise.size < face.size else noise.reshape(face.shape)
+    face = cv2.addWeighted(face, 1, noise, 255 * drawn["noise"], 0, dtype=cv2.CV_8U)     # rounds and clips
     if drawn["erase"] is not None:
         (left, top, right, bottom), colour = drawn["erase"]
-        face[round(top * size):round(bottom * size), round(left * size):round(right * size)] = colour
-    return np.clip(np.round(face), 0, 255).astype(np.uint8)
+        face[round(top * size):round(bottom * size), round(left * size):round(right * size)] = np.round(colour)
+    return face
 
 
 def draw_augmentation(rng, size, shift, flip, noise, blur, level, tint=0.0, rotate=0.0, erase=0.0):
@@ -161,8 +171,8 @@ class FaceClips(Dataset):
         colour: enlarge each face and show it as `colour_faces` does.
 
     It is indexed by (sample, seed); the seed, a tuple of integers, sets the augmentation and the camera.
-    In training (with `augment`) a sample that cannot be read is said and stood in for by one of its emotion;
-    in validation it is an InputError.
+    In training (with `augment`) a sample that cannot be read is stood in for by one of its emotion, and a third
+    item says why, "" where it can; in validation it is an InputError.
     """
 
     def __init__(self, sources, img_sz, frames=1, augment=None, camera_motion=0.0, colour=False):
@@ -170,7 +180,6 @@ class FaceClips(Dataset):
         self.augment, self.camera_motion, self.colour = augment, camera_motion, colour
         self.starts = np.cumsum([0] + [len(source) for source in sources])
         self.targets = np.concatenate([source.targets for source in sources])
-        self.unreadable = set()                  # said once each
 
     def __len__(self):
         return int(self.starts[-1])
@@ -179,15 +188,13 @@ class FaceClips(Dataset):
         sample, seed = key
         if not self.augment:
             return self._clip(sample, seed), self.targets[sample]
+        reason = ""
         for stand_in in self._stand_ins(sample):
             try:
-                return self._clip(stand_in, seed), self.targets[stand_in]
+                return self._clip(stand_in, seed), self.targets[stand_in], reason
             except InputError as error:          # a corrupt file among 420,000 must not end a night's training
-                reason = error
-                if stand_in not in self.unreadable:
-                    self.unreadable.add(stand_in)
-                    print(f"warning: left out: {error}", file=sys.stderr)
-        raise reason
+                reason = reason or str(error)
+        raise InputError(f"{reason}; nor could four others of its emotion be read")
 
     def _stand_ins(self, sample):
         """The sample, then the next few of the same emotion, for where it cannot be read."""
@@ -203,8 +210,7 @@ class FaceClips(Dataset):
         source, row = self.sources[part], int(sample - self.starts[part])
         drawn = draw_augmentation(rng, self.img_sz, **self.augment) if self.augment else None
         paths = [source.root / os.fsdecode(path) for path in source.paths[row]]
-        faces = [self._crop(image, path, source, row, camera, drawn)
-                 for image, path, camera in self._film(paths, rng)]
+        faces = self._faces(paths, self._cameras(len(paths), rng), source, row, drawn)
         if drawn:
             faces = [augment_face(face, rng, drawn) for face in faces]
         if self.colour:
@@ -214,28 +220,41 @@ class FaceClips(Dataset):
             clip = clip[:, :, ::-1]
         return torch.from_numpy(np.ascontiguousarray(clip.transpose(0, 3, 1, 2)))
 
-    def _film(self, paths, rng):
-        """(image, path, camera) of each of the T frames; a camera is the (x, y, zoom) a still's box is moved by."""
-        if len(paths) >= self.frames:
-            return [(read_image(path), path, (0, 0, 0)) for path in paths[-self.frames:]]
-        image, path = read_image(paths[-1]), paths[-1]
+    def _cameras(self, images, rng):
+        """(x, y, zoom) that the box is moved by in each of the T frames, as float (T, 3), as shares of its side.
+
+        Four images are frames already, and are not filmed.
+        """
+        if images >= self.frames:
+            return np.zeros((self.frames, 3))
         ends = rng.uniform(-self.camera_motion, self.camera_motion, 3)
         ease = np.linspace(1, 0, self.frames) ** rng.uniform(0.7, 1.4)        # comes to rest on the last frame
-        return [(image, path, tuple(ends * share)) for share in ease]
+        return ease[:, None] * ends
 
-    def _crop(self, image, path, source, row, camera, drawn):
+    def _faces(self, paths, cameras, source, row, drawn):
+        """The crops, moved by the camera and as `drawn`: list of T RGB uint8 (size, size, 3)."""
+        size, box = FILMED if self.colour else self.img_sz, source.boxes[row]
+        side = square_around(box, *source.framing)[2] if box[2] > 0 else 0
+        moves = cameras + ([*drawn["move"], drawn["zoom"] - 1] if drawn else 0)
+        least = size / (1 + moves[:, 2].min())
+        faces, image, shown = [], None, None
+        for path, move in zip(paths[-self.frames:] if len(paths) >= self.frames else paths[-1:] * self.frames, moves):
+            if path != shown:
+                (image, divisor), shown = read_reduced(path, side, least), path
+            faces.append(self._crop(image, divisor, path, box, source.framing, move, size))
+        return faces
+
+    def _crop(self, image, divisor, path, box, framing, move, size):
         height, width = image.shape[:2]
-        if source.boxes[row, 2] > 0:
-            x, y, side = square_around(source.boxes[row], *source.framing)
+        if box[2] > 0:
+            x, y, side = (value / divisor for value in square_around(box, *framing))
         else:                                    # a crop of parse_friends is framed already
             x, y, side = square_around((0, 0, width, height))
-        zoom, move_x, move_y = 1 + camera[2], camera[0], camera[1]
-        if drawn:
-            zoom, move_x, move_y = zoom * drawn["zoom"], move_x + drawn["move"][0], move_y + drawn["move"][1]
-        grown = side * zoom
+        move_x, move_y, zoom = move
+        grown = side * (1 + zoom)
         moved = (x + (side - grown) / 2 + move_x * side, y + (side - grown) / 2 + move_y * side, grown, grown)
         try:
-            return crop_face(image, moved, FILMED if self.colour else self.img_sz)
+            return crop_face(image, moved, size)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -263,11 +282,14 @@ def sampling_weights(sources, shares, neutral_ratio, balance=1.0):
 
 
 class BalancedBatches(Sampler):
-    """Batches for steps `start` to `stop`, each drawn by `weights` from (seed, step) alone."""
+    """Batches for steps `start` to `stop`, each drawn by `weights` from (seed, step) alone.
 
-    def __init__(self, weights, batch_size, seed, start, stop):
+    part: (rank, ranks); each process gets its part of every batch.
+    """
+
+    def __init__(self, weights, batch_size, seed, start, stop, part=(0, 1)):
         self.cumulative = np.cumsum(weights)
-        self.batch_size, self.seed, self.start, self.stop = batch_size, seed, start, stop
+        self.batch_size, self.seed, self.start, self.stop, self.part = batch_size, seed, start, stop, part
 
     def __len__(self):
         return self.stop - self.start
@@ -276,21 +298,27 @@ class BalancedBatches(Sampler):
         for step in range(self.start, self.stop):
             draws = np.random.default_rng((self.seed, step)).random(self.batch_size) * self.cumulative[-1]
             samples = np.searchsorted(self.cumulative, draws, "right")
-            yield [(int(sample), (self.seed, step, slot)) for slot, sample in enumerate(samples)]
+            yield [(int(samples[slot]), (self.seed, step, slot)) for slot in part_of(self.batch_size, self.part)]
 
 
 class EveryOnce(Sampler):
-    """All samples of a dataset in order, `batch_size` at a time, for validation."""
+    """All samples of a dataset in order, `batch_size` at a time, for validation; of `part` as in `BalancedBatches`."""
 
-    def __init__(self, count, batch_size):
-        self.count, self.batch_size = count, batch_size
+    def __init__(self, count, batch_size, part=(0, 1)):
+        self.samples, self.batch_size = part_of(count, part), batch_size
 
     def __len__(self):
-        return -(-self.count // self.batch_size)
+        return -(-len(self.samples) // self.batch_size)
 
     def __iter__(self):
-        for start in range(0, self.count, self.batch_size):
-            yield [(sample, (0, sample)) for sample in range(start, min(start + self.batch_size, self.count))]
+        for start in range(0, len(self.samples), self.batch_size):
+            yield [(sample, (0, sample)) for sample in self.samples[start:start + self.batch_size]]
+
+
+def part_of(count, part):
+    """The range of `count` things that is process `rank`'s of `ranks`; part: (rank, ranks)."""
+    rank, ranks = part
+    return range(count * rank // ranks, count * (rank + 1) // ranks)
 
 
 def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
@@ -324,7 +352,8 @@ def check_episodes(train_episodes, valid_episodes):
 
 
 def _start_worker(_):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)         # Ctrl-C is the training process's to handle
+    for number in (signal.SIGINT, signal.SIGTERM):       # a stop is the training process's to handle
+        signal.signal(number, signal.SIG_IGN)
 
 
 def make_loader(dataset, batches, num_workers, pin_memory=False):

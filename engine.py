@@ -2,6 +2,7 @@
 import copy
 import math
 import signal
+import sys
 import time
 from contextlib import contextmanager, nullcontext
 
@@ -21,7 +22,8 @@ from data_loader import (
     sampling_weights,
 )
 from labels import EMOTIONS, NEUTRAL
-from ops import InputError
+from ops import InputError, Stopped, stop
+from parallel import Ranks
 from runs import Run, load_network, set_random_states
 
 
@@ -133,9 +135,16 @@ class Average:
                 mean.copy_(now)
 
 
-def train_step(net, optimizer, loss, clips, target, precision="auto"):
-    """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7). Returns error and hits as tensors."""
+def train_step(net, optimizer, loss, clips, target, precision="auto", running_norm=False):
+    """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7). Returns error and hits as tensors.
+
+    With `running_norm` batch normalisation goes by its running statistics, and leaves them as they are.
+    """
     net.train()
+    if running_norm:
+        for layer in net.modules():
+            if isinstance(layer, torch.nn.BatchNorm2d):
+                layer.eval()
     with autocast(clips.device, precision):
         logits = last_logits(net, clips)
     error = loss(logits, target)
@@ -146,14 +155,15 @@ def train_step(net, optimizer, loss, clips, target, precision="auto"):
 
 
 @torch.inference_mode()
-def predict(net, loader, device, flip=False, precision="auto"):
+def predict(net, loader, device, flip=False, precision="auto", silent=None):
     """Logits (N, 7) of a network over all of a loader, and the soft targets (N, 7), both on the CPU.
 
-    With `flip` the logits are the mean of those of the face and of its mirror image.
+    With `flip` the logits are the mean of those of the face and of its mirror image; with `silent` no progress is
+    shown, None shows it on a terminal.
     """
     net.eval()
-    logits, targets = [], []
-    for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=None):
+    logits, targets = [torch.zeros(0, len(EMOTIONS))], [torch.zeros(0, len(EMOTIONS))]
+    for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=silent):
         clips = clips.to(device, non_blocking=True)
         with autocast(device, precision):
             said = last_logits(net, clips)
@@ -164,14 +174,17 @@ def predict(net, loader, device, flip=False, precision="auto"):
     return torch.cat(logits), torch.cat(targets)
 
 
-def evaluate(net, loader, loss, device, precision="auto"):
-    """Error, accuracy and mean recall of a network over all of a loader.
+def evaluate(net, loader, loss, device, precision="auto", ranks=None):
+    """Error, accuracy and mean recall of a network over all of a loader; with `ranks`, over all processes' loaders.
 
     Returns:
         dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
         list of 7, None where a class is absent. A sample's class is the largest of its soft label.
     """
-    logits, target = predict(net, loader, device, precision=precision)
+    silent = None if ranks is None or ranks.first else True
+    logits, target = predict(net, loader, device, precision=precision, silent=silent)
+    if ranks:
+        logits, target = ranks.gather(logits), ranks.gather(target)
     hits, truth = logits.argmax(1) == target.argmax(1), target.argmax(1)
     recalls = [hits[truth == label].float().mean().item() if (truth == label).any() else None
                for label in range(len(EMOTIONS))]
@@ -181,9 +194,10 @@ def evaluate(net, loader, loss, device, precision="auto"):
 
 
 class Meter:
-    """Training error and accuracy since the last row of the log."""
+    """Training error and accuracy of all processes since the last row of the log."""
 
-    def __init__(self):
+    def __init__(self, ranks):
+        self.ranks = ranks
         self.errors, self.hits, self.seen, self.images, self.since = [], 0, 0, 0, time.perf_counter()
 
     def add(self, error, hits, clips):
@@ -192,18 +206,47 @@ class Meter:
         self.images += clips.shape[0] * clips.shape[1]
 
     def figures(self):
-        return {"train_error": torch.stack(self.errors).mean().item(), "train_accuracy": self.hits.item() / self.seen,
-                "images_per_second": self.images / (time.perf_counter() - self.since)}
+        error, hits, seen, images = self.ranks.total(torch.stack(self.errors).mean().item(), self.hits.item(),
+                                                     self.seen, self.images)
+        return {"train_error": error / self.ranks.count, "train_accuracy": hits / seen,
+                "images_per_second": images / (time.perf_counter() - self.since)}
+
+
+class Unreadable:
+    """The samples met in training that could not be read: named once each, counted, and too many end the run.
+
+    share: of the samples drawn, or of 1,000 where fewer were, by all processes together.
+    """
+
+    def __init__(self, share):
+        self.share, self.named, self.count, self.drawn = share, set(), 0, 0
+
+    def name(self, reasons):
+        """Say the `reasons` ("" where there is none) not yet said, and return how many there are."""
+        reasons = [reason for reason in reasons if reason]
+        for reason in set(reasons) - self.named:
+            tqdm.write(f"warning: left out: {reason}", file=sys.stderr)
+        self.named.update(reasons)
+        return len(reasons)
+
+    def add(self, count, drawn):
+        self.count, self.drawn = self.count + int(count), self.drawn + int(drawn)
+        if self.count > self.share * max(self.drawn, 1000):
+            raise InputError(f"{self.count:,} of {self.drawn:,} samples drawn could not be read, more than "
+                             f"--max-unreadable {self.share:g}; they are named above")
+
+    def __str__(self):
+        return f"{self.count:,} of {self.drawn:,} samples drawn could not be read; others of their emotion stood in"
 
 
 @contextmanager
 def stop_at_a_step():
-    """Yield a list that fills when the run is asked to stop (Ctrl-C, SIGTERM); a second time stops at once."""
+    """Yield a list that gets the signal by which the run is asked to stop; a second one stops at once."""
     asked = []
 
-    def ask(number, _):
+    def ask(number, frame):
         if asked:
-            raise KeyboardInterrupt
+            stop(number, frame)
         asked.append(number)
 
     former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -217,63 +260,74 @@ def stop_at_a_step():
 def validate(check, net, run, step, best):
     """`check` at `step`; where its mean recall is above `best`'s, net is kept as best.pt. Returns (figures, best)."""
     figures = check()
-    tqdm.write(f"step {step}: validation error {figures['error']:.4f}, accuracy {figures['accuracy']:.3f}, "
-               f"mean recall {figures['mean_recall']:.3f}")
+    if run.writes:
+        tqdm.write(f"step {step}: validation error {figures['error']:.4f}, accuracy {figures['accuracy']:.3f}, "
+                   f"mean recall {figures['mean_recall']:.3f}")
     if best is None or figures["mean_recall"] > best["mean_recall"]:
         best = figures | {"step": step}
         run.save("best.pt", net, None, step, best)
     return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}, best
 
 
-def fit(net, average, optimizer, take_step, loader, check, run, lr_at, max_steps, valid_every, save_every, log_every):
+def fit(net, average, optimizer, take_step, loader, check, run, ranks, unreadable, lr_at, max_steps, valid_every,
+        save_every, log_every):
     """Train on `loader` to `max_steps`, log and validate on the way, and keep last.pt and best.pt in `run`.
 
     Args:
         average: the `Average` of net, which is validated and kept as best.pt.
         take_step: trains net on (clips uint8 (N, T, 3, H, W), target (N, 7), step), returns error and hits.
-        loader: yields clips and target from the step after the run's checkpoint.
+        loader: yields clips, target and why samples could not be read, from the step after the run's checkpoint.
         check: evaluates the average (see `evaluate`).
+        ranks: the processes that train together, each on its part of the batch.
+        unreadable: an `Unreadable`.
         lr_at: the learning rate of a step, counted from 0.
 
     Returns:
         the figures of the best validation (see `evaluate`) and its `step`; None before the first.
     """
     former = run.checkpoint or {"step": 0, "best": None, "owed": False}
-    begun, step, best, owed, meter = former["step"], former["step"], former["best"], former["owed"], Meter()
+    begun, step, best, owed, meter = former["step"], former["step"], former["best"], former["owed"], Meter(ranks)
 
     def save(owed=False):
         run.save("last.pt", net, optimizer, step, best, owed, average.state())
 
-    with stop_at_a_step() as asked, tqdm(loader, "train", max_steps, initial=step, unit="step", disable=None) as steps:
+    silent = None if ranks.first else True
+    with stop_at_a_step() as asked, \
+            tqdm(loader, "train", max_steps, initial=step, unit="step", disable=silent) as steps:
         try:
             if owed:                             # the validation that the last run failed in
                 figures, best = validate(check, average.net, run, step, best)
                 run.log(step=step, **figures)
                 save()
-            for clips, target in steps:
+            for clips, target, reasons in steps:
                 for group in optimizer.param_groups:
                     group["lr"] = lr_at(step)
                 meter.add(*take_step(clips, target, step), clips)
                 average.update(net, step)
                 step += 1
-                stop, owed = bool(asked), step % valid_every == 0 or step == max_steps
-                due = stop or owed or step % save_every == 0
-                if stop or owed or step % log_every == 0:
+                asks, left_out, drawn = ranks.total(len(asked), unreadable.name(reasons), len(clips))
+                unreadable.add(left_out, drawn)
+                owed = step % valid_every == 0 or step == max_steps
+                due = asks or owed or step % save_every == 0
+                if asks or owed or step % log_every == 0:
                     row = meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
                     steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
                     if owed:
                         figures, best = validate(check, average.net, run, step, best)
                         row, owed = row | figures, False
                     run.log(**row)
-                    meter = Meter()
+                    meter = Meter(ranks)
                 if due:
                     save()
-                if stop and step < max_steps:
-                    raise KeyboardInterrupt
+                if asks and step < max_steps:
+                    raise Stopped(asked[0] if asked else signal.SIGTERM)
         except (InputError, OSError):            # an unreadable image, say, costs no step that is done
             if step > begun:
                 save(owed)
             raise
+        finally:
+            if unreadable.count and ranks.first:
+                tqdm.write(str(unreadable))
     return best
 
 
@@ -285,37 +339,52 @@ def train(ops, frames):
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
     if ops.loss.logit_adjust and ops.loss.loss != "soft_ce":
         raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
-    device = pick_device(ops.run.device)
+    ranks = Ranks(pick_device(ops.run.device), ops.loader.batch_size)
+    with ranks.together():
+        best = _train(ops, frames, ranks)
+    return best if ranks.first else None
+
+
+def _train(ops, frames, ranks):
+    device, part = ranks.device, (ranks.rank, ranks.count)
     roots, margins = ops.datasets.roots(), ops.margins.by_source()
     dicts, mixture = ops.place.dicts_path, dict(ops.data.mixture)
     sources, shares = read_mixture(mixture, dicts, roots, margins, ops.split.train_episodes)
     valid = read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes)
-    run = Run(ops.run.runs_path / ops.run.name, ops, ops.run.resume)
+    run = Run(ops.run.runs_path / ops.run.name, ops, ops.run.resume, writes=ranks.first)
     net, average, optimizer = _network(ops, run.checkpoint, device)
+    ranks.total()                                # all have looked at the folder before the first writes to it
     run.start()
     weights = sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance)
     batches = BalancedBatches(weights, ops.loader.batch_size, ops.run.seed,
-                              run.checkpoint["step"] if run.checkpoint else 0, ops.run.max_steps)
+                              run.checkpoint["step"] if run.checkpoint else 0, ops.run.max_steps, part)
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
     clips = FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0))
     valid_clips = FaceClips([valid], ops.loader.img_sz, frames)
     workers, pin = ops.loader.num_workers, device.type == "cuda"
-    valid_loader = make_loader(valid_clips, EveryOnce(len(valid), ops.loader.batch_size), workers, pin)
+    valid_batches = EveryOnce(len(valid), -(-ops.loader.batch_size // ranks.count), part)
+    valid_loader = make_loader(valid_clips, valid_batches, workers, pin)
     shares = torch.from_numpy(weights @ clips.targets).clamp(1e-6).to(device, torch.float32)
     loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda)
     train_loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda, ops.loss.logit_adjust * shares.log())
-    precision = ops.run.precision
+    precision, trained, running = ops.run.precision, ranks.share(net), ops.run.batch_norm == "running"
 
     def take_step(clips, target, step):
         clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
         if ops.augment.mixup:
             rng = np.random.default_rng((ops.run.seed, step, 0, 1))        # not one of the sampler's or the loader's
             clips, target = mix_pairs(clips, target, ops.augment.mixup, rng)
-        return train_step(net, optimizer, train_loss, clips, target, precision)
+        return train_step(trained, optimizer, train_loss, clips, target, precision, running)
 
-    print(f"{len(clips):,} samples to train on, {len(valid):,} to validate on; {device}; {run.folder}")
-    return fit(net, average, optimizer, take_step, make_loader(clips, batches, workers, pin),
-               lambda: evaluate(average.net, valid_loader, loss, device, precision), run,
+    def check():
+        ranks.agree(average.net)
+        return evaluate(average.net, valid_loader, loss, device, precision, ranks)
+
+    if ranks.first:
+        processes = f" x {ranks.count}" if ranks.count > 1 else ""
+        print(f"{len(clips):,} samples to train on, {len(valid):,} to validate on; {device}{processes}; {run.folder}")
+    return fit(net, average, optimizer, take_step, make_loader(clips, batches, workers, pin), check, run, ranks,
+               Unreadable(ops.loader.max_unreadable),
                lambda step: ops.optim.lr * lr_factor(ops.optim.schedule, step, ops.run.max_steps),
                ops.run.max_steps, ops.run.valid_every, ops.run.save_every, ops.run.log_every)
 
@@ -329,6 +398,10 @@ def _network(ops, checkpoint, device):
     net = load_network("none" if checkpoint else ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz)
     if checkpoint:
         net.load_state_dict(checkpoint["net"])
+    if ops.run.batch_norm == "sync":
+        if device.type != "cuda":
+            raise InputError("--batch-norm sync: goes with CUDA alone; on the CPU there are batch and running")
+        net = torch.nn.SyncBatchNorm.convert_sync_batchnorm(net)
     net.to(device, memory_format=torch.channels_last)
     average = Average(net, ops.optim.average, checkpoint["average"] if checkpoint else None)
     optimizer = make_optimizer(net, ops.optim.optimizer, ops.optim.lr, ops.optim.weight_decay)

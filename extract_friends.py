@@ -8,7 +8,6 @@ on. A finished episode is not done again; an interrupted one is, from its start.
 """
 import json
 import os
-import shutil
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,45 +24,43 @@ from episode import (
     read_marker,
 )
 from faces import write_image
+from index import whole_folder
 from ops import ExtractOps, InputError, parse, run_script
 
 
 def extract(video, folder, quality, workers):
     """Write the frames of `video` as `folder`/00000.jpg on; returns how many.
 
-    They are gathered in a folder beside it that gets its name when all are there.
+    The folder appears when all are there.
     """
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     expected, decoded, writing = count_frames(video), 0, deque()
-    with ThreadPoolExecutor(workers) as pool, tqdm(total=expected, desc=folder.name, unit="frame", disable=None) as bar:
-        for frame in read_frames(video):
-            writing.append(pool.submit(write_image, partial / f"{frame.number:05d}.jpg", frame.rgb, quality))
-            if len(writing) > 4 * workers:       # so many frames in memory at the most
-                writing.popleft().result()
-            decoded += 1
-            bar.update()
-        for job in writing:
-            job.result()
-    written = len(os.listdir(partial))
-    if written != decoded:
-        raise InputError(f"{partial}: {written} files for {decoded} decoded frames; is another program writing there?")
-    (partial / MARKER).write_text(json.dumps([*describe_source(video), decoded]))
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        with ThreadPoolExecutor(workers) as pool, \
+                tqdm(total=expected, desc=folder.name, unit="frame", disable=None) as bar:
+            for frame in read_frames(video):
+                writing.append(pool.submit(write_image, partial / f"{frame.number:05d}.jpg", frame.rgb, quality))
+                if len(writing) > 4 * workers:   # so many frames in memory at the most
+                    writing.popleft().result()
+                decoded += 1
+                bar.update()
+            for job in writing:
+                job.result()
+        written = len(os.listdir(partial))
+        if written != decoded:
+            raise InputError(f"{partial}: {written} files for {decoded} decoded frames; is another program writing "
+                             "there?")
+        (partial / MARKER).write_text(json.dumps([*describe_source(video), decoded]))
     return decoded
 
 
 def finished(folder, video):
     """Whether `folder` holds all frames of `video`. Frames of another video are redone, a stranger's refused."""
     if not folder.is_dir() or not any(folder.iterdir()):
-        shutil.rmtree(folder, ignore_errors=True)
         return False
     if (folder / MARKER).is_file():
         if read_marker(folder) == [*describe_source(video), count_frames(folder)]:
             return True
         print(f"{folder}: not the frames of {video.name} as it is now, so they are made again")
-        shutil.rmtree(folder)
         return False
     if falls_short(count_frames(folder), count_frames(video)):
         raise InputError(f"{folder}: holds {count_frames(folder):,} frames that this script did not write, not all of "

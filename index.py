@@ -7,6 +7,7 @@ import errno
 import glob
 import json
 import os
+import shutil
 import zlib
 from collections import Counter
 from contextlib import contextmanager
@@ -30,6 +31,41 @@ def short_name(name, most=200):
 
 
 @contextmanager
+def naming(path, temporary=None):
+    """Name an OSError without a file, or of the `temporary` one, after `path`: "No space left" says not where."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(temporary):
+            raise OSError(error.errno or errno.EIO, f"could not be written ({error.strerror or error})",
+                          str(path)) from error
+        raise
+
+
+@contextmanager
+def whole_folder(folder):
+    """Yield an empty folder beside `folder`, which takes its place when it is whole and on the disk.
+
+    What a killed writing left of it is removed by the next.
+    """
+    partial, former = (folder.with_name(f"{folder.name}.{what}") for what in ("partial", "former"))
+    for left in (partial, former):
+        shutil.rmtree(left, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        with naming(partial):
+            yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    os.sync()
+    if folder.exists():
+        folder.rename(former)
+    partial.rename(folder)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+@contextmanager
 def whole_file(path, flush=True):
     """Yield a temporary path beside `path`; moved into place on success, removed on failure.
 
@@ -43,18 +79,15 @@ def whole_file(path, flush=True):
     hidden = path.with_name(f".{short_name(path.name)}")
     temporary = Path(f"{hidden}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if flush:
-            _clear_up(hidden)
-        yield temporary
-        if flush:
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.filename is None or str(error.filename) == str(temporary):
-            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
-        raise
+        with naming(path, temporary):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if flush:
+                _clear_up(hidden)
+            yield temporary
+            if flush:
+                with open(temporary, "rb") as file:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

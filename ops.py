@@ -21,6 +21,7 @@ LIMITS = {
     "workers": (0, 256), "num_workers": (0, 256), "seed": (0, HUGE), "stills": (4, 10000), "sample_episodes": (3, 99),
     "seconds": (3, 3600), "jpeg_quality": (1, 100), "crop_quality": (1, 100), "frame_stride": (1, 1000),
     "crop_size": (16, 2048), "img_sz": (64, 2048), "batch_size": (1, HUGE), "neutral_ratio": (0, 1),
+    "max_unreadable": (0, 1),
     "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
     "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
     "average": (0, 0.99999), "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000),
@@ -81,14 +82,19 @@ def run_script(main):
     signal.signal(signal.SIGTERM, stop)
     try:
         main()
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        known = error.filename is not None and error.strerror
-        sys.exit(f"error: {error.filename}: {error.strerror}" if known else f"error: {error}")
+    except (InputError, OSError) as error:
+        say_the_last()
+        named = isinstance(error, OSError) and error.filename is not None and error.strerror
+        sys.exit(f"error: {error.filename}: {error.strerror}" if named else f"error: {error}")
     except KeyboardInterrupt as asked:
+        say_the_last()
         print("stopped", file=sys.stderr)
         sys.exit(128 + getattr(asked, "number", signal.SIGINT))
+
+
+def say_the_last():
+    """Let SIGTERM pass from here on: torchrun's follows an error, and would cut its sentence short."""
+    signal.signal(signal.SIGTERM, lambda *_: None)
 
 
 @dataclass
@@ -236,13 +242,15 @@ class Loader:
     img_sz: int = 224
     """Side of the network's input, px, from 64."""
     batch_size: int = 64
-    """Stills, or four-frame clips, a step."""
+    """Stills, or four-frame clips, a step; under torchrun of all processes together."""
     neutral_ratio: float = 0.33
     """Share of neutral faces in training; the six emotions share the rest evenly."""
     balance: float = 1.0
     """How far that holds: 1 wholly, 0 not at all (every face of an index is drawn alike)."""
     num_workers: int = 2
     """Processes that read images; 0 reads in the training process."""
+    max_unreadable: float = 0.01
+    """Share of the samples drawn, or of 1,000, that may be unreadable and stood in for before the run ends."""
 
 
 @dataclass
@@ -314,6 +322,11 @@ class Run:
     """auto (CUDA when present), cpu, cuda or cuda:1."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's arithmetic in training; auto is bfloat16 on CUDA, float32 on the CPU."""
+    batch_norm: Literal["batch", "sync", "running"] = "batch"
+    """Statistics that training normalises by: of a process's part of the batch, of all processes' parts (SyncBatchNorm,
+    CUDA alone), or the running ones that the weights come with, which then stay as they are."""
+    tensorboard: bool = False
+    """Also write the figures of log.csv for TensorBoard, into the run's folder."""
 
 
 @dataclass

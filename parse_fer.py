@@ -86,6 +86,7 @@ def write_pictures(root, report):
             continue
         name = f"{USAGES[row['Usage']][0]}/{check_inside(vote['Image name'], where, flat=True)}"
         write_image(partial / name, np.repeat(pixels[..., None], 3, 2))
+    os.sync()
     for folder in sorted(partial.glob("*")):
         shutil.rmtree(root / folder.name, ignore_errors=True)
         folder.rename(root / folder.name)

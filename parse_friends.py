@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from episode import describe_source, find_episode, frame_files, read_frames
 from faces import crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
-from index import BUFFER, FILES, Report, by_emotion, whole_file
+from index import BUFFER, FILES, Report, by_emotion, whole_file, whole_folder
 from labels import CHARACTERS, FRIENDS
 from names import GALLERY, encode_pictures, write_gallery
 from ops import InputError, ParseFriendsOps, parse, run_script
@@ -112,31 +111,27 @@ def wanted_frames(source, numbers):
 def cut_faces(entries, source, folder, stride, size, quality, margin):
     """Write the crops of an episode's entries as `folder`; returns {row in entries: why it has none}.
 
-    They are gathered in a folder beside it that takes its place when all are there.
+    The folder appears when all are there.
     """
-    partial, uses, left = folder.with_name(f"{folder.name}.partial"), {}, dict.fromkeys(range(len(entries)), BUFFER)
-    outside = set()
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    uses, left, outside = {}, dict.fromkeys(range(len(entries)), BUFFER), set()
     for row, entry in enumerate(entries):
         for slot, number in enumerate(buffer_frames(entry["frame"], stride)):
             uses.setdefault(number, []).append((row, slot))
-    for number, image in tqdm(wanted_frames(source, uses), folder.name, len(uses), unit="frame", disable=None):
-        for row, slot in uses[number]:
-            try:
-                face = crop_face(image, entries[row]["face_rect"], size, margin)
-            except InputError:
-                outside.add(row)
-                continue
-            write_image(partial / Path(entries[row]["img"][slot]).name, face, quality)
-            left[row] -= 1
-    lost = {row: "face box outside the image" if row in outside else "frame past the end of the video"
-            for row, slots in left.items() if slots}
-    for row in lost:
-        for name in entries[row]["img"]:
-            (partial / Path(name).name).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        for number, image in tqdm(wanted_frames(source, uses), folder.name, len(uses), unit="frame", disable=None):
+            for row, slot in uses[number]:
+                try:
+                    face = crop_face(image, entries[row]["face_rect"], size, margin)
+                except InputError:
+                    outside.add(row)
+                    continue
+                write_image(partial / Path(entries[row]["img"][slot]).name, face, quality)
+                left[row] -= 1
+        lost = {row: "face box outside the image" if row in outside else "frame past the end of the video"
+                for row, slots in left.items() if slots}
+        for row in lost:
+            for name in entries[row]["img"]:
+                (partial / Path(name).name).unlink(missing_ok=True)
     return lost
 
 

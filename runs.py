@@ -1,7 +1,9 @@
 """A run's folder, runs/NAME/: ops.json (options), log.csv (figures), last.pt and best.pt (checkpoints)."""
 import csv
+import io
 import json
 import random
+import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from index import whole_file
+from index import naming, whole_file
 from ops import InputError
 from resnet_tsm import fill, load_checkpoint, resnet18
 
@@ -35,35 +37,52 @@ def code_revision():
 class Run:
     """A run begun, or continued from its last.pt when `resume`.
 
-    `checkpoint` is what it continues from (dict), None for a new run.
+    `checkpoint` is what it continues from (dict), None for a new run. Without `writes` it only reads: of the processes
+    of one training the first one's writes.
 
     Raises:
         InputError: a run is there already and `resume` is not asked for, or it is and none is there.
     """
 
-    def __init__(self, folder, options, resume):
+    def __init__(self, folder, options, resume, writes=True):
         self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
+        self.writes, self.board = writes, None
         name = options.run.name
         if name in ("", ".", "..") or Path(name).name != name:
             raise InputError(f"--name {name!r}: expected the plain name of a folder")
         if resume:
             self.checkpoint = read_checkpoint(self.folder / "last.pt")
-            for line in _changes(self.checkpoint["options"], self.options):
+            for line in _changes(self.checkpoint["options"], self.options) if writes else ():
                 print(f"resumed with another option: {line}")
         elif any((self.folder / name).exists() for name in ("last.pt", "best.pt")):
             raise InputError(f"{self.folder}: holds a run already; continue it with --resume, or give another --name")
 
     def start(self):
         """Write ops.json, and drop from the log what was written after the checkpoint: it will be written again."""
-        _cut_log(self.folder / "log.csv", self.checkpoint["step"] if self.checkpoint else 0)
+        if not self.writes:
+            return
+        step = self.checkpoint["step"] if self.checkpoint else 0
+        _cut_log(self.folder / "log.csv", step)
+        if self.options["run"]["tensorboard"]:
+            from torch.utils.tensorboard import SummaryWriter  # imported late: few want it, and it takes long
+            if not step:
+                shutil.rmtree(self.folder / "tensorboard", ignore_errors=True)
+            self.board = SummaryWriter(self.folder / "tensorboard", purge_step=step + 1)
         with whole_file(self.folder / "ops.json") as temporary:
             temporary.write_text(json.dumps(self.options, indent=1) + "\n")
 
     def log(self, **figures):
-        """Add a row to log.csv; what was not measured stays blank."""
+        """Add a row to log.csv, and its numbers to TensorBoard's file; what was not measured stays blank."""
+        if not self.writes:
+            return
         row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
-        with open(self.folder / "log.csv", "a", newline="") as file:
+        path = self.folder / "log.csv"
+        with naming(path), open(path, "a", newline="") as file:
             csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
+        if self.board:
+            for name in row.keys() - {"step"}:
+                self.board.add_scalar(name, float(row[name]), row["step"])
+            self.board.flush()
 
     def save(self, name, net, optimizer, step, best, owed=False, average=None):
         """Write a checkpoint as a whole file: weights, their average, optimiser, step, best figures, random states,
@@ -71,12 +90,25 @@ class Run:
 
         The schedule is a function of the step, so it has no state of its own. With `optimizer` None the file
         is for use, not for resuming; `owed` tells that this step's validation is still to be done.
+
+        Raises:
+            OSError: it could not be written; what was there before is there still.
         """
+        if not self.writes:
+            return
         checkpoint = {"net": net.state_dict(), "average": average,
                       "optimizer": optimizer.state_dict() if optimizer else None, "step": step, "best": best,
                       "owed": owed, "random": random_states(), "options": self.options, "revision": code_revision()}
-        with whole_file(self.folder / name) as temporary:
-            torch.save(checkpoint, temporary)
+        write_checkpoint(self.folder / name, checkpoint)
+
+
+def write_checkpoint(path, checkpoint):
+    """torch.save as a whole file. OSError where it cannot be written, which torch makes a RuntimeError of."""
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        try:
+            torch.save(checkpoint, file)
+        except RuntimeError as error:
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def _changes(old, new):
@@ -98,22 +130,22 @@ def _cut_log(path, step):
 
 
 def read_log(path):
-    """log.csv as a list of dicts of numbers, None where blank."""
+    """log.csv as a list of dicts of numbers, None where blank; a last row that is still being written is left out."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such log; a training run writes it")
-    with open(path, newline="") as file:
-        reader = csv.DictReader(file)
-        if not reader.fieldnames or "step" not in reader.fieldnames:
-            raise InputError(f"{path}: expected a header row with step, {', '.join(LOG_COLUMNS[1:])}")
-        rows = []
-        for number, row in enumerate(reader, 2):
-            try:
-                figures = {name: float(row[name]) if row.get(name) else None for name in LOG_COLUMNS}
-                rows.append(figures | {"step": int(row["step"])})
-            except (TypeError, ValueError):
-                raise InputError(f"{path} row {number}: expected numbers, found {list(row.values())}") from None
-        return rows
+    text = path.read_text(errors="replace")
+    reader = csv.DictReader(io.StringIO(text[:text.rfind("\n") + 1]))
+    if not reader.fieldnames or "step" not in reader.fieldnames:
+        raise InputError(f"{path}: expected a header row with step, {', '.join(LOG_COLUMNS[1:])}")
+    rows = []
+    for number, row in enumerate(reader, 2):
+        try:
+            figures = {name: float(row[name]) if row.get(name) else None for name in LOG_COLUMNS}
+            rows.append(figures | {"step": int(row["step"])})
+        except (TypeError, ValueError):
+            raise InputError(f"{path} row {number}: expected numbers, found {list(row.values())}") from None
+    return rows
 
 
 def random_states():
@@ -191,5 +223,4 @@ def ship(source, target):
         raise InputError(f"{source}: not a checkpoint of a training run") from None
     kept["net"] = {name: value.half() if value.is_floating_point() else value
                    for name, value in net.state_dict().items()}
-    with whole_file(target) as temporary:
-        torch.save(kept, temporary)
+    write_checkpoint(target, kept)

@@ -1,8 +1,10 @@
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from data_loader import (
     BalancedBatches,
@@ -18,7 +20,7 @@ from data_loader import (
     read_samples,
     sampling_weights,
 )
-from faces import read_image, write_image
+from faces import read_image, read_reduced, write_image
 from index import read_index, write_index
 from ops import InputError
 
@@ -113,9 +115,9 @@ def test_stills_buffers_and_workers(parsed):
     keys = [[(0, (1, 2, 3)), (len(sources[0]), (1, 2, 4))]]
     for frames in (1, 4):
         data = FaceClips(sources, 64, frames, AUGMENT, 0.05)
-        (clips, targets), = make_loader(data, keys, 0)
+        (clips, targets, reasons), = make_loader(data, keys, 0)
         assert clips.shape == (2, frames, 3, 64, 64) and clips.dtype == torch.uint8 and targets.shape == (2, 7)
-        (again, _), = make_loader(data, keys, 1)                      # a worker process draws the same
+        (again, *_), = make_loader(data, keys, 1)                      # a worker process draws the same
         assert torch.equal(clips, again)
 
 
@@ -196,19 +198,67 @@ def test_augmented_with_nothing_is_the_plain_crop(parsed):
     assert torch.equal(mirrored.flip(-1), FaceClips([source], 64, 1)[3, (1,)][0])
 
 
-def test_an_unreadable_image_is_stood_in_for_in_training_and_an_error_in_validation(tmp_path, capsys):
+def test_an_unreadable_image_is_stood_in_for_in_training_and_an_error_in_validation(tmp_path):
     for name in "abc":
         write_image(tmp_path / f"{name}.png", np.full((70, 70, 3), 50 if name == "a" else 200, np.uint8))
     (tmp_path / "a.png").write_bytes(b"no image")
     samples = made_up([2, 5, 2])
     samples.root, samples.paths = tmp_path, np.array([[b"a.png"], [b"b.png"], [b"c.png"]])
     training = FaceClips([samples], 64, 1, dict.fromkeys(AUGMENT, 0.0))
-    for _ in range(2):
-        clip, target = training[0, (0,)]
-        assert clip.float().mean() == 200 and target.argmax() == 2    # c, of the same emotion
-    assert capsys.readouterr().err.count("a.png: not a readable image") == 1
+    clip, target, reason = training[0, (0,)]
+    assert clip.float().mean() == 200 and target.argmax() == 2    # c, of the same emotion
+    assert reason.startswith(f"{tmp_path}/a.png: not a readable image") and training[1, (0,)][2] == ""
     with pytest.raises(InputError, match="a.png: not a readable image"):
         FaceClips([samples], 64, 1)[0, (0,)]
+    (tmp_path / "c.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match="a.png: not a readable image.*nor could four others"):
+        training[0, (0,)]
+
+
+def test_processes_share_every_batch(tmp_path):
+    weights = np.full(50, 0.02)
+    whole = list(BalancedBatches(weights, 6, 5, 0, 4))
+    parts = [list(BalancedBatches(weights, 6, 5, 0, 4, (rank, 3))) for rank in range(3)]
+    assert [sum(batch, []) for batch in zip(*parts)] == whole and {len(batch) for batch in parts[1]} == {2}
+    once = [list(EveryOnce(10, 3, (rank, 3))) for rank in range(3)]
+    assert [sample for part in once for batch in part for sample, _ in batch] == list(range(10))
+    assert list(EveryOnce(1, 3, (0, 2))) == [] and len(EveryOnce(1, 3, (1, 2))) == 1
+
+
+@pytest.mark.parametrize("side,divisor", [(128, 1), (300, 1), (448, 2), (800, 2), (1000, 4), (0, 4)])
+def test_a_jpeg_is_decoded_at_the_size_that_the_crop_needs(tmp_path, side, divisor):
+    """At a divisor the crop is what the whole picture gives, within a JPEG's own noise."""
+    rng = np.random.default_rng(3)
+    rough = cv2.resize(rng.uniform(0, 255, (40, 40, 3)).astype(np.float32), (1000, 1000), interpolation=cv2.INTER_CUBIC)
+    write_image(tmp_path / "a.jpg", np.clip(rough, 0, 255).astype(np.uint8))
+    write_image(tmp_path / "a.png", read_image(tmp_path / "a.jpg"))
+    image, found = read_reduced(tmp_path / "a.jpg", side, 224)
+    assert found == divisor and image.shape == (1000 // divisor, 1000 // divisor, 3)
+    samples = made_up([2])
+    samples.root, samples.boxes = tmp_path, np.array([[0 if side == 1000 else 90.0, 0, side, side]], np.float32)
+    faces = []
+    for name in (b"a.jpg", b"a.png"):
+        samples.paths = np.array([[name]])
+        faces.append(FaceClips([samples], 224, 1)[0, (0,)][0].float())
+    assert (faces[0] - faces[1]).abs().mean() < 1.5 and (divisor == 1) == torch.equal(*faces)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
+def test_a_jpeg_cut_short_is_no_image_at_any_size(tmp_path, keep):
+    write_image(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 255, (900, 900, 3)).astype(np.uint8))
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[:int(len(data) * keep)])
+    with pytest.raises(InputError, match="a.jpg: not a readable image"):
+        read_reduced(tmp_path / "a.jpg", 800, 96)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
+def test_pictures_of_other_kinds_are_read_reduced(tmp_path, mode):
+    colour = np.zeros((800, 600, 3), np.uint8) + np.array([200, 100, 40], np.uint8)
+    Image.fromarray(colour).convert(mode).save(tmp_path / "a.jpg", quality=95)
+    image, divisor = read_reduced(tmp_path / "a.jpg", 0, 96)
+    assert image.shape == (800 // divisor, 600 // divisor, 3) and divisor == (1 if mode == "CMYK" else 8)
+    np.testing.assert_allclose(image.mean((0, 1)), read_image(tmp_path / "a.jpg").mean((0, 1)), atol=2)
 
 
 def test_a_box_outside_its_image_is_named(tmp_path):

@@ -1,5 +1,7 @@
 import math
 import os
+import re
+import shutil
 import signal
 
 import numpy as np
@@ -11,6 +13,7 @@ import engine
 import model_train
 from engine import (
     Average,
+    Unreadable,
     evaluate,
     lr_factor,
     make_loss,
@@ -20,6 +23,7 @@ from engine import (
     split_bce,
     train_step,
 )
+from index import read_index
 from ops import InputError
 from resnet_tsm import load_checkpoint, resnet18
 from runs import read_log
@@ -235,3 +239,86 @@ def test_an_unreadable_validation_image_costs_no_step(parsed, monkeypatch):
     train(parsed, "broken", "--max-steps", "4", "--resume")
     train(parsed, "unbroken", "--max-steps", "4")
     assert_same(weights(parsed, "broken"), weights(parsed, "unbroken"))
+
+
+def rows_of(root, name):
+    """A log without the time that was taken."""
+    return [row | {"images_per_second": None} for row in read_log(root / f"runs/{name}/log.csv")]
+
+
+def test_two_runs_with_one_seed_give_the_same_log(parsed):
+    options = ("--max-steps", "6", "--log-every", "1", "--num-workers", "2", "--mixup", "0.2")
+    train(parsed, "seed_a", *options)
+    train(parsed, "seed_b", *options)
+    train(parsed, "seed_c", *options, "--seed", "1")
+    assert rows_of(parsed, "seed_a") == rows_of(parsed, "seed_b") != rows_of(parsed, "seed_c")
+    assert_same(weights(parsed, "seed_a"), weights(parsed, "seed_b"))
+
+
+def test_tensorboard_has_the_numbers_of_the_log(parsed):
+    """Of a run that was stopped and went on, too."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    options = ("--tensorboard", "--log-every", "1", "--valid-every", "2", "--save-every", "1")
+    train(parsed, "board", *options, "--max-steps", "3")
+    train(parsed, "board", *options, "--max-steps", "5", "--resume")
+    events = EventAccumulator(str(parsed / "runs/board/tensorboard"))
+    events.Reload()
+    log = read_log(parsed / "runs/board/log.csv")
+    assert set(events.Tags()["scalars"]) == set(log[0]) - {"step"} and len(log) == 5
+    for name in events.Tags()["scalars"]:
+        seen = [(event.step, event.value) for event in events.Scalars(name)]
+        told = [(row["step"], pytest.approx(row[name], rel=1e-6)) for row in log if row[name] is not None]
+        assert seen == told and seen, name
+
+
+@pytest.fixture
+def spoilt(parsed, tmp_path):
+    """The indexes, over folders in which a few training images are no images."""
+    for name in ("dicts", "friends_faces"):
+        (tmp_path / name).symlink_to(parsed / name)
+    shutil.copytree(parsed / "datasets", tmp_path / "datasets")
+    index = read_index(tmp_path / "dicts/affectnet_parsed.npy")
+    entries = [entry for example in index.values() for entry in example.values() if entry["split"] == "train"]
+    for entry in entries[::10]:
+        (tmp_path / "datasets/AffectNet" / entry["img"]).write_bytes(b"no image")
+    return tmp_path, [entry["img"] for entry in entries[::10]]
+
+
+def test_corrupt_images_are_named_counted_and_stood_in_for(spoilt, capsys):
+    root, names = spoilt
+    train(root, "few", "--max-steps", "60", "--num-workers", "2", "--batch-size", "8", "--max-unreadable", "0.1")
+    out, err = capsys.readouterr()
+    assert all(err.count(name) == 1 for name in names) and err.count("warning: left out:") == len(names)
+    counted = re.search(r"(\d+) of 480 samples drawn could not be read; others of their emotion stood in", out)
+    assert len(names) <= int(counted[1]) < 100 and weights(root, "few")["step"] == 60
+
+
+def test_too_many_corrupt_images_end_the_run_and_cost_no_step(spoilt, capsys):
+    root, _ = spoilt
+    with pytest.raises(InputError, match=r"11 of [\d,]+ samples drawn could not be read, more than "
+                                         r"--max-unreadable 0.01; they are named above"):
+        train(root, "many", "--max-steps", "900", "--batch-size", "4")
+    kept = weights(root, "many")
+    assert 0 < kept["step"] < 900 and rows_of(root, "many")[-1]["step"] <= kept["step"]
+
+
+def test_the_count_is_of_a_thousand_at_least():
+    unreadable = Unreadable(0.01)
+    assert unreadable.name(["", "a.jpg: no", "", "a.jpg: no"]) == 2
+    unreadable.add(10, 16)                       # of the first few, which say little
+    with pytest.raises(InputError, match="11 of 17"):
+        unreadable.add(1, 1)
+    unreadable = Unreadable(0.01)
+    for _ in range(10):
+        unreadable.add(9, 1000)
+    with pytest.raises(InputError, match="102 of 10,001"):
+        unreadable.add(12, 1)
+
+
+def test_running_norm_leaves_the_statistics(parsed):
+    train(parsed, "norm", "--max-steps", "3", "--batch-norm", "running")
+    train(parsed, "norm_batch", "--max-steps", "3")
+    name = "bn1.running_mean"
+    assert not weights(parsed, "norm")["net"][name].any() and weights(parsed, "norm_batch")["net"][name].any()
+    with pytest.raises(InputError, match="--batch-norm sync: goes with CUDA alone"):
+        train(parsed, "norm_sync", "--max-steps", "3", "--batch-norm", "sync")
