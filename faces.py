@@ -3,6 +3,7 @@
 Images are RGB uint8 (H, W, 3). Boxes are `box_xywh` (left, top, width, height) or `box_xyxy` (left, top,
 right, bottom), in pixels, as lists or float arrays; they may reach outside the image.
 """
+import errno
 import os
 import threading
 import warnings
@@ -26,6 +27,7 @@ _OWN = threading.local()
 REDUCED = {divisor: getattr(cv2, f"IMREAD_REDUCED_COLOR_{divisor}") | cv2.IMREAD_IGNORE_ORIENTATION
            for divisor in (2, 4, 8)} | {1: cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION}
 LARGEST = 8                                      # times its image's longer side: a box beyond it is no face's
+FARTHEST = 1e6                                   # px
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
 
@@ -94,19 +96,30 @@ def read_numbers(path, columns):
 
     ValueError where it holds something else.
     """
-    if not path.is_file():
-        return None
+    try:
+        text = path.read_text(errors="replace")
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return None
+        raise
     rows = []
-    for line in path.read_text(errors="replace").splitlines():
+    for line in text.splitlines():
         fields = line.split()
         if len(fields) != columns:
             if fields:
                 break
             continue
         rows.append([float(field) for field in fields])
-    if not rows or not np.isfinite(rows).all():
+    if not rows:
         raise ValueError(f"{path.name}: expected rows of {columns} numbers")
+    check_pixels(rows, f"{path.name}: ")
     return np.array(rows)
+
+
+def check_pixels(numbers, where=""):
+    """Refuse, by a ValueError, coordinates that are no picture's: not finite, or beyond `FARTHEST`."""
+    if not (np.abs(np.asarray(numbers, float)) <= FARTHEST).all():
+        raise ValueError(f"{where}expected pixels, found {np.asarray(numbers).tolist()}"[:200])
 
 
 def in_threads(function, items, workers, description, chunk=64):

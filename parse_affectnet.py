@@ -8,11 +8,10 @@ opened with --verify. Writes dicts/affectnet_parsed.npy: [emotion 0-6][example] 
 """
 import csv
 import os
-from zipfile import BadZipFile
 
 import numpy as np
 
-from faces import image_size, in_threads, keep_readable
+from faces import check_pixels, image_size, in_threads, keep_readable
 from index import FILES, Report, by_emotion, check_inside
 from labels import AFFECTNET, AFFECTNET_DROPPED
 from ops import InputError, ParseAffectNetOps, parse, run_script
@@ -57,6 +56,7 @@ def read_row(row):
     if "NULL" in box:
         return None, "box NULL"
     x, y, w, h = (round(float(value)) for value in box)
+    check_pixels((x, y, w, h))
     if w < 0 or h < 0:
         return None, "box of negative size"
     if w == 0 or h == 0:
@@ -137,7 +137,7 @@ def read_2021_example(root, path):
             values[kind] = float(np.load(notes / f"{os.path.splitext(name)[0]}_{kind}.npy", allow_pickle=False).item())
         except FileNotFoundError:
             return None, "annotation missing"
-        except (ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
+        except Exception as error:               # NumPy reads the header as Python, and has errors of many kinds
             raise ValueError(f"annotation _{kind}.npy is not one number ({error})") from None
     code = int(values["exp"])
     if code in AFFECTNET_DROPPED:

@@ -50,8 +50,8 @@ def soft_label(row):
     if any(row.get(name) is None for name in columns):
         raise ValueError(f"expected the columns {', '.join(columns)}")
     votes = {name: int(row[name]) for name in columns}
-    if min(votes.values()) < 0:
-        raise ValueError(f"expected votes, found {votes}")
+    if min(votes.values()) < 0 or max(votes.values()) > 1000:
+        raise ValueError(f"expected votes, found {votes}"[:200])
     votes = {name: count if count > 1 else 0 for name, count in votes.items()}
     majority = max(votes, key=votes.get)         # of equal counts an emotion comes first
     if votes[majority] == 0:

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from episode import describe_source, find_episode, frame_files, read_frames
-from faces import crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
+from faces import check_pixels, crop_face, keep_readable, read_image, write_image, xyxy_to_xywh
 from index import BUFFER, FILES, Report, by_emotion, whole_file, whole_folder
 from labels import CHARACTERS, FRIENDS
 from names import GALLERY, encode_pictures, write_gallery
@@ -57,8 +57,7 @@ def read_box(rect):
     if not all(given):
         return None, "half a face box"
     box = xyxy_to_xywh([float(value[0]) for value in values])
-    if not all(abs(value) < 1e6 for value in box):
-        raise ValueError(f"expected pixels, found {values}")
+    check_pixels(box)
     if not (box[2] > 0 and box[3] > 0):
         return None, "empty or inverted face box"
     return box, None

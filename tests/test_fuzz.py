@@ -1,0 +1,153 @@
+"""Files with mutated bytes, 10,000 of them, through every reader: out come sound entries, or InputError alone."""
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import parse_affectnet
+import parse_ck
+import parse_fer
+import parse_friends
+import parse_raf
+from faces import read_image, read_reduced, write_image
+from index import Report, read_index, read_results, write_index
+from ops import InputError
+from runs import read_log
+
+CASES = 10_000
+TOKENS = [b"", b"NaN", b"nan", b"inf", b"-1", b"1e999", b"9" * 400, b"99999999999999999999", b"0x10", b"\0", b"null",
+          b"\xff\xfe", b"\xef\xbb\xbf", b"\n", b"\r", b",", b";", b'"', b"\\", b"/", b"../", b"{}", b"[", b"]" * 50,
+          b"NULL", b" ", b"\t", "é笑".encode(), b"1_000", b"\xc2\xb2", "٣".encode(), b"true", b"1" + b"0" * 310 + b".5"]
+
+
+def mutate(data, rng):
+    """`data` with one to eight changes: bytes flipped, cut, doubled, moved, or replaced by an awkward token."""
+    data = bytearray(data)
+    for _ in range(rng.integers(1, 9)):
+        at, to = sorted(int(place) for place in rng.integers(0, len(data) + 1, 2))
+        to = min(to, at + int(rng.choice([1, 4, 40, 4000])))
+        kind = rng.integers(6)
+        if kind == 0 and data:
+            data[min(at, len(data) - 1)] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            del data[at:to]
+        elif kind == 2:
+            data[at:at] = data[at:to]
+        elif kind == 3:
+            data = data[:at]
+        elif kind == 4:
+            data[at:to] = TOKENS[rng.integers(len(TOKENS))]
+        else:
+            data[at:at] = TOKENS[rng.integers(len(TOKENS))]
+    return bytes(data)
+
+
+def sound(entries):
+    """Whether index entries hold what their readers rely on."""
+    for entry in entries:
+        box = np.asarray(entry.get("gt", entry.get("face_rect", (0, 0, 0, 0))), float)
+        assert box.shape == (4,) and (np.abs(box) < 1e7).all(), entry
+        if "em" in entry:
+            assert entry["em"].shape == (7,) and abs(entry["em"].sum() - 1) < 1e-6 and (entry["em"] >= 0).all(), entry
+        else:
+            assert entry["emo"] in range(7), entry
+        for name in [entry["img"]] if isinstance(entry.get("img"), str) else entry.get("img", ()):
+            assert not name.startswith("/") and ".." not in name.split("/"), entry
+        assert entry.get("split", "train") in ("train", "valid", "test"), entry
+
+
+def friends(path):
+    report = Report()
+    for row, period in enumerate(parse_friends.read_metadata(path)):
+        sound(parse_friends.read_period(period, f"{path} period {row}", report))
+
+
+def results(path):
+    for record in read_results(path):
+        assert len(record["object"]["box"]) == 4
+
+
+@pytest.fixture(scope="module")
+def readers(parsed, trained, tmp_path_factory):
+    """[(file to be mutated, what reads it, share of the cases)]."""
+    root = tmp_path_factory.mktemp("fuzz")
+    data = root / "datasets"
+    data.symlink_to(parsed / "datasets")
+    for name in ("AffectNet", "AffectNet2021", "RAF-DB", "FER2013", "CK+"):
+        copy_of(data / name, root / name)
+    raf, ck, fer, old, new = (root / name for name in ("RAF-DB", "CK+", "FER2013", "AffectNet", "AffectNet2021"))
+
+    def subset(name):
+        return lambda _: sound(parse_raf.read_subset(raf, name, Report()))
+
+    def sequence(_):
+        entry = parse_ck.read_sequence(ck, label, Report())
+        sound([entry] if entry else [])
+
+    def example(_):
+        try:
+            entry, _ = parse_affectnet.read_2021_example(new, "train_set/images/0.jpg")
+        except (ValueError, OverflowError):      # what read_2021 makes a defect of
+            return
+        sound([entry] if entry else [])
+
+    label = sorted(ck.glob("Emotion/*/*/*_emotion.txt"))[0]
+    peak = sorted((ck / "cohn-kanade-images").joinpath(*label.parts[-3:-1]).glob("*"))[-1].stem
+    write_index(root / "raf_parsed.npy", {row: {"img": "a.jpg", "gt": [1, 2, 3, 4], "em": np.eye(7)[row % 7]}
+                                          for row in range(20)})
+    (root / "results.json").write_text(json.dumps([{"type": "emotion", "class": "sad", "seconds": row / 24, "object": {
+        "id": 1, "name": None, "box": [1, 2, 3, 4], "confidence": 0.5}} for row in range(20)]))
+    (root / "log.csv").write_bytes((trained / "runs/static/log.csv").read_bytes())
+    write_image(root / "face.jpg", np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8))
+    metadata = root / "s01_ep01_tag2_visual_Final_180809.json"
+    periods = parse_friends.read_metadata(first(parsed, "datasets/Friends/s01_ep01_*.json"))
+    metadata.write_text(json.dumps({"visual_results": periods[:12]}))
+    return [
+        (old / "training.csv", lambda _: sound(parse_affectnet.read_2017(old, False, Report())), 15),
+        (next(new.glob("train_set/annotations/0_exp.npy")), example, 8),
+        *[(first(raf, f"{kind}/EmoLabel/[ld]ist*.txt"), subset(kind), 6) for kind in ("basic", "compound", "multi")],
+        (first(raf, "basic/Annotation/boundingbox/train_*.txt"), subset("basic"), 3),
+        (first(raf, "multi/Annotation/manual/*_ldmk.txt"), subset("multi"), 3),
+        (fer / "fer2013new.csv", lambda _: sound(parse_fer.read_votes(fer, Report())), 12),
+        (label, sequence, 5), (ck / "Landmarks" / Path(*label.parts[-3:-1]) / f"{peak}_landmarks.txt", sequence, 5),
+        (metadata, friends, 30), (root / "raf_parsed.npy", read_index, 20), (root / "results.json", results, 10),
+        (root / "log.csv", read_log, 8), (root / "face.jpg", partial(read_reduced, side=0, least=20), 4),
+        (root / "face.jpg", read_image, 4),
+    ]
+
+
+def first(root, pattern):
+    return sorted(root.glob(pattern))[0]
+
+
+def copy_of(source, target):
+    """A folder with its text files copied, to be mutated, and its images linked."""
+    for path in source.rglob("*"):
+        if path.is_file():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix in (".txt", ".csv", ".npy"):
+                place.write_bytes(path.read_bytes())
+            else:
+                place.symlink_to(path)
+
+
+def test_10_000_mutated_files(readers, capfd):
+    whole, done, refused = sum(share for *_, share in readers), 0, 0
+    for number, (path, read, share) in enumerate(readers):
+        data = path.read_bytes()
+        read(path)                               # as it is, it is read
+        for case in range(-(-CASES * share // whole)):
+            path.write_bytes(mutate(data, np.random.default_rng((number, case))))
+            done += 1
+            try:
+                read(path)
+            except InputError as error:
+                refused += 1
+                assert str(error) and "\n" not in str(error)[:80]
+            except BaseException as error:
+                raise AssertionError(f"case {case} of {path}: {path.read_bytes()[:3000]!r}") from error
+        path.write_bytes(data)
+    assert done >= CASES and CASES / 10 < refused < CASES * 0.9
