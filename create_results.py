@@ -18,7 +18,7 @@ from backends import make_step
 from emotions import EmotionStream, face_blocks, read_emotions, write_records
 from engine import pick_device
 from episode import count_frames, find_episode, read_frames
-from index import read_results
+from index import read_results, short_name
 from names import GALLERY, encode_tracks, identify, read_gallery
 from ops import InputError, ResultsOps, parse, run_script
 from overlay import write_overlay
@@ -37,7 +37,7 @@ def find_sources(source, friends):
     path = Path(source.video)
     if not path.exists():
         raise InputError(f"{path}: no such video")
-    return [(path, path.name if path.is_dir() else path.stem)]
+    return [(path, short_name(path.name if path.is_dir() else path.stem))]
 
 
 def find_gallery(gallery, friends, dicts_path):
