@@ -4,6 +4,7 @@ Images are RGB uint8 (H, W, 3). Boxes are `box_xywh` (left, top, width, height) 
 right, bottom), in pixels, as lists or float arrays; they may reach outside the image.
 """
 import errno
+import io
 import os
 import threading
 import warnings
@@ -84,11 +85,13 @@ def image_size(path):
 
 def write_image(path, image, quality=95):
     """Write an RGB uint8 (H, W, 3) image as a whole JPEG or PNG file, by the path's ending."""
-    with whole_file(path, flush=False) as temporary, open(temporary, "wb") as file:
-        if str(path).lower().endswith(".png"):
-            Image.fromarray(image).save(file, "PNG")
-        else:
-            Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=0 if quality >= 95 else 2)
+    encoded = io.BytesIO()                       # to a full disk Pillow would write half a JPEG and not say so
+    if str(path).lower().endswith(".png"):
+        Image.fromarray(image).save(encoded, "PNG")
+    else:
+        Image.fromarray(image).save(encoded, "JPEG", quality=quality, subsampling=0 if quality >= 95 else 2)
+    with whole_file(path, flush=False) as temporary:
+        temporary.write_bytes(encoded.getbuffer())
 
 
 def read_numbers(path, columns):
