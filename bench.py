@@ -1,9 +1,11 @@
-"""Measure how fast an episode is read, part by part, and how well its faces are found.
+"""Measure how fast an episode is read, part by part, how well its faces are found, and what a training step takes.
 
-Reads a video, or draws one (1280x720, 24 fps), and trained weights. Prints a table and writes results/bench.json.
+Reads a video, or draws one (1280x720, 24 fps), and trained weights; for training it draws 500 pictures. Prints a
+table and writes results/bench.json.
 
     python bench.py
-    python bench.py --video interview.mp4 --reference-every 8
+    python bench.py --measure training
+    python bench.py --measure episode --video interview.mp4 --reference-every 8
 """
 import json
 import os
@@ -20,6 +22,7 @@ from tqdm import tqdm
 
 from backends import OnnxStep, TorchStep, export, int8_graph
 from emotions import EmotionStream, face_blocks, read_emotions, write_records
+from engine import pick_device
 from episode import find_videos, read_frames, with_cuts
 from faces import detect_faces, iou
 from index import BUFFER, whole_file
@@ -27,6 +30,7 @@ from ops import BenchOps, InputError, parse, run_script
 from runs import load_network, rooted
 from sample_friends import write_episode
 from tracks import find_tracks, looking_width
+from training_bench import measure_training, show_training
 
 KEPT = 60                                        # frames that HOG, and blocks that the network, is timed on
 MEASURE = ("import os, subprocess, sys; process = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL); "
@@ -157,15 +161,14 @@ def time_emotions(source, tracks, net, weights, framing, stride, folder):
                                             read_emotions(blocks, EmotionStream(step, stride), 1, 0.0)))
 
 
-def main(argv=None):
-    ops = parse(BenchOps, argv, __doc__)
-    bench, folder, torch_threads = ops.bench, ops.bench.output.parent, torch.get_num_threads()
-    weights, framing = rooted(bench.weights, ops.place.root), ops.margins.by_source()["hog"]
-    net, stride = load_network(bench.weights, ops.place.root, trained=True), bench.frame_stride
+def measure_episode(bench, tracking, framing, root):
+    """All figures of reading an episode, as a dict."""
+    folder, torch_threads = bench.output.parent, torch.get_num_threads()
+    weights, net, stride = rooted(bench.weights, root), load_network(bench.weights, root, trained=True), \
+        bench.frame_stride
     net.eval()
-    folder.mkdir(parents=True, exist_ok=True)
-    source = Path(bench.video) if bench.video else draw_video(ops.place.root / "bench", bench.seconds)
-    parts, last, tracks, faces, blocks = time_parts(source, ops.tracking, net, framing, stride)
+    source = Path(bench.video) if bench.video else draw_video(root / "bench", bench.seconds)
+    parts, last, tracks, faces, blocks = time_parts(source, tracking, net, framing, stride)
     network = time_network(net, weights, blocks, stride, folder)
     count = last.number + 1
     second, records = time_emotions(source, tracks, net, weights, framing, stride, folder)
@@ -178,14 +181,27 @@ def main(argv=None):
                          "second_run_ms_a_frame": 1000 * second / count,
                          "times_playback": count / fps / (first + second)}}
     if bench.memory and not bench.video:
-        lengths = {"1x": source, "4x": draw_video(ops.place.root / "bench", 4 * bench.seconds)}
-        figures["peak_memory_mb"] = {name: peak_memory(video, weights, folder / "bench_runs", ops.place.root)
+        lengths = {"1x": source, "4x": draw_video(root / "bench", 4 * bench.seconds)}
+        figures["peak_memory_mb"] = {name: peak_memory(video, weights, folder / "bench_runs", root)
                                      for name, video in lengths.items()}
     if bench.reference_every:
         figures["against_hog_on_every_frame"] = compare(source, tracks, bench.reference_every)
+    return figures
+
+
+def main(argv=None):
+    ops = parse(BenchOps, argv, __doc__)
+    bench, figures = ops.bench, {}
+    bench.output.parent.mkdir(parents=True, exist_ok=True)
+    if "episode" in bench.measure:
+        figures |= measure_episode(bench, ops.tracking, ops.margins.by_source()["hog"], ops.place.root)
+        show(figures)
+    if "training" in bench.measure:
+        figures["training"] = measure_training(ops.place.root / "bench", pick_device(bench.device), bench.batch_size,
+                                               bench.steps, bench.num_workers)
+        show_training(figures["training"])
     with whole_file(bench.output) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")
-    show(figures)
     print(f"wrote {bench.output}")
 
 

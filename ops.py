@@ -26,6 +26,7 @@ LIMITS = {
     "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
     "average": (0, 0.99999), "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000),
     "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
+    "steps": (2, HUGE),
     "watch_seconds": (0.01, HUGE), "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE),
     "shot_sure": (0, HUGE), "detect_every": (1, 1000), "detect_width": (80, 100000), "min_face": (0, 100000),
     "detect_threads": (0, 256), "min_iou": (0, 1), "max_gap": (0, HUGE), "every": (1, HUGE), "smooth": (0, 0.999),
@@ -479,6 +480,8 @@ class Names:
 
 @dataclass
 class Bench:
+    measure: tuple[Literal["episode", "training"], ...] = ("episode", "training")
+    """What is measured: reading an episode, a training's samples and steps."""
     video: str | None = None
     """A video to measure on; without it one is drawn."""
     seconds: float = 20.0
@@ -491,6 +494,14 @@ class Bench:
     """Frames between two that are compared with HOG at full size, upsampled; 0 compares none."""
     memory: bool = True
     """Also read the drawn video, and one four times as long, in processes of their own."""
+    batch_size: int = 32
+    """Of the training steps."""
+    steps: int = 14
+    """Training steps, of which the first three are not counted."""
+    num_workers: int = 2
+    """Processes that make the samples of the training steps."""
+    device: str = "auto"
+    """Of the training steps: auto (CUDA when present), cpu, cuda or cuda:1."""
     output: Path = Path("results/bench.json")
     """The figures."""
 

@@ -1,11 +1,34 @@
 import json
 
 import bench
+import training_bench
+from data_loader import FaceClips
+
+
+def test_a_short_bench_of_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training_bench, "PICTURES", 60)
+    bench.main(["--root", str(tmp_path), "--measure", "training", "--output", str(tmp_path / "bench.json"),
+                "--batch-size", "4", "--steps", "6", "--num-workers", "1", "--device", "cpu"])
+    figures = json.loads((tmp_path / "bench.json").read_text())["training"]
+    assert figures["input"]["ratio"] > 1.2       # 2 and more, where nothing else runs
+    step = figures["step_float32"]
+    assert 0.3 < step["model_share"] < 1 and 0.3 < step["against_memory"] < 1.5
+    assert "times as fast" in capsys.readouterr().out
+
+
+def test_the_bench_compares_what_makes_the_same_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_bench, "PICTURES", 20)
+    monkeypatch.setattr(training_bench, "AUGMENT", training_bench.AUGMENT | {"noise": 0.0, "blur": 1.0})
+    samples = training_bench.draw_pictures(tmp_path)
+    ours, theirs = FaceClips([samples], 224, 1, training_bench.AUGMENT), training_bench.PilFaces(samples)
+    for key in ((sample, (3, sample)) for sample in range(20)):
+        apart = (ours[key][0].float() - theirs[key].float()).abs()
+        assert ours[key][0].shape == theirs[key].shape and apart.mean() < 4
 
 
 def test_a_short_bench_measures_every_part(trained, tmp_path, capsys):
     bench.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--seconds", "3", "--output",
-                str(tmp_path / "bench.json"), "--reference-every", "24", "--no-memory"])
+                str(tmp_path / "bench.json"), "--reference-every", "24", "--no-memory", "--measure", "episode"])
     figures = json.loads((tmp_path / "bench.json").read_text())
     assert figures["frames"] == 72 and figures["size"] == [1280, 720] and 23 < figures["fps"] < 25
     assert {"decode", "shots", "colour and crops"} < set(figures["ms_a_frame"])
