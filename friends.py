@@ -7,6 +7,7 @@ from labels import CHARACTERS, FRIENDS
 from ops import InputError
 
 METADATA = re.compile(r"s01_ep(\d+)_.*\.json$", re.IGNORECASE)
+TIMECODE = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[;:.](\d{1,2})")
 CORNERS = ("min_x", "min_y", "max_x", "max_y")
 
 
@@ -81,3 +82,17 @@ def read_period(period, where, report):
             report.defect(f"{where}, {name}", f"expected a known character and emotion, found {name!r}, {emotion!r}")
         else:
             yield {"emo": FRIENDS[emotion], "face_rect": box, "period": number, "frame": frame, "character": name}
+
+
+def read_span(period, frame):
+    """The frames (first, end) a period lasts, its `start_time` and `end_time` (HH:MM:SS;FF) counted at 24 fps.
+
+    Where they cannot be read, or do not hold the annotated `frame`, it is that frame alone.
+    """
+    span = []
+    for key in ("start_time", "end_time"):
+        match = TIMECODE.fullmatch(str(period.get(key)).strip())
+        if match:
+            hours, minutes, seconds, frames = (int(part) for part in match.groups())
+            span.append(((hours * 60 + minutes) * 60 + seconds) * 24 + frames)
+    return tuple(span) if len(span) == 2 and span[0] <= frame < span[1] else (frame, frame + 1)
