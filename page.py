@@ -25,8 +25,8 @@ NEAR = 2                                         # ms by which a record's time m
 LONGEST = 4_000_000_000                          # ms; times are 32 bits in the page
 GAP = 1.6                                        # steps between two readings that break a run
 STRONGEST, APART = 5, 3000                       # moments an emotion, and ms between two of one person
-FACE, FACES, FACE_EVERY = 64, 1200, 250          # px of a thumbnail, how many at most, ms between two at least
-PICTURE, PICTURES, PICTURE_EVERY = 320, 200, 250     # the same of whole frames; px of the longer side
+FACE, FACES, FACE_EVERY = 64, 1600, 250          # px of a thumbnail, how many at most, ms between two at least
+PICTURE, PICTURES, PICTURE_EVERY = 320, 300, 250     # the same of whole frames; px of the longer side
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
 CONFIDENCE = 200                                 # steps of a confidence in the page: a byte that keeps two decimals
@@ -83,6 +83,7 @@ def choose_rows(readings, most):
     """
     counts, named = Counter(readings.faces.tolist()), readings.named
     order = sorted(counts, key=lambda face: (not named[face], -counts[face]))
+    most += len(order) == most + 1                           # a single one needs no row for the rest
     chosen = sorted(order[:most], key=lambda face: (not named[face], -counts[face] if named[face] else face))
     row_of = {face: row for row, face in enumerate(chosen)} | dict.fromkeys(order[most:], most)
     labels = [readings.labels[face] for face in chosen]
@@ -188,11 +189,18 @@ def base64_bytes(pictures):
 
 
 def within(pictures, kept, budget):
-    """`pictures` ({key: bytes}) thinned evenly until they take `budget` bytes in base64; those `kept` stay."""
+    """`pictures` ({key: bytes}), in order, so many that they take `budget` bytes in base64; those `kept` stay.
+
+    The others are thinned evenly.
+    """
     pictures = dict(sorted(pictures.items()))
-    while base64_bytes(pictures.values()) > budget and set(pictures) - kept:
-        spare = [key for key in pictures if key not in kept]
-        pictures = {key: picture for key, picture in pictures.items() if key not in set(spare[::2])}
+    spare = [key for key in pictures if key not in kept]
+    while spare and (size := base64_bytes(pictures.values())) > budget:
+        fewer = min(len(spare) - 1, int(len(spare) * budget / size))
+        places = {round(place) for place in np.linspace(0, len(spare) - 1, fewer)}
+        spare = [key for place, key in enumerate(spare) if place in places]
+        stays = kept | set(spare)
+        pictures = {key: picture for key, picture in pictures.items() if key in stays}
     return pictures
 
 
@@ -240,8 +248,11 @@ def picture_every(seconds):
     return max(PICTURE_EVERY, int(1000 * seconds / PICTURES) + 1)
 
 
-def add_pictures(data, seen, readings, rows, frames, kept):
-    """Put the thumbnails, by row, and the frames' pictures into the page's `data`, as many as fit."""
+def add_pictures(data, seen, readings, rows, frames, times, kept):
+    """Put the thumbnails, by row, and the frames' pictures into the page's `data`, as many as fit.
+
+    `frames` and `times` are those of `page_data`; `kept` are places of readings whose pictures are kept.
+    """
     size = len(json.dumps(data)) + sum(file.stat().st_size for file in WEB.iterdir())
     budget = max(0, min(SHARE, (LARGEST - size) // 2))
     faces = within(seen.faces, set(kept), budget)
@@ -250,7 +261,7 @@ def add_pictures(data, seen, readings, rows, frames, kept):
         mine["thumbs"] = {"frames": frames[here].tolist() if here else [],
                           "faces": readings.faces[here].tolist() if here else [],
                           "jpegs": [base64.b64encode(faces[place]).decode() for place in here]}
-    pictures = within(seen.pictures, {int(readings.times[place]) for place in kept}, budget)
+    pictures = within(seen.pictures, {int(times[frames[place]]) for place in kept}, budget)
     data["pictures"] = {"times": list(pictures),
                         "jpegs": [base64.b64encode(picture).decode() for picture in pictures.values()]}
 

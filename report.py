@@ -57,12 +57,12 @@ def find_source(path, episode, video, friends):
             raise InputError(f"{video}: no such video or folder of frames")
         return Path(video)
     overlay = path.with_suffix(".overlay.mp4")
-    try:
-        return find_episode(episode, friends.friends_path, friends.frames_path) if episode is not None else \
-            overlay if overlay.is_file() else None
-    except InputError as error:
-        print(error)
-        return overlay if overlay.is_file() else None
+    if episode is not None:
+        try:
+            return find_episode(episode, friends.friends_path, friends.frames_path)
+        except InputError as error:
+            print(error)
+    return overlay if overlay.is_file() else None
 
 
 def find_video(path, source, named):
@@ -95,7 +95,7 @@ def see(source, readings, rows, moments, page, framing):
     if source is None:
         return Seen(), every, kept
     total = count_frames(source)
-    seconds = total / page.fps if total else readings.times.max(initial=0) / 1000
+    seconds = readings.times.max() / 1000 if len(rows) else (total or 0) / page.fps
     frames = tqdm(read_frames(source, page.fps), "pictures", total, unit="frame", disable=None)
     wanted = sorted({*spread, *kept})
     return look(frames, readings, wanted, kept, picture_every(seconds), framing), every, kept
@@ -120,11 +120,12 @@ def main(argv=None):
     output = path.with_suffix(".html")
     data |= {"video": relative_url(video, output) if video else None, "numbered": source is not None,
              "reach": max(2000, 2 * every)}
-    add_pictures(data, seen, readings, rows, place, kept)
+    add_pictures(data, seen, readings, rows, place, frames, kept)
     write_page(output, data, title=path.stem, results=path.name, shares=shares, truth=truth,
                moments=table_of(moments, readings, rows, place),
                source=source.name if source else None, video=video.name if video else None)
     for line in (source is None and "no video, so no pictures; --video names it",
+                 source and not video and "no video that browsers play; create_results.py --overlay writes one",
                  truth and f"{truth['faces']} annotated faces, {truth['matched']} of them in the results",
                  not labels and f"{path}: holds no record, no face was found"):
         if line:

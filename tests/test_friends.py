@@ -1,6 +1,6 @@
 import pytest
 
-from friends import read_box, read_frame_number
+from friends import read_box, read_frame_number, read_span
 
 
 @pytest.mark.parametrize("image,number", [("Frame_01234.jpg", 1234), ("a01234", 1234), ("b00007.jpg", 7),
@@ -17,3 +17,12 @@ def test_frame_names(image, number):
                                       ((9, 5, 5, 9), None), (("", "", "", ""), None)])
 def test_boxes(rect, box):
     assert read_box(dict(zip(("min_x", "min_y", "max_x", "max_y"), rect)))[0] == box
+
+
+@pytest.mark.parametrize("start,end,span", [
+    ("00:00:01;00", "00:00:02;12", (24, 60)), ("00:00:00;00", "01:00:00;00", (0, 86400)),
+    ("00:00:02;00", "00:00:03;00", (30, 31)),                # it does not hold the frame
+    ("00:00:02;00", "00:00:01;00", (30, 31)), ("none", "00:00:03;00", (30, 31)), (None, 5, (30, 31))])
+def test_spans(start, end, span):
+    assert read_span({"start_time": start, "end_time": end}, 30) == span
+    assert read_span({}, 30) == (30, 31)

@@ -69,21 +69,20 @@
   const named = (row, place) => row.faces ? row.names[row.faces[place]] : row.label;
   const jpeg = text => `data:image/jpeg;base64,${text}`;
 
-  /* The thumbnail of a row's face nearest in time to a frame (a data URL), or null where none is near. */
-  function portrait(row, frame, face, reach = data.reach) {
-    const thumbs = row.thumbs;
-    let best = -1, least = Infinity;
+  /* The thumbnail of a row nearest in time to a frame (a data URL), or null where none is near. In a row of several
+     people it is one of the same `face`. */
+  function portrait(row, frame, face) {
+    const thumbs = row.thumbs, away = place => Math.abs(times[thumbs.frames[place]] - times[frame]);
     const middle = nearest(thumbs.frames, frame);
-    const look = place => {
-      const away = Math.abs(times[thumbs.frames[place]] - times[frame]);
-      if ((face === null || thumbs.faces[place] === face) && away < least) [best, least] = [place, away];
-      return away <= reach;
-    };
-    for (let place = middle; place >= 0 && look(place); place--) if (face === null || best >= 0) break;
-    for (let place = middle + 1; middle >= 0 && place < thumbs.frames.length && look(place); place++) {
-      if (face === null || thumbs.faces[place] === face) break;
+    let best = -1;
+    for (const way of [-1, 1]) {
+      let place = middle;
+      while (face !== null && place >= 0 && place < thumbs.frames.length && away(place) <= data.reach &&
+             thumbs.faces[place] !== face) place += way;
+      const found = place >= 0 && place < thumbs.frames.length && away(place) <= data.reach;
+      if (found && (best < 0 || away(place) < away(best))) best = place;
     }
-    return best >= 0 && least <= reach ? jpeg(thumbs.jpegs[best]) : null;
+    return best < 0 ? null : jpeg(thumbs.jpegs[best]);
   }
 
   const faceOf = (row, place) => row.faces ? row.faces[place] : null;
@@ -197,7 +196,7 @@
         type: "value", gridIndex: place, min: visible[place].truth ? -0.2 : 0, max: 1, axisLabel: {show: false},
         axisTick: {show: false}, axisLine: {show: false},
         splitLine: {show: false}, name: label(visible[place].label, narrow ? 40 : 16), triggerEvent: false,
-        nameLocation: narrow ? "end" : "middle", nameRotate: 0, nameGap: narrow ? 3 : 10,
+        nameLocation: narrow ? "end" : "middle", nameRotate: 0, nameMoveOverlap: false, nameGap: narrow ? 3 : 10,
         nameTextStyle: {color: ink, fontSize: 13, align: narrow ? "left" : "right"},
       })),
       dataZoom: places.length ? [
@@ -572,7 +571,7 @@
     });
     all("[data-portrait]").forEach(image => {
       const row = rows[image.dataset.portrait];
-      image.hidden = !row.thumbs.jpegs.length || Boolean(row.faces && row.names && row.label.endsWith("others"));
+      image.hidden = !row.thumbs.jpegs.length || Boolean(row.faces);       // of several people, no one's face
       if (!image.hidden) image.src = jpeg(row.thumbs.jpegs[Math.floor(row.thumbs.jpegs.length / 2)]);
     });
   }
