@@ -5,6 +5,7 @@ Every index, target vector, logit vector and results file of the project uses th
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 # Told apart with each kind of colour blindness, and seen on white and on dark; tests/test_labels.py measures it.
 COLOURS = dict(zip(EMOTIONS, ("#c72827", "#7ac7a4", "#933d86", "#f8c112", "#1a66d0", "#ef7d12", "#8c8c8c")))
+INKS = dict(zip(EMOTIONS, ("white", "black", "white", "black", "white", "black", "black")))      # of text on them
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL = range(7)
 
 # AffectNet's expression codes, both releases. The dropped ones carry their name for the report.

@@ -10,6 +10,7 @@ from labels import (
     EMOTIONS,
     FERPLUS,
     FRIENDS,
+    INKS,
     RAF,
     RAF_COMPOUND,
     RAF_MULTI,
@@ -63,6 +64,12 @@ def test_colours_are_seen_on_white_and_on_dark():
     assert min(1.05 / (value + 0.05) for value in light.values()) > 1.6
     assert min((value + 0.05) / (dark + 0.05) for value in light.values()) > 2.5
     assert len(set(linear(COLOURS["neutral"]).round(6))) == 1                # neutral is grey
+
+
+def test_text_on_colours_is_read():
+    for emotion, ink in INKS.items():
+        value = linear(COLOURS[emotion]) @ [0.2126, 0.7152, 0.0722] + 0.05
+        assert (1.05 / value if ink == "white" else value / 0.05) > 4.5, emotion
 
 
 def test_order():

@@ -190,7 +190,12 @@ def test_colours_and_heights_are_drawn(folder, open_tab, tmp_path):
     assert height(1958, 0, "happy") > height(150, 0, "happy") > 10           # 0.89 and 0.53
     assert height(1958, 0, "happy") == pytest.approx(height(150, 0, "happy") * 0.89 / 0.53, abs=3)
     assert height(3000, 0, "sad") and not height(3000, 0, "happy")
-    assert height(9500, 1, "angry") and not any(height(2500, 1, name) for name in EMOTIONS)      # a gap
+    assert height(9500, 1, "angry") and not any(height(4900, 1, name) for name in EMOTIONS)      # a gap
+    whole = height(1958, 0, "happy")
+    tab.hover(7500)
+    tab.page.screenshot(path=tmp_path / "shot.png")
+    shot = np.asarray(Image.open(tmp_path / "shot.png").convert("RGB")).astype(int)
+    assert height(1958, 0, "happy") == whole                 # a row that is pointed at keeps its colours
 
 
 def test_filters(folder, open_tab):
@@ -349,6 +354,44 @@ def test_a_name_that_is_a_script_stays_text(folder, open_tab):
     assert tab.get("[...document.scripts].length") == 3
 
 
+def test_its_policy_runs_no_other_script(folder, open_tab):
+    tab = open_tab(folder / "video.html")
+    assert tab.get("""() => { const script = document.createElement('script'); script.textContent = 'window.ran = 1';
+        document.body.append(script); return window.ran === undefined; }""")
+    assert any("Content Security Policy" in line for line in tab.wrong)
+    tab.wrong.clear()
+
+
+def test_people_that_share_a_row_keep_their_names_and_faces(tmp_path, browser, open_tab):
+    """Five people, one after the other, each in a grey of their own, every fourth frame read; two rows and the rest."""
+    greys, records = (40, 80, 120, 160, 200), []
+    lengths = (48, 12, 48, 12, 24)
+    frames = [grey for grey, length in zip(greys, lengths) for _ in range(length)]
+    for number in range(0, len(frames), 4):
+        records.append(record(number, "happy", greys.index(frames[number]), None, 0.9))
+        records[-1]["object"]["box"] = [20, 30, 90, 100]
+    path = tmp_path / "five.json"
+    path.write_text(json.dumps(records))
+    with av.open(str(tmp_path / "five.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for grey in frames:
+            image = np.full((120, 160, 3), grey, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    report.main(["--results", str(path), "--video", str(tmp_path / "five.mp4"), "--rows", "2"])
+    tab = open_tab(tmp_path / "five.html")
+    assert tab.get("report.rows.map(row => row.label)") == ["face 0", "face 2", "3 others"]
+    for row, person, frame in ((0, 0, 8), (2, 1, 48), (2, 1, 56), (1, 2, 80), (2, 3, 108), (2, 4, 120), (2, 4, 140)):
+        assert tab.hover(1000 * frame / FPS + 10, row).startswith(f"face {person}\nhappy 0.90")
+        grey = tab.page.locator("#timeline .tip img").evaluate("""image => image.decode().then(() => {
+            const canvas = document.createElement('canvas'), brush = canvas.getContext('2d');
+            brush.drawImage(image, 0, 0); return brush.getImageData(30, 30, 1, 1).data[0]; })""")
+        assert abs(grey - greys[person]) < 10
+    bars = tab.get("report.thin(report.rows[0], 0, 2000, 1500)")
+    assert len(bars) == 12 and all(a["end"] == b["start"] for a, b in zip(bars, bars[1:]))   # no gap is made up
+
+
 def contrasts(tab):
     """The least contrast (WCAG 2) of any text that is seen, with what it says."""
     return tab.get("""() => {
@@ -390,10 +433,13 @@ def test_it_fits_its_window(folder, open_tab, width, drawn_episode):
         tab = open_tab(path, width=width)
         assert tab.get("document.documentElement.scrollWidth") <= width
         assert tab.get("document.querySelector('#timeline canvas').getBoundingClientRect().right") <= width
+        ends = tab.get("""report.rows.map((_, row) => [0, report.state.to].map(time =>
+            Math.round(report.charts.timeline.convertToPixel({xAxisIndex: row}, time))))""")
+        assert len(ends) > 1 and all(end == ends[0] for end in ends)         # one time, one place in all rows
 
 
 @pytest.fixture(scope="module")
-def drawn_episode(parsed, tmp_path_factory):
+def drawn_episode(browser, parsed, tmp_path_factory):
     """The page of sample episode 1, whose results are the drawn truth, but every happy face sad."""
     truth = json.loads((parsed / "datasets/Friends/sample_truth.json").read_text())["1"]
     path = tmp_path_factory.mktemp("drawn") / "friends_s01_ep01.json"
@@ -425,15 +471,17 @@ def test_screenshot(drawn_episode, open_tab, request, tmp_path):
     tab = open_tab(Path(given).resolve() if given else drawn_episode)
     if tab.page.locator("#video").count():
         tab.wait("document.getElementById('video').readyState >= 2")
-    row, frame = tab.get("(row => [row.place, row.frames[row.frames.length >> 1]])(report.rows.at(-1))")
+    row, frame = tab.get("(row => [row.place, row.frames[3 * row.frames.length >> 2]])(report.rows.at(-1))")
     tab.get(f"report.seek({frame})")
     tab.page.set_viewport_size({"width": 1280, "height": 1200})
-    tab.page.wait_for_timeout(500)
+    if tab.page.locator("#video").count():
+        tab.wait("!document.getElementById('video').seeking")
+    tab.page.wait_for_timeout(1000)                          # the browser's own sign of waiting fades
     assert tab.hover(tab.time() + 20, row)
     bottom = tab.get("document.getElementById('timeline-part').getBoundingClientRect().bottom + scrollY")
     tab.page.screenshot(path=path, clip={"x": 0, "y": 0, "width": 1280, "height": bottom + 14}, full_page=True)
     with Image.open(path) as image:
-        image.convert("RGB").quantize(256).save(path, optimize=True)
+        image.convert("RGB").save(path, optimize=True)
     assert path.stat().st_size < 300_000
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
@@ -456,7 +504,7 @@ LONG = 30000
 
 
 @pytest.fixture(scope="module")
-def long_page(tmp_path_factory):
+def long_page(tmp_path_factory, browser):
     """A page of 30,000 frames with three faces each, with pictures as heavy as they come."""
     rng = np.random.default_rng(0)
     images = [np.kron(rng.integers(0, 256, (90, 160, 3)), np.ones((4, 4, 1))).astype(np.uint8) for _ in range(5)]

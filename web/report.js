@@ -159,10 +159,10 @@
       lines[truth.emotions[i]].push(start, bottom + 2, Math.max(1.5, x(truth.ends[i]) - start), 4);
     }
     const paint = (bars, emotion) =>
-      ({type: "bars", shape: {bars}, style: {fill: data.colours[emotion]}});
-    const ground = {type: "rect", style: {fill: "transparent"},
+      ({type: "bars", emphasisDisabled: true, shape: {bars}, style: {fill: data.colours[emotion]}});
+    const ground = {type: "rect", emphasisDisabled: true, style: {fill: "transparent"},
                     shape: {x: area.x, y: area.y, width: area.width, height: area.height}};
-    return {type: "group", children: [ground, ...shapes.map(paint), ...lines.map(paint)]};
+    return {type: "group", emphasisDisabled: true, children: [ground, ...shapes.map(paint), ...lines.map(paint)]};
   }
 
   const charts = {};
@@ -170,7 +170,7 @@
 
   function layout() {
     const narrow = byId("timeline").clientWidth < 640;
-    return {narrow, left: narrow ? 10 : 130, right: 14};
+    return {narrow, left: narrow ? 10 : 130, right: 30};             // the last time's label reaches beyond
   }
 
   const label = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
@@ -185,7 +185,8 @@
       aria: {enabled: true, label: {description: describe()}},
       tooltip: {trigger: "item", confine: true, formatter: tip, backgroundColor: colours("--panel"),
                 borderColor: line, textStyle: {color: ink}, transitionDuration: 0, enterable: false},
-      grid: places.map(place => ({left, right, top: TOP + place * ROW + (narrow ? 16 : 2), height})),
+      grid: places.map(place => ({left, right, top: TOP + place * ROW + (narrow ? 16 : 2), height,
+                                   outerBoundsMode: "none"})),             // labels may not make one row narrower
       xAxis: places.map(place => ({
         type: "value", gridIndex: place, min: 0, max: total, splitLine: {lineStyle: {color: line, opacity: 0.5}},
         axisLine: {lineStyle: {color: line}}, axisTick: {show: place === places.length - 1},
@@ -329,7 +330,7 @@
     const share = (row, emotion) => row.emotions.length ? 100 * row.counts[emotion] / row.emotions.length : 0;
     charts.shares.setOption({
       animation: false, backgroundColor: "transparent", textStyle: {fontFamily: font(), color: ink},
-      grid: {left: narrow ? 90 : left, right: right + 10, top: 4, bottom: 28},
+      grid: {left: narrow ? 90 : left, right, top: 4, bottom: 28},
       xAxis: {type: "value", max: 100, axisLabel: {formatter: "{value} %", color: ink, hideOverlap: true},
               splitLine: {lineStyle: {color: line, opacity: 0.5}}},
       yAxis: {type: "category", inverse: true, data: visible.map(row => label(row.label, narrow ? 11 : 16)),
