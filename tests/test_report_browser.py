@@ -392,6 +392,20 @@ def test_people_that_share_a_row_keep_their_names_and_faces(tmp_path, browser, o
     assert len(bars) == 12 and all(a["end"] == b["start"] for a, b in zip(bars, bars[1:]))   # no gap is made up
 
 
+def test_names_that_mean_something_to_scripts(tmp_path, open_tab):
+    names = ["__proto__", "constructor", "a\nb", "{a|b}", "{value}", "'`${1}", "x" * 500, "\u202etxet", "\U0001f600"]
+    path = tmp_path / "names.json"
+    path.write_text(json.dumps([record(frame, "happy", number, name, frame % 2) for frame in range(24)
+                                for number, name in enumerate(names)]))
+    report.main(["--results", str(path)])
+    tab = open_tab(tmp_path / "names.html", width=400)
+    assert tab.get("document.documentElement.scrollWidth") <= 400
+    tab = open_tab(tmp_path / "names.html")
+    assert tab.get("report.rows.map(row => row.label)") == names
+    assert tab.hover(500, names.index("__proto__")).startswith("__proto__\nhappy")
+    assert tab.get("Object.keys(Object.prototype)") == []
+
+
 def contrasts(tab):
     """The least contrast (WCAG 2) of any text that is seen, with what it says."""
     return tab.get("""() => {

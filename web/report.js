@@ -173,7 +173,12 @@
     return {narrow, left: narrow ? 10 : 130, right: 30};             // the last time's label reaches beyond
   }
 
-  const label = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  /* A name short enough for a chart. ECharts keeps the widths of texts by text, in a plain object: "__proto__" would
+     reach every object's prototype, so such a name is given a space. */
+  function label(text, most) {
+    const short = text.length > most ? `${text.slice(0, most - 1)}…` : text;
+    return short in {} ? `${short} ` : short;
+  }
 
   function timelineOption() {
     const {narrow, left, right} = layout(), visible = shown(), ink = colours("--ink"), line = colours("--line");
@@ -380,6 +385,7 @@
         const picture = portrait(row, frame, faceOf(row, place));
         const image = element(picture ? "img" : "span", "face");
         if (picture) [image.src, image.alt] = [picture, ""];
+        image.hidden = !row.thumbs.jpegs.length;
         const truth = truthAt(row, times[frame]);
         text.append(element("b", "", named(row, place)), swatch(emotion),
                     `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}` +
