@@ -22,7 +22,9 @@ demo: .venv/installed
 	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt --overlay
 	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json
 	$(PY) check_demo.py $(IN)
+	$(PY) report.py $(IN) --episode 11
 	@echo
+	@echo "To look at, in a browser:         demo/results/friends_s01_ep11.html"
 	@echo "The emotions, one record a line:  demo/results/friends_s01_ep11.json"
 	@echo "The episode's faces and timeline: demo/results/friends_s01_ep11.png"
 	@echo "The episode with both drawn in:   demo/results/friends_s01_ep11.overlay.mp4"

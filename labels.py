@@ -3,7 +3,9 @@
 Every index, target vector, logit vector and results file of the project uses the order of `EMOTIONS`.
 """
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-COLOURS = dict(zip(EMOTIONS, ("#d62728", "#8c9a2b", "#7d4fb0", "#f2b705", "#3274b5", "#f27f1b", "#9a9a9a")))
+# Told apart with each kind of colour blindness, and seen on white and on dark; tests/test_labels.py measures it.
+COLOURS = dict(zip(EMOTIONS, ("#c72827", "#7ac7a4", "#933d86", "#f8c112", "#1a66d0", "#ef7d12", "#8c8c8c")))
+INKS = dict(zip(EMOTIONS, ("white", "black", "white", "black", "white", "black", "black")))      # of text on them
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL = range(7)
 
 # AffectNet's expression codes, both releases. The dropped ones carry their name for the report.

@@ -30,7 +30,7 @@ LIMITS = {
     "watch_seconds": (0.01, HUGE), "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE),
     "shot_sure": (0, HUGE), "detect_every": (1, 1000), "detect_width": (80, 100000), "min_face": (0, 100000),
     "detect_threads": (0, 256), "min_iou": (0, 1), "max_gap": (0, HUGE), "every": (1, HUGE), "smooth": (0, 0.999),
-    "min_seen": (1, HUGE), "pictures": (1, 20), "faces": (1, HUGE), "crops": (32, 100000),
+    "min_seen": (1, HUGE), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE), "crops": (32, 100000),
     "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000), "name_distance": (0, 2),
     "link_distance": (0, 2), "least": (0, 1),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
@@ -519,6 +519,22 @@ class Picture:
 
 
 @dataclass
+class Page:
+    episode: int | None = None
+    """Friends episode whose results are shown."""
+    results: Path | None = None
+    """The results shown, where they are others than --episode's."""
+    results_path: Path = Path("results")
+    """Folder of the episodes' results."""
+    video: str | None = None
+    """What they were made from, a video file or a folder of frames; a Friends episode is found by itself."""
+    fps: float = 24000 / 1001
+    """Frames per second of a folder of frames."""
+    rows: int = 12
+    """Rows of the timeline, a person each; those seen least share one more."""
+
+
+@dataclass
 class Check:
     episode: int = 11
     """Sample episode whose results are compared with what was drawn."""
@@ -673,6 +689,14 @@ class PictureOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
     picture: Picture = field(default_factory=Picture)
+
+
+@dataclass
+class ReportOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    margins: Margins = field(default_factory=Margins)
+    page: Page = field(default_factory=Page)
 
 
 @dataclass

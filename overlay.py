@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from index import whole_file
-from labels import COLOURS
+from labels import COLOURS, INKS
 
 TICKS = 90000                                    # a second, so that frames keep their own times
 
@@ -18,13 +18,13 @@ def draw_records(image, records):
     line, scale, stroke = max(1, height // 240), height / 1000, max(1, height // 500)
     for record in records:
         x0, y0, x1, y1 = record["object"]["box"]
-        colour = [round(255 * part) for part in to_rgb(COLOURS[record["class"]])]
+        colour, ink = ([round(255 * part) for part in to_rgb(table[record["class"]])] for table in (COLOURS, INKS))
         text = f"{record['object']['name'] or record['object']['id']} {record['class']}"
         (wide, high), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke)
         top = max(y0 - high - below - line, 0)
         cv2.rectangle(image, (x0, y0), (x1, y1), colour, line)
         cv2.rectangle(image, (x0, top), (x0 + wide + 2 * line, top + high + below + line), colour, cv2.FILLED)
-        cv2.putText(image, text, (x0 + line, top + high + line), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255),
+        cv2.putText(image, text, (x0 + line, top + high + line), cv2.FONT_HERSHEY_SIMPLEX, scale, ink,
                     stroke, cv2.LINE_AA)
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import PercentFormatter
 
 from episode import find_episode, read_frames
 from index import read_results, whole_file
-from labels import COLOURS
+from labels import COLOURS, INKS
 from ops import InputError, PictureOps, parse, run_script
 
 
@@ -43,7 +43,7 @@ def draw_frame(axes, frame, records):
         colour = COLOURS[record["class"]]
         axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=2))
         who = record["object"]["name"] or record["object"]["id"]
-        axes.text(x0, y0 - 8, f"{who} {record['class']}", fontsize=8, color="white",
+        axes.text(x0, y0 - 8, f"{who} {record['class']}", fontsize=8, color=INKS[record["class"]],
                   bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5})
 
 

@@ -15,6 +15,10 @@ EPISODES = ("--train-episodes", "1", "2", "--valid-episodes", "3")
 TINY = ("--img-sz", "64", "--batch-size", "4", "--num-workers", "0", "--device", "cpu", *EPISODES)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--screenshot", metavar="PAGE", help="page of report.py to draw report.png of, for the README")
+
+
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory):
     """Root of freshly drawn datasets; not to be changed by a test."""

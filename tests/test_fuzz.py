@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import friends
 import parse_affectnet
 import parse_ck
 import parse_fer
-import parse_friends
 import parse_raf
 from faces import read_image, read_reduced, write_image
 from index import Report, read_index, read_results, write_index
@@ -58,10 +58,14 @@ def sound(entries):
         assert entry.get("split", "train") in ("train", "valid", "test"), entry
 
 
-def friends(path):
+def metadata(path):
     report = Report()
-    for row, period in enumerate(parse_friends.read_metadata(path)):
-        sound(parse_friends.read_period(period, f"{path} period {row}", report))
+    for row, period in enumerate(friends.read_metadata(path)):
+        entries = list(friends.read_period(period, f"{path} period {row}", report))
+        sound(entries)
+        for entry in entries:
+            first, end = friends.read_span(period, entry["frame"])
+            assert first <= entry["frame"] < end
 
 
 def results(path):
@@ -101,9 +105,9 @@ def readers(parsed, trained, tmp_path_factory):
         "id": 1, "name": None, "box": [1, 2, 3, 4], "confidence": 0.5}} for row in range(20)]))
     (root / "log.csv").write_bytes((trained / "runs/static/log.csv").read_bytes())
     write_image(root / "face.jpg", np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8))
-    metadata = root / "s01_ep01_tag2_visual_Final_180809.json"
-    periods = parse_friends.read_metadata(first(parsed, "datasets/Friends/s01_ep01_*.json"))
-    metadata.write_text(json.dumps({"visual_results": periods[:12]}))
+    notes = root / "s01_ep01_tag2_visual_Final_180809.json"
+    periods = friends.read_metadata(first(parsed, "datasets/Friends/s01_ep01_*.json"))
+    notes.write_text(json.dumps({"visual_results": periods[:12]}))
     return [
         (old / "training.csv", lambda _: sound(parse_affectnet.read_2017(old, False, Report())), 15),
         (next(new.glob("train_set/annotations/0_exp.npy")), example, 8),
@@ -112,7 +116,7 @@ def readers(parsed, trained, tmp_path_factory):
         (first(raf, "multi/Annotation/manual/*_ldmk.txt"), subset("multi"), 3),
         (fer / "fer2013new.csv", lambda _: sound(parse_fer.read_votes(fer, Report())), 12),
         (label, sequence, 5), (ck / "Landmarks" / Path(*label.parts[-3:-1]) / f"{peak}_landmarks.txt", sequence, 5),
-        (metadata, friends, 30), (root / "raf_parsed.npy", read_index, 20), (root / "results.json", results, 10),
+        (notes, metadata, 30), (root / "raf_parsed.npy", read_index, 20), (root / "results.json", results, 10),
         (root / "log.csv", read_log, 8), (root / "face.jpg", partial(read_reduced, side=0, least=20), 4),
         (root / "face.jpg", read_image, 4),
     ]

@@ -7,10 +7,11 @@ import pytest
 
 import parse_friends
 from faces import crop_face, read_image
+from friends import read_metadata
 from index import read_index
 from labels import CHARACTERS, EMOTIONS
 from ops import InputError, Margins
-from parse_friends import buffer_frames, read_box, read_frame_number, read_metadata
+from parse_friends import buffer_frames
 
 
 @pytest.fixture
@@ -158,22 +159,6 @@ def test_a_buffer_with_a_frame_missing_is_dropped_whole(copy, capsys):
     entries = parse(copy, "--episodes", "1")
     assert entry["frame"] not in {entry["frame"] for entry in entries}
     assert all((copy / "friends_faces" / name).is_file() for entry in entries for name in entry["img"])
-
-
-@pytest.mark.parametrize("image,number", [("Frame_01234.jpg", 1234), ("a01234", 1234), ("b00007.jpg", 7),
-                                          ("s01_ep01_Frame_00042.jpeg", 42)])
-def test_frame_names(image, number):
-    assert read_frame_number(image) == number
-    for wrong in ("Frame.jpg", "Frame_" + "9" * 400 + ".jpg", None):
-        with pytest.raises(ValueError, match="frame number"):
-            read_frame_number(wrong)
-
-
-@pytest.mark.parametrize("rect,box", [(("12  34", "5", 30, 40), [12, 5, 18, 35]), ((1, 2, 3, 4), [1, 2, 2, 2]),
-                                      (("none",) * 4, None), (("None", 1, 2, 3), None), ((5, 5, 5, 9), None),
-                                      ((9, 5, 5, 9), None), (("", "", "", ""), None)])
-def test_boxes(rect, box):
-    assert read_box(dict(zip(("min_x", "min_y", "max_x", "max_y"), rect)))[0] == box
 
 
 @pytest.mark.parametrize("word,emotion", [("Anger", 0), ("ANGRY", 0), ("disgust", 1), ("Fear", 2), ("Happiness", 3),

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 import labels
 from emotions import write_records
 from faces import LARGEST, crop_face, iou, square_around, touches, xyxy_to_xywh
+from friends import read_box, read_metadata, read_period
 from index import inside, read_index, read_results, write_index
 from ops import InputError
 from parse_affectnet import read_row
 from parse_fer import soft_label
-from parse_friends import buffer_frames, read_box, read_metadata, read_period
+from parse_friends import buffer_frames
 from parse_raf import read_label
 
 number = st.floats(-2000, 3000, width=32)

@@ -1,0 +1,137 @@
+"""Write the page of an episode's results, to be looked at in a browser: who shows which emotion when.
+
+Reads a results JSON, the video or frames it was made from and, where there is one, the episode's metadata, the
+truth. Writes one HTML file beside the JSON, which opens from disk; a video stays where it is and is played from
+there. Without the video the page has no pictures.
+
+    python report.py --episode 1
+    python report.py --results results/interview.json --video interview.mp4
+"""
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from tqdm import tqdm
+
+from episode import count_frames, find_episode, read_frames
+from friends import find_metadata
+from index import read_results
+from ops import InputError, ReportOps, parse, run_script
+from page import (
+    Seen,
+    add_pictures,
+    as_readings,
+    choose_rows,
+    look,
+    page_data,
+    picture_every,
+    place_frames,
+    spread_faces,
+    strongest,
+    table_of,
+    time_step,
+    write_page,
+)
+from truth import add_truth, read_annotations
+
+PLAYED = (".mp4", ".m4v", ".webm", ".mov", ".ogv")       # by browsers; not .mkv, .avi, .wmv
+
+
+def find_results(page):
+    """(results file, Friends episode or None) that the options ask for."""
+    if page.results is None and page.episode is None:
+        raise InputError("expected --episode N or --results FILE")
+    path = page.results or page.results_path / f"friends_s01_ep{page.episode:02d}.json"
+    if path.suffix == ".html":
+        raise InputError(f"{path}: expected results (.json), found the name of a page")
+    match = re.fullmatch(r"friends_s01_ep(\d+)", path.stem)
+    return path, page.episode if page.episode is not None else int(match.group(1)) if match else None
+
+
+def find_source(path, episode, video, friends):
+    """The video or folder of frames that pictures are taken from, or None; a `video` that is named must be there."""
+    if video is not None:
+        if not Path(video).exists():
+            raise InputError(f"{video}: no such video or folder of frames")
+        return Path(video)
+    overlay = path.with_suffix(".overlay.mp4")
+    if episode is not None:
+        try:
+            return find_episode(episode, friends.friends_path, friends.frames_path)
+        except InputError as error:
+            print(error)
+    return overlay if overlay.is_file() else None
+
+
+def find_video(path, source, named):
+    """The video that the page plays, or None: the one that was `named`, else the overlay, else the source."""
+    overlay = path.with_suffix(".overlay.mp4")
+    choices = [source, overlay] if named else [overlay, source]
+    return next((video for video in choices if video and video.is_file() and video.suffix.lower() in PLAYED), None)
+
+
+def relative_url(video, page):
+    """The URL of `video` relative to the page's folder, percent-encoded."""
+    steps = Path(os.path.relpath(video, page.parent)).parts
+    return "/".join(quote(os.fsencode(step), safe="") for step in steps)
+
+
+def find_truth(episode, friends_path):
+    """The annotations of a Friends episode; none where there is no metadata of it."""
+    try:
+        path = find_metadata(friends_path, (episode,))[episode] if episode is not None else None
+    except InputError:
+        return []
+    return read_annotations(path) if path else []
+
+
+def see(source, readings, rows, moments, page, framing):
+    """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay)."""
+    first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
+    kept = [place for places in moments for place in places] + first
+    spread, every = spread_faces(readings.times, readings.faces) if len(rows) else ([], 0)
+    if source is None:
+        return Seen(), every, kept
+    total = count_frames(source)
+    seconds = readings.times.max() / 1000 if len(rows) else (total or 0) / page.fps
+    frames = tqdm(read_frames(source, page.fps), "pictures", total, unit="frame", disable=None)
+    wanted = sorted({*spread, *kept})
+    return look(frames, readings, wanted, kept, picture_every(seconds), framing), every, kept
+
+
+def main(argv=None):
+    ops = parse(ReportOps, argv, __doc__)
+    page, friends = ops.page, ops.friends
+    path, episode = find_results(page)
+    readings = as_readings(path, read_results(path))
+    source = find_source(path, episode, page.video, friends)
+    video = find_video(path, source, page.video is not None)
+    rows, labels = choose_rows(readings, page.rows)
+    step = time_step(readings)
+    moments = strongest(readings, rows, step)
+    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["hog"])
+    frames = np.unique(seen.times if source else readings.times).astype(np.int64)
+    place = place_frames(source or path, readings.times, frames)
+    data, shares = page_data(readings, rows, labels, place, frames, step)
+    truth = add_truth(data, find_truth(episode, friends.friends_path), readings, rows, place if source else None,
+                      frames, page.fps)
+    output = path.with_suffix(".html")
+    data |= {"video": relative_url(video, output) if video else None, "numbered": source is not None,
+             "reach": max(2000, 2 * every)}
+    add_pictures(data, seen, readings, rows, place, frames, kept)
+    write_page(output, data, title=path.stem, results=path.name, shares=shares, truth=truth,
+               moments=table_of(moments, readings, rows, place),
+               source=source.name if source else None, video=video.name if video else None)
+    for line in (source is None and "no video, so no pictures; --video names it",
+                 source and not video and "no video that browsers play; create_results.py --overlay writes one",
+                 truth and f"{truth['faces']} annotated faces, {truth['matched']} of them in the results",
+                 not labels and f"{path}: holds no record, no face was found"):
+        if line:
+            print(line)
+    print(f"wrote {output}: {len(readings.times):,} records, {output.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    run_script(main)
