@@ -241,11 +241,17 @@ class Unreadable:
 
 @contextmanager
 def stop_at_a_step():
-    """Yield a list that gets the signal by which the run is asked to stop; a second one stops at once."""
-    asked = []
+    """Yield a list that gets the signal by which the run is asked to stop; one a second later stops at once.
+
+    (Ctrl-C under torchrun comes twice: from the terminal, and from torchrun.)
+    """
+    asked, first = [], 0.0
 
     def ask(number, frame):
-        if asked:
+        nonlocal first
+        if not asked:
+            first = time.monotonic()
+        elif time.monotonic() > first + 1:
             stop(number, frame)
         asked.append(number)
 
@@ -334,7 +340,7 @@ def fit(net, average, optimizer, take_step, loader, check, run, ranks, unreadabl
 def train(ops, frames):
     """The body of both trainers: data, network, optimiser and run from the options, then `fit`.
 
-    ops is an ops.StaticTrainOps; frames is T, 1 or 4.
+    ops is an ops.StaticTrainOps; frames is T, 1 or 4. Returns as `fit`, of several processes in the first alone.
     """
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
     if ops.loss.logit_adjust and ops.loss.loss != "soft_ce":
@@ -346,47 +352,51 @@ def train(ops, frames):
 
 
 def _train(ops, frames, ranks):
-    device, part = ranks.device, (ranks.rank, ranks.count)
-    roots, margins = ops.datasets.roots(), ops.margins.by_source()
-    dicts, mixture = ops.place.dicts_path, dict(ops.data.mixture)
-    sources, shares = read_mixture(mixture, dicts, roots, margins, ops.split.train_episodes)
-    valid = read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes)
-    run = Run(ops.run.runs_path / ops.run.name, ops, ops.run.resume, writes=ranks.first)
+    device, options = ranks.device, ops.run
+    train_faces, weights, valid_faces = _faces(ops, frames)
+    run = Run(options.runs_path / options.name, ops, options.resume, writes=ranks.first)
     net, average, optimizer = _network(ops, run.checkpoint, device)
     ranks.total()                                # all have looked at the folder before the first writes to it
     run.start()
-    weights = sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance)
-    batches = BalancedBatches(weights, ops.loader.batch_size, ops.run.seed,
-                              run.checkpoint["step"] if run.checkpoint else 0, ops.run.max_steps, part)
-    augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
-    clips = FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0))
-    valid_clips = FaceClips([valid], ops.loader.img_sz, frames)
-    workers, pin = ops.loader.num_workers, device.type == "cuda"
-    valid_batches = EveryOnce(len(valid), -(-ops.loader.batch_size // ranks.count), part)
-    valid_loader = make_loader(valid_clips, valid_batches, workers, pin)
-    shares = torch.from_numpy(weights @ clips.targets).clamp(1e-6).to(device, torch.float32)
+    begun, part = run.checkpoint["step"] if run.checkpoint else 0, (ranks.rank, ranks.count)
+    batches = BalancedBatches(weights, ops.loader.batch_size, options.seed, begun, options.max_steps, part)
+    valid_batches = EveryOnce(len(valid_faces), -(-ops.loader.batch_size // ranks.count), part)
+    loader, valid_loader = (make_loader(faces, order, ops.loader.num_workers, device.type == "cuda")
+                            for faces, order in ((train_faces, batches), (valid_faces, valid_batches)))
+    shares = torch.from_numpy(weights @ train_faces.targets).clamp(1e-6).to(device, torch.float32)
     loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda)
     train_loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda, ops.loss.logit_adjust * shares.log())
-    precision, trained, running = ops.run.precision, ranks.share(net), ops.run.batch_norm == "running"
+    shared, running = ranks.share(net), options.batch_norm == "running"
 
     def take_step(clips, target, step):
         clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
         if ops.augment.mixup:
-            rng = np.random.default_rng((ops.run.seed, step, 0, 1))        # not one of the sampler's or the loader's
+            rng = np.random.default_rng((options.seed, step, 0, 1))        # not one of the sampler's or the loader's
             clips, target = mix_pairs(clips, target, ops.augment.mixup, rng)
-        return train_step(trained, optimizer, train_loss, clips, target, precision, running)
+        return train_step(shared, optimizer, train_loss, clips, target, options.precision, running)
 
     def check():
         ranks.agree(average.net)
-        return evaluate(average.net, valid_loader, loss, device, precision, ranks)
+        return evaluate(average.net, valid_loader, loss, device, options.precision, ranks)
 
     if ranks.first:
         processes = f" x {ranks.count}" if ranks.count > 1 else ""
-        print(f"{len(clips):,} samples to train on, {len(valid):,} to validate on; {device}{processes}; {run.folder}")
-    return fit(net, average, optimizer, take_step, make_loader(clips, batches, workers, pin), check, run, ranks,
-               Unreadable(ops.loader.max_unreadable),
-               lambda step: ops.optim.lr * lr_factor(ops.optim.schedule, step, ops.run.max_steps),
-               ops.run.max_steps, ops.run.valid_every, ops.run.save_every, ops.run.log_every)
+        print(f"{len(train_faces):,} samples to train on, {len(valid_faces):,} to validate on; {device}{processes}; "
+              f"{run.folder}")
+    return fit(net, average, optimizer, take_step, loader, check, run, ranks, Unreadable(ops.loader.max_unreadable),
+               lambda step: ops.optim.lr * lr_factor(ops.optim.schedule, step, options.max_steps),
+               options.max_steps, options.valid_every, options.save_every, options.log_every)
+
+
+def _faces(ops, frames):
+    """(faces to train on, the chance of each to be drawn, faces to validate on)."""
+    roots, margins, dicts = ops.datasets.roots(), ops.margins.by_source(), ops.place.dicts_path
+    sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, ops.split.train_episodes)
+    valid = read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes)
+    augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
+    return (FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0)),
+            sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),
+            FaceClips([valid], ops.loader.img_sz, frames))
 
 
 def _network(ops, checkpoint, device):

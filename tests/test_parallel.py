@@ -27,7 +27,8 @@ def torchrun(root, name, *options, count=2):
     """A started training of `count` processes."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), SCRIPT,
                "--root", root, "--name", name, *OPTIONS, *options]
-    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            start_new_session=True)
 
 
 def one_process(root, name, *options):
@@ -84,15 +85,21 @@ def wait_for(happened, seconds=120):
     return happened()
 
 
-def test_asked_to_stop_all_processes_stop_at_one_step(parsed):
-    job = torchrun(parsed, "asked", "--max-steps", "500", "--valid-every", "500", "--save-every", "500")
-    assert wait_for(lambda: (parsed / "runs/asked/log.csv").is_file()
-                    and (parsed / "runs/asked/log.csv").read_text().count("\n") > 3)
-    job.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+def test_asked_to_stop_all_processes_stop_at_one_step(parsed, number):
+    """SIGTERM to torchrun, which sends it on; Ctrl-C to all at once, as a terminal does, and torchrun sends it on."""
+    name = f"asked_{number:d}"
+    job = torchrun(parsed, name, "--max-steps", "500", "--valid-every", "500", "--save-every", "500")
+    log = parsed / f"runs/{name}/log.csv"
+    assert wait_for(lambda: log.is_file() and log.read_text().count("\n") > 3)
+    if number == signal.SIGINT:
+        os.killpg(job.pid, number)
+    else:
+        job.send_signal(number)
     out, _ = job.communicate(timeout=120)
-    step = weights(parsed, "asked")["step"]
+    step = weights(parsed, name)["step"]
     assert job.returncode != 0 and 3 <= step < 500 and out.count("stopped\n") == 2, out
-    assert read_log(parsed / "runs/asked/log.csv")[-1]["step"] == step
+    assert read_log(log)[-1]["step"] == step
 
 
 def test_what_cannot_be_shared_is_refused(monkeypatch):
