@@ -48,7 +48,7 @@ def kill_often(times, seconds, command, check, rng):
         assert tries < 6 * times, f"only {killed} of {tries} could be killed"
         process = command(again)
         try:
-            _, said = process.communicate(timeout=rng.uniform(0.4, 1.0) * seconds)
+            _, said = process.communicate(timeout=rng.uniform(0.3, 0.9) * seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -158,7 +158,7 @@ def test_parsing_killed_6_times_writes_the_same_indexes(site, parsed):
 
 def test_results_killed_6_times_are_the_same_bytes(site, trained):
     link(site, trained, "friends", "dicts", "runs")
-    options = ("--episodes", "1", "2", "3", "--weights", "fer", "--overlay", "--device", "cpu")
+    options = ("--episodes", "1", "2", "--weights", "fer", "--overlay", "--device", "cpu")
     seconds = finish("create_results.py", site, *options, "--results-path", "calm")
 
     def create(again):
@@ -170,6 +170,6 @@ def test_results_killed_6_times_are_the_same_bytes(site, trained):
                random.Random(3))
     finish("create_results.py", site, *options, "--resume")
     ours, theirs = contents(site / "results"), contents(site / "calm")
-    assert set(ours) == set(theirs) and len(ours) == 9
+    assert set(ours) == set(theirs) and len(ours) == 6
     assert all(ours[name] == theirs[name] for name in ours if not name.endswith(".npz"))
     assert not [name for name in os.listdir(site / "results") if name.endswith(".tmp")]
