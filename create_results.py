@@ -74,13 +74,13 @@ def create(source, path, ops, step, size, gallery):
     frames = tqdm(read_frames(source, ops.source.fps) if tracks else (), "emotions", shots[-1], unit="frame",
                   disable=None)
     blocks = face_blocks(frames, tracks, results.frame_stride, results.every, size, framing)
+    drawn = path.with_suffix(".overlay.mp4")
+    drawn.unlink(missing_ok=True)                # of the results before
     stream = EmotionStream(step, results.frame_stride)
     count = write_records(path, read_emotions(blocks, stream, results.every, results.smooth))
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
-    drawn = path.with_suffix(".overlay.mp4")
-    drawn.unlink(missing_ok=True)                # of the results before
     if results.overlay:
         frames = tqdm(read_frames(source, ops.source.fps), "overlay", shots[-1], unit="frame", disable=None)
         write_overlay(drawn, frames, read_results(path), results.every)

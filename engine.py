@@ -58,6 +58,11 @@ def make_optimizer(net, optimizer, lr, weight_decay):
     return torch.optim.SGD(net.parameters(), lr, momentum=0.9, weight_decay=weight_decay, nesterov=True)
 
 
+def set_lr(optimizer, lr):
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
 def lr_factor(schedule, step, max_steps):
     """Share of the learning rate that step `step` (from 0) of `max_steps` uses."""
     done = step / max(max_steps, 1)
@@ -235,8 +240,11 @@ class Unreadable:
             raise InputError(f"{self.count:,} of {self.drawn:,} samples drawn could not be read, more than "
                              f"--max-unreadable {self.share:g}; they are named above")
 
-    def __str__(self):
-        return f"{self.count:,} of {self.drawn:,} samples drawn could not be read; others of their emotion stood in"
+    def tell(self):
+        """Print how many there were, where there were any."""
+        if self.count:
+            tqdm.write(f"{self.count:,} of {self.drawn:,} samples drawn could not be read; others of their emotion "
+                       "stood in")
 
 
 @contextmanager
@@ -297,6 +305,7 @@ def fit(net, average, optimizer, take_step, loader, check, run, ranks, unreadabl
     def save(owed=False):
         run.save("last.pt", net, optimizer, step, best, owed, average.state())
 
+    held = None                                  # the statistics before a step that is not finished
     silent = None if ranks.first else True
     with stop_at_a_step() as asked, \
             tqdm(loader, "train", max_steps, initial=step, unit="step", disable=silent) as steps:
@@ -306,14 +315,14 @@ def fit(net, average, optimizer, take_step, loader, check, run, ranks, unreadabl
                 run.log(step=step, **figures)
                 save()
             for clips, target, reasons in steps:
-                for group in optimizer.param_groups:
-                    group["lr"] = lr_at(step)
+                set_lr(optimizer, lr_at(step))
+                held = ranks.hold(net)
                 meter.add(*take_step(clips, target, step), clips)
                 average.update(net, step)
-                step += 1
+                step, held = step + 1, None
+                owed = step % valid_every == 0 or step == max_steps
                 asks, left_out, drawn = ranks.total(len(asked), unreadable.name(reasons), len(clips))
                 unreadable.add(left_out, drawn)
-                owed = step % valid_every == 0 or step == max_steps
                 due = asks or owed or step % save_every == 0
                 if asks or owed or step % log_every == 0:
                     row = meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
@@ -327,13 +336,14 @@ def fit(net, average, optimizer, take_step, loader, check, run, ranks, unreadabl
                     save()
                 if asks and step < max_steps:
                     raise Stopped(asked[0] if asked else signal.SIGTERM)
-        except (InputError, OSError):            # an unreadable image, say, costs no step that is done
-            if step > begun:
+        except Exception as error:               # an unreadable image, say, costs no step that is done
+            if step > begun and (isinstance(error, InputError | OSError) or ranks.lost(error)):
+                ranks.put_back(net, held)
                 save(owed)
             raise
         finally:
-            if unreadable.count and ranks.first:
-                tqdm.write(str(unreadable))
+            if ranks.first:
+                unreadable.tell()
     return best
 
 
@@ -356,7 +366,7 @@ def _train(ops, frames, ranks):
     train_faces, weights, valid_faces = _faces(ops, frames)
     run = Run(options.runs_path / options.name, ops, options.resume, writes=ranks.first)
     net, average, optimizer = _network(ops, run.checkpoint, device)
-    ranks.total()                                # all have looked at the folder before the first writes to it
+    ranks.total(0)                               # all have looked at the folder before the first writes to it
     run.start()
     begun, part = run.checkpoint["step"] if run.checkpoint else 0, (ranks.rank, ranks.count)
     batches = BalancedBatches(weights, ops.loader.batch_size, options.seed, begun, options.max_steps, part)

@@ -7,6 +7,7 @@ import errno
 import glob
 import json
 import os
+import platform
 import shutil
 import zlib
 from collections import Counter
@@ -49,6 +50,8 @@ def whole_folder(folder):
     What a killed writing left of it is removed by the next.
     """
     partial, former = (folder.with_name(f"{folder.name}.{what}") for what in ("partial", "former"))
+    if former.exists() and not folder.exists():  # killed between the two renames below
+        former.rename(folder)
     for left in (partial, former):
         shutil.rmtree(left, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -77,6 +80,7 @@ def whole_file(path, flush=True):
     """
     path = Path(path)
     hidden = path.with_name(f".{short_name(path.name)}")
+    hidden = f"{hidden}.{platform.node()[:30]}"  # a folder may be shared by machines
     temporary = Path(f"{hidden}.{os.getpid()}.tmp")
     try:
         with naming(path, temporary):

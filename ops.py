@@ -95,7 +95,7 @@ def run_script(main):
 
 def say_the_last():
     """Let SIGTERM pass from here on: torchrun's follows an error, and would cut its sentence short."""
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @dataclass

@@ -78,17 +78,31 @@ class Ranks:
             for buffer in net.buffers():
                 dist.broadcast(buffer, 0)
 
+    def hold(self, net):
+        """What a step that another process does not finish would leave changed in `net`; None of one process."""
+        return [buffer.clone() for buffer in net.buffers()] if self.count > 1 else None
+
+    def put_back(self, net, held):
+        """Undo such a step, by what `hold` gave before it; None leaves the network."""
+        for buffer, former in zip(net.buffers(), held or ()):
+            buffer.copy_(former)
+
+    def lost(self, error):
+        """Whether an error says that another process is gone."""
+        words = ("gloo", "NCCL", "Connection closed", "Connection reset")
+        return self.count > 1 and (isinstance(error, dist.DistError) or any(word in str(error) for word in words))
+
     @contextmanager
     def together(self):
         """Say in one sentence that another process is gone, and leave the group at the end."""
         try:
             yield
         except RuntimeError as error:
-            if self.count == 1 or isinstance(error, torch.OutOfMemoryError):
+            if not self.lost(error):
                 raise
             say_the_last()
             raise InputError(f"process {self.rank} of {self.count} ends: it lost another, whose own message says why "
-                             f"({str(error).splitlines()[0]}); --resume continues from last.pt") from None
+                             f"({str(error).splitlines()[0]}); --resume continues") from None
         finally:
             if self.count > 1:
                 dist.destroy_process_group()

@@ -80,9 +80,10 @@ class Run:
         with naming(path), open(path, "a", newline="") as file:
             csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
         if self.board:
-            for name in row.keys() - {"step"}:
-                self.board.add_scalar(name, float(row[name]), row["step"])
-            self.board.flush()
+            with naming(self.folder / "tensorboard"):
+                for name in row.keys() - {"step"}:
+                    self.board.add_scalar(name, float(row[name]), row["step"])
+                self.board.flush()
 
     def save(self, name, net, optimizer, step, best, owed=False, average=None):
         """Write a checkpoint as a whole file: weights, their average, optimiser, step, best figures, random states,
@@ -116,7 +117,7 @@ def _changes(old, new):
     for name in sorted(set(old) | set(new)):
         if isinstance(old.get(name), dict) and isinstance(new.get(name), dict):
             yield from _changes(old[name], new[name])
-        elif old.get(name) != new.get(name) and name != "resume":
+        elif old.get(name) != new.get(name) and name not in ("resume", "weights"):       # neither matters to it
             yield f"{name} {old.get(name)} -> {new.get(name)}"
 
 

@@ -2,7 +2,7 @@
 
 A pickle is a small program: it may call any function by name, and NumPy's own functions, called with made-up
 arguments, write where they should not. So nothing of NumPy's is given to it: arrays and their types are first noted
-as `_Array` and `_Dtype`, checked, and then made here.
+as `_Array` and `_Dtype`, checked, and then made here. A file made for it can still use up memory or time.
 """
 import collections
 import math
@@ -20,10 +20,10 @@ class _Dtype:
     __slots__ = ("dtype",)
 
     def __init__(self, code):
-        if isinstance(code, bytes):
-            code = code.decode("latin1")
+        code = code.decode("latin1") if isinstance(code, bytes) else code
         if not isinstance(code, str) or not PLAIN_TYPE.fullmatch(code):
-            raise pickle.UnpicklingError(f"it holds an array of type {code!r}")
+            told = repr(code[:20]) if isinstance(code, str) else type(code).__name__
+            raise pickle.UnpicklingError(f"it holds an array of type {told}")
         self.dtype = np.dtype(object if "O" in code else code)
 
     def __setstate__(self, state):
@@ -37,18 +37,46 @@ class _Array:
     __slots__ = ("shape", "dtype", "fortran", "data")
 
     def __setstate__(self, state):
+        if not isinstance(state, tuple):
+            raise pickle.UnpicklingError("it holds an array that is none")
         self.shape, self.dtype, self.fortran, self.data = state[-4:]
 
 
+class _Call:
+    """A function that a pickle may call, and not change."""
+    __slots__ = ("function",)
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *arguments):
+        return self.function(*arguments)
+
+    def __setstate__(self, _):
+        raise pickle.UnpicklingError("it would change the program")
+
+
 def _bytes_of(data):
-    return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+    if isinstance(data, str):
+        return data.encode("utf-8", "surrogateescape")
+    if not isinstance(data, bytes | bytearray):
+        raise pickle.UnpicklingError(f"it passes {type(data).__name__} for an array's bytes")
+    return data
 
 
 def _array_of_bytes(data, dtype, shape, order="C"):
     """The array of plain numbers or text that `data` holds; a ValueError where its size is another."""
     if dtype.dtype.hasobject:
         raise pickle.UnpicklingError("it passes bytes for objects")
+    _check_shape(shape)
+    if dtype.dtype.itemsize == 0:                # empty text
+        return np.zeros(shape, dtype.dtype)
     return np.frombuffer(_bytes_of(data), dtype.dtype).reshape(shape, order=order).copy(order)
+
+
+def _check_shape(shape):
+    if not isinstance(shape, tuple) or len(shape) > 32 or not all(type(side) is int and side >= 0 for side in shape):
+        raise pickle.UnpicklingError("it holds an array whose shape is none")
 
 
 class PlainUnpickler(pickle.Unpickler):
@@ -67,7 +95,7 @@ class PlainUnpickler(pickle.Unpickler):
         return self._made(self.load(), {})
 
     def find_class(self, module, name):
-        """What the pickle may call; these are methods, so that it cannot change them either."""
+        """What the pickle may call."""
         module = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
         known = {
             ("numpy", "ndarray"): self._new_array, ("numpy", "dtype"): self._new_dtype,
@@ -80,7 +108,8 @@ class PlainUnpickler(pickle.Unpickler):
         }
         if (module, name) not in known:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return known[module, name]
+        known = known[module, name]
+        return known if isinstance(known, type) else _Call(known)
 
     def _new_array(self, *_):
         self.arrays += 1
@@ -124,6 +153,7 @@ class PlainUnpickler(pickle.Unpickler):
 
     def _array(self, noted, made, depth):
         order = "F" if noted.fortran else "C"
+        _check_shape(noted.shape)
         if not noted.dtype.dtype.hasobject:
             return _array_of_bytes(noted.data, noted.dtype, noted.shape, order)
         if math.prod(noted.shape) != len(noted.data):

@@ -33,8 +33,10 @@ def read_annotations(path):
     return sorted(found, key=lambda face: face.frame)
 
 
-def match_records(annotations, numbers, boxes_xyxy):
+def match_records(annotations, numbers, boxes_xyxy, every=1):
     """The record (its place, or -1) of each annotation: of its frame, with the greatest overlap of at least 0.3.
+
+    Where every `every`-th frame has records, they stand for those up to the next as well.
 
     A record is given to one annotation only, to the pair that overlaps most. Names do not count: they may be null.
 
@@ -46,9 +48,10 @@ def match_records(annotations, numbers, boxes_xyxy):
     for place, face in enumerate(annotations):
         by_frame.setdefault(face.frame, []).append(place)
     for frame, places in by_frame.items():
-        low, high = np.searchsorted(numbers, (frame, frame + 1))
-        if low == high:
+        high = np.searchsorted(numbers, frame, "right")
+        if high == 0 or numbers[high - 1] <= frame - every:
             continue
+        low = np.searchsorted(numbers, numbers[high - 1])
         overlap = iou([annotations[place].box_xyxy for place in places], boxes_xyxy[low:high])
         while overlap.max() >= LEAST_IOU:
             face, record = np.unravel_index(overlap.argmax(), overlap.shape)
@@ -104,7 +107,9 @@ def add_truth(data, annotations, readings, rows, place, times, fps):
         annotations = [face for face in annotations if face.frame < len(times)]     # some are past the end
     numbers = np.round(readings.times * fps / 1000).astype(int) if place is None else place
     order = np.lexsort((np.arange(len(numbers)), numbers))
-    matched = match_records(annotations, numbers[order], readings.boxes_xyxy[order])
+    frame_ms = 1000 / fps if place is None or len(times) < 2 else float(np.median(np.diff(times)))
+    every = max(1, round(data["step"] / frame_ms))
+    matched = match_records(annotations, numbers[order], readings.boxes_xyxy[order], every)
     matched = np.array([order[record] if record >= 0 else -1 for record in matched], int)
     spans = truth_rows(annotations, matched, rows, [row["label"] for row in data["rows"]], start)
     for row, mine in zip(data["rows"], spans):

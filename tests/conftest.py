@@ -1,4 +1,6 @@
 """A small sample of every dataset, parsed once, and two networks trained for a few steps, for all tests."""
+import signal
+
 import av
 import numpy as np
 import pytest
@@ -67,9 +69,12 @@ def run_main():
     """A function that runs a script's main the way its guard does; returns what the process would say and exit with."""
     def run(main, argv, capsys):
         from ops import run_script
+        former = signal.getsignal(signal.SIGTERM)
         try:
             run_script(lambda: main([str(arg) for arg in argv]))
         except SystemExit as stop:
             return str(stop.code), capsys.readouterr()
+        finally:
+            signal.signal(signal.SIGTERM, former)
         return "0", capsys.readouterr()
     return run

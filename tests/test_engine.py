@@ -302,6 +302,18 @@ def test_too_many_corrupt_images_end_the_run_and_cost_no_step(spoilt, capsys):
     assert 0 < kept["step"] < 900 and rows_of(root, "many")[-1]["step"] <= kept["step"]
 
 
+def test_a_validation_is_made_up_for_where_too_many_corrupt_images_end_the_run(spoilt):
+    root, _ = spoilt
+    options = ("--valid-every", "1", "--log-every", "1", "--batch-size", "8")
+    with pytest.raises(InputError, match="could not be read"):
+        train(root, "owing", "--max-steps", "500", *options, "--max-unreadable", "0.001")
+    step = weights(root, "owing")["step"]
+    assert weights(root, "owing")["owed"]
+    train(root, "owing", "--max-steps", str(step + 1), *options, "--max-unreadable", "1", "--resume")
+    rows = read_log(root / "runs/owing/log.csv")
+    assert [row["step"] for row in rows] == list(range(1, step + 2)) and all(row["valid_error"] for row in rows)
+
+
 def test_the_count_is_of_a_thousand_at_least():
     unreadable = Unreadable(0.01)
     assert unreadable.name(["", "a.jpg: no", "", "a.jpg: no"]) == 2

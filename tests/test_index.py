@@ -1,8 +1,11 @@
 import codecs
+import functools
 import importlib
+import io
 import json
 import os
 import pickle
+import platform
 import re
 import shutil
 import subprocess
@@ -13,11 +16,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy._core.multiarray import _reconstruct
+from numpy._core.numeric import _frombuffer
 
 import index
 from data_loader import read_samples
-from index import FILES, Report, by_emotion, inside, read_index, read_results, short_name, whole_file, write_index
+from index import (
+    FILES,
+    Report,
+    by_emotion,
+    inside,
+    read_index,
+    read_results,
+    short_name,
+    whole_file,
+    whole_folder,
+    write_index,
+)
 from ops import InputError
+from safe_pickle import PlainUnpickler
 
 
 def test_round_trip_and_numpy_can_read_it(tmp_path):
@@ -54,6 +70,9 @@ HARM = {
     "addresses in a record": (_Call(np.dtype, [("a", "O")]), "array of type"),
     "too large an array": (_Call(_reconstruct, np.ndarray, (0,), b"b",
                                  state=(1, (10 ** 12,), np.dtype("f8"), False, b"")), "cannot reshape"),
+    "zeros without end": (_Call(_frombuffer, 10 ** 12, np.dtype("u1"), (1,), "C"), "passes int"),
+    "a long text": (_Call(np.dtype, functools.reduce(lambda part, _: (part, part), range(45), 1)), "of type tuple"),
+    "a change of the program": (_Call(_reconstruct, np.ndarray, (0,), b"b", state={"x": 1}), "that is none"),
     "a class of ours": (Path("a"), "asks for pathlib"),
 }
 
@@ -77,6 +96,11 @@ def test_an_index_that_would_run_code_is_refused(tmp_path, monkeypatch, name, pr
     assert os.listdir(tmp_path) == ["i.npy"]
 
 
+def test_a_pickle_cannot_change_what_it_may_call():
+    with pytest.raises(pickle.UnpicklingError, match="would change the program"):
+        PlainUnpickler(io.BytesIO(b"\x80\x02c_codecs\nencode\n}X\x01\x00\x00\x00xK\x01sb.")).read()
+
+
 def test_a_nested_index_is_refused(tmp_path):
     deep = np.eye(2)
     for _ in range(100):
@@ -86,6 +110,7 @@ def test_a_nested_index_is_refused(tmp_path):
         read_index(tmp_path / "i.npy")
 
 
+HOST = platform.node()[:30]
 ANCESTOR = Path(__file__).with_name("ancestor")
 
 
@@ -121,12 +146,13 @@ def test_samples_of_the_ancestor_project(tmp_path, python):
 def test_every_kind_of_plain_data_comes_back(tmp_path):
     plain = {"text": "ä", "bytes": b"\xff", "none": None, "tuple": (1, (2.5, True)), "set": {1}, "big": 10 ** 30,
              "f": np.asfortranarray(np.arange(6.).reshape(2, 3)), "u": np.array(["a", "bc"]), "s": np.array([b"a"]),
-             "scalar": np.int32(7), "empty": np.zeros((0, 4)), "objects": np.array([{"a": np.eye(2)}, None], object)}
+             "scalar": np.int32(7), "nothing": np.str_(""), "empty": np.zeros((0, 4)),
+             "objects": np.array([{"a": np.eye(2)}, None], object)}
     plain["same"] = plain["f"]
     write_index(tmp_path / "i.npy", plain)
     read = read_index(tmp_path / "i.npy")
     assert list(read) == list(plain) and read["same"] is read["f"]
-    for name in ("text", "bytes", "none", "tuple", "set", "big", "scalar"):
+    for name in ("text", "bytes", "none", "tuple", "set", "big", "scalar", "nothing"):
         assert read[name] == plain[name] and type(read[name]) is type(plain[name])
     for name in ("f", "u", "s", "empty"):
         np.testing.assert_array_equal(read[name], plain[name])
@@ -177,12 +203,29 @@ def test_an_index_holds_a_dict(tmp_path):
 def test_what_a_killed_process_left_is_removed(tmp_path):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    for name in (f".a.txt.{gone.pid}.tmp", f".a.txt.{os.getppid()}.tmp", f".b.txt.{gone.pid}.tmp"):
+    for name in (f".a.txt.{HOST}.{gone.pid}.tmp", f".a.txt.{HOST}.{os.getppid()}.tmp", f".b.txt.{HOST}.{gone.pid}.tmp",
+                 f".a.txt.elsewhere.{gone.pid}.tmp"):
         (tmp_path / name).touch()
     with whole_file(tmp_path / "a.txt") as temporary:
         temporary.write_text("whole")
-    left = {f".a.txt.{os.getppid()}.tmp", f".b.txt.{gone.pid}.tmp", "a.txt"}
-    assert set(os.listdir(tmp_path)) == left                 # another process's file in the making, another file's rest
+    left = {f".a.txt.{HOST}.{os.getppid()}.tmp", f".b.txt.{HOST}.{gone.pid}.tmp", f".a.txt.elsewhere.{gone.pid}.tmp"}
+    assert set(os.listdir(tmp_path)) == left | {"a.txt"}     # of a living process, another file, another machine
+
+
+def test_a_folder_is_whole_or_as_it_was(tmp_path):
+    folder = tmp_path / "a"
+    for text in ("first", "second"):
+        with whole_folder(folder) as partial:
+            (partial / "x").write_text(text)
+        assert os.listdir(tmp_path) == ["a"] and (folder / "x").read_text() == text
+    with pytest.raises(OSError, match="could not be written .*a.partial"), whole_folder(folder) as partial:
+        (partial / "x").write_text("third")
+        raise OSError(28, "No space left on device")
+    assert os.listdir(tmp_path) == ["a"] and (folder / "x").read_text() == "second"
+    folder.rename(tmp_path / "a.former")                     # killed between the two renames
+    with pytest.raises(RuntimeError), whole_folder(folder):
+        raise RuntimeError
+    assert os.listdir(tmp_path) == ["a"] and (folder / "x").read_text() == "second"
 
 
 NAMES = ["a b", "ä" * 127, "x" * 255, "笑顔" * 42, "[a]*?", "a\nb", os.fsdecode(b"\xff" * 250)]

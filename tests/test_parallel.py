@@ -1,6 +1,7 @@
 """Training under torchrun, two processes on the CPU by gloo, against one process."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 import parallel
+from index import read_index
 from ops import InputError
 from parallel import Ranks
 from runs import read_log
@@ -78,6 +80,28 @@ def test_a_process_that_dies_ends_the_job_and_resume_goes_on(parsed):
         assert torch.equal(value, weights(parsed, "dying")["net"][key]), key
 
 
+def test_an_error_in_one_process_costs_no_step(parsed, tmp_path):
+    """An image of the second process's part of the validation cannot be read."""
+    for name in ("dicts", "datasets"):
+        (tmp_path / name).symlink_to(parsed / name)
+    shutil.copytree(parsed / "friends_faces", tmp_path / "friends_faces")
+    index = read_index(tmp_path / "dicts/friends_parsed_new.npy")
+    last = [entry for examples in index.values() for entry in examples.values() if entry["pos"][0] == 3][-1]
+    (tmp_path / "friends_faces" / last["img"][-1]).write_bytes(b"no image")
+    options = ("--max-steps", "6", "--valid-every", "4", "--save-every", "100")
+    job = torchrun(tmp_path, "one_fails", *options)
+    out, _ = job.communicate(timeout=240)
+    assert job.returncode != 0 and "not a readable image" in out and "lost another" in out, out
+    kept = weights(tmp_path, "one_fails")
+    assert kept["step"] == 4 and kept["owed"]
+    (tmp_path / "friends_faces" / last["img"][-1]).unlink()
+    shutil.copy(parsed / "friends_faces" / last["img"][-1], tmp_path / "friends_faces" / last["img"][-1])
+    job = torchrun(tmp_path, "one_fails", *options, "--resume")
+    out, _ = job.communicate(timeout=240)
+    log = {row["step"]: row for row in read_log(tmp_path / "runs/one_fails/log.csv")}
+    assert job.returncode == 0 and log[4]["valid_error"] is not None and 6 in log, out
+
+
 def wait_for(happened, seconds=120):
     since = time.monotonic()
     while not happened() and time.monotonic() - since < seconds:
@@ -115,3 +139,6 @@ def test_one_process_needs_no_other():
     assert ranks.gather(rows) is rows
     with pytest.raises(RuntimeError, match="of its own"), ranks.together():
         raise RuntimeError("of its own")
+    ranks.count = 2                              # and of two, no error but a lost connection is called one
+    assert not ranks.lost(RuntimeError("DataLoader worker is killed")) and not ranks.lost(RuntimeError())
+    assert ranks.lost(RuntimeError("[gloo/transport/tcp/pair.cc] Connection closed by peer"))

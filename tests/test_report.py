@@ -217,6 +217,8 @@ def test_annotations_are_matched_by_frame_and_place():
     twice = [annotation(9, (0, 0, 10, 10)), annotation(9, (0, 0, 10, 11))]
     assert match_records(twice, numbers, boxes).tolist() == [3, -1]          # one record, one annotation
     assert match_records(faces, np.array([], int), np.zeros((0, 4))).tolist() == [-1] * 4
+    late = [annotation(frame, (0, 0, 10, 10)) for frame in (4, 7, 8, 11, 12)]
+    assert match_records(late, numbers, boxes, 3).tolist() == [-1, 2, 2, 3, -1]
 
 
 def test_agreement_mean_recall_and_confusion():
@@ -236,7 +238,7 @@ def test_truth_goes_to_the_row_of_its_record_else_of_its_name():
 
 def test_truth_of_readings_that_are_not_in_order_of_frames():
     got = readings([80, 0], [4, 3])
-    data = {"rows": [{"label": "face 0"}]}
+    data = {"rows": [{"label": "face 0"}], "step": 40}
     place, times = np.array([2, 0]), np.array([0, 40, 80])
     faces = [annotation(0, (20, 20, 60, 60), 3), annotation(2, (20, 20, 60, 60), 4), annotation(3, (20, 20, 60, 60), 4)]
     said = add_truth(data, faces, got, np.array([0, 0]), place, times, 25)
@@ -244,6 +246,8 @@ def test_truth_of_readings_that_are_not_in_order_of_frames():
     assert data["rows"][0]["truth"]["starts"] == (0, 40)
     said = add_truth(data, faces, got, np.array([0, 0]), None, times, 25)
     assert said["faces"] == 3 and said["matched"] == 2       # without a video its end is not known
+    data["step"] = 80                                        # a reading of every other frame stands for both
+    assert add_truth(data, faces, got, np.array([0, 0]), None, times, 25)["matched"] == 3
 
 
 @pytest.fixture(scope="module")

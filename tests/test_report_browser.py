@@ -298,8 +298,13 @@ def test_keys(folder, open_tab):
     assert "no disgust moment is shown" in tab.page.locator("#said").inner_text()
     tab.page.get_by_role("checkbox", name="happy").focus()
     press("ArrowRight")
+    assert tab.time() == round(121000 / FPS)                 # a checkbox has no use for these keys
+    press("ArrowLeft")
+    tab.get("document.querySelector('main').append(document.createElement('input'))")
+    tab.page.locator("main > input").focus()
+    press("ArrowRight")
     press("1")
-    assert tab.time() == 5000                                # a form field keeps its keys
+    assert tab.time() == 5000                                # a text field keeps them
     tab.page.get_by_role("checkbox", name="rachel").uncheck()
     tab.page.get_by_role("button", name="whole").focus()
     press(sad)
@@ -307,6 +312,24 @@ def test_keys(folder, open_tab):
     press("1")
     tab.page.wait_for_timeout(250)
     assert tab.page.locator("#said").inner_text() == f"0:09.00: {SCRIPT} angry 0.75"
+
+
+def test_frames_between_two_readings_are_reached_too(folder, open_tab):
+    """Results of every fifth frame, beside a video of all."""
+    few = [made for made in film() if round(made["seconds"] * FPS) % 5 == 0]
+    (folder / "every.json").write_text(json.dumps(few))
+    report.main(["--results", str(folder / "every.json"), "--video", str(folder / NASTY)])
+    tab, at = open_tab(folder / "every.html"), []
+    tab.wait("document.getElementById('video').readyState >= 2")
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "7", "Shift+ArrowRight"):
+        tab.page.keyboard.press(key)
+        tab.page.wait_for_timeout(300)
+        tab.wait("!document.getElementById('video').seeking")
+        at.append(tab.get("report.state.now"))
+        seconds = tab.get("document.getElementById('video').currentTime")
+        assert at[-1] / FPS <= seconds < (at[-1] + 1) / FPS
+    assert at == [1, 2, 3, 2, 120, 144]
+    assert tab.get("report.charts.timeline.getOption().xAxis[0].max") == pytest.approx(10000, abs=2)
 
 
 def test_without_a_video_the_nearest_picture_is_shown(folder, open_tab):

@@ -13,7 +13,12 @@
   const ROW = 46, TOP = 8, FOOT = 64;            // px of the timeline: a row, above the first, below the last
   const EMOTIONS = data.emotions.length;
   const times = numbers(data.times);
-  const total = times.length ? times[times.length - 1] + data.step : 1;
+  /* ms that a frame is shown; readings may be further apart than frames. */
+  const lasts = frame => {
+    const next = Math.min(frame + 1, times.length - 1);
+    return next > 0 ? times[next] - times[next - 1] : data.step;
+  };
+  const total = times.length ? times[times.length - 1] + lasts(times.length - 1) : 1;
   const rows = data.rows.map((row, place) => ({
     ...row, place, frames: numbers(row.frames), emotions: bytes(row.emotions), confidences: bytes(row.confidences),
     faces: row.faces ? numbers(row.faces) : null, bars: [],
@@ -427,7 +432,7 @@
     state.now = Math.max(0, Math.min(times.length - 1, frame));
     if (video && !videoFailed && !quiet) {
       video.pause();
-      video.currentTime = (times[state.now] + data.step / 4) / 1000;       // inside the frame, not on its edge
+      video.currentTime = (times[state.now] + lasts(state.now) / 4) / 1000;       // inside the frame, not on its edge
     }
     const text = showPresent();
     if (!quiet) say(text);
@@ -500,7 +505,8 @@
   }
 
   function onKey(event) {
-    const target = event.target, form = /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) || target.isContentEditable;
+    const target = event.target;
+    const form = /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && target.type !== "checkbox" || target.isContentEditable;
     if (form || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
     const scrolls = target.classList.contains("scroll");
     let known = true;
