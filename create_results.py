@@ -22,6 +22,7 @@ from index import read_results, short_name
 from names import GALLERY, encode_tracks, identify, read_gallery
 from ops import InputError, ResultsOps, parse, run_script
 from overlay import write_overlay
+from parallel import torchrun_places
 from runs import load_network, rooted
 from tracks import VERSION, find_tracks, fingerprint, read_faces, write_faces
 
@@ -90,8 +91,7 @@ def create(source, path, ops, step, size, gallery):
 def main(argv=None):
     ops = parse(ResultsOps, argv, __doc__)
     results, device = ops.results, pick_device(ops.results.device)
-    rank, ranks, here, beside = (int(os.environ.get(name, default)) for name, default in             # torchrun's
-                                 (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1)))
+    rank, ranks, here, beside = torchrun_places()
     threads = max(1, os.cpu_count() // beside)
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", here % torch.cuda.device_count())

@@ -14,6 +14,12 @@ from torch.nn.parallel import DistributedDataParallel
 from ops import InputError, say_the_last
 
 
+def torchrun_places():
+    """(rank, processes, rank on this machine, processes on it) as torchrun says; 0, 1, 0, 1 where it started none."""
+    names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
+    return tuple(int(os.environ.get(name, default)) for name, default in names)
+
+
 class Ranks:
     """This process among those of a training: `rank` of `count`; 0 of 1 where torchrun did not start it.
 
@@ -26,9 +32,7 @@ class Ranks:
     """
 
     def __init__(self, device, batch_size):
-        self.rank, self.count, here, beside = (
-            int(os.environ.get(name, default)) for name, default in
-            (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1)))
+        self.rank, self.count, here, beside = torchrun_places()
         self.first, self.device = self.rank == 0, device
         if batch_size % self.count:
             raise InputError(f"--batch-size {batch_size}: is that of all processes together; expected a multiple of "
