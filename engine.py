@@ -186,8 +186,7 @@ def evaluate(net, loader, loss, device, precision="auto", ranks=None):
         dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
         list of 7, None where a class is absent. A sample's class is the largest of its soft label.
     """
-    silent = None if ranks is None or ranks.first else True
-    logits, target = predict(net, loader, device, precision=precision, silent=silent)
+    logits, target = predict(net, loader, device, precision=precision, silent=ranks.silent if ranks else None)
     if ranks:
         logits, target = ranks.gather(logits), ranks.gather(target)
     hits, truth = logits.argmax(1) == target.argmax(1), target.argmax(1)
@@ -306,9 +305,8 @@ def fit(net, average, optimizer, take_step, loader, check, run, ranks, unreadabl
         run.save("last.pt", net, optimizer, step, best, owed, average.state())
 
     held = None                                  # the statistics before a step that is not finished
-    silent = None if ranks.first else True
     with stop_at_a_step() as asked, \
-            tqdm(loader, "train", max_steps, initial=step, unit="step", disable=silent) as steps:
+            tqdm(loader, "train", max_steps, initial=step, unit="step", disable=ranks.silent) as steps:
         try:
             if owed:                             # the validation that the last run failed in
                 figures, best = validate(check, average.net, run, step, best)
@@ -370,7 +368,7 @@ def _train(ops, frames, ranks):
     run.start()
     begun, part = run.checkpoint["step"] if run.checkpoint else 0, (ranks.rank, ranks.count)
     batches = BalancedBatches(weights, ops.loader.batch_size, options.seed, begun, options.max_steps, part)
-    valid_batches = EveryOnce(len(valid_faces), -(-ops.loader.batch_size // ranks.count), part)
+    valid_batches = EveryOnce(len(valid_faces), ops.loader.batch_size // ranks.count, part)
     loader, valid_loader = (make_loader(faces, order, ops.loader.num_workers, device.type == "cuda")
                             for faces, order in ((train_faces, batches), (valid_faces, valid_batches)))
     shares = torch.from_numpy(weights @ train_faces.targets).clamp(1e-6).to(device, torch.float32)

@@ -60,11 +60,11 @@ def read_reduced(path, side, least):
         (RGB uint8 (H, W, 3), what its sides were divided by: 1, 2, 4 or 8). InputError as `read_image`.
     """
     try:
-        with Image.open(path) as image:
+        data = Path(path).read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
             side = side or max(image.size)
             divisor = max(2 ** power for power in range(4) if power == 0 or side >= least * 2 ** power)
             if image.format == "JPEG" and image.mode in ("L", "RGB"):
-                data = Path(path).read_bytes()
                 whole = b"\xff\xd9" in data[-64:]         # OpenCV would make grey of what is missing, and not say so
                 pixels = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[divisor]) if whole else None
                 if pixels is not None:

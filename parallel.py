@@ -34,6 +34,7 @@ class Ranks:
     def __init__(self, device, batch_size):
         self.rank, self.count, here, beside = torchrun_places()
         self.first, self.device = self.rank == 0, device
+        self.silent = None if self.first else True           # tqdm's `disable`: None shows progress on a terminal
         if batch_size % self.count:
             raise InputError(f"--batch-size {batch_size}: is that of all processes together; expected a multiple of "
                              f"their number, {self.count}")
