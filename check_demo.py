@@ -12,6 +12,7 @@ import numpy as np
 
 from data_loader import EveryOnce, FaceClips, make_loader, read_samples
 from engine import evaluate, pick_device, split_bce
+from episode import results_name
 from faces import iou
 from index import BUFFER, read_results, whole_file
 from labels import EMOTIONS
@@ -59,7 +60,7 @@ def main(argv=None):
         raise InputError(f"{path}: no such file; sample_data.py writes it")
     truth = json.loads(path.read_text())[str(check.episode)]
     samples = read_samples("friends", place.dicts_path, friends.faces_path, episodes=check.check_episodes)
-    results = place.root / f"results/friends_s01_ep{check.episode:02d}.json"
+    results = place.root / "results" / f"{results_name(check.episode)}.json"
     figures = {"static": measure("runs/static/best.pt", 1, samples, place.root),
                "tsm": measure("runs/tsm/best.pt", BUFFER, samples, place.root),
                "results": compare(read_results(results), truth)}

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from backends import make_step
 from emotions import EmotionStream, face_blocks, read_emotions, write_records
 from engine import pick_device
-from episode import count_frames, find_episode, read_frames
+from episode import count_frames, find_episode, read_frames, results_name
 from index import read_results, short_name
 from names import GALLERY, encode_tracks, identify, read_gallery
 from ops import InputError, ResultsOps, parse, run_script
@@ -33,7 +33,7 @@ def find_sources(source, friends):
     if bool(episodes) == (source.video is not None):
         raise InputError("expected --episode N, --episodes N N ... or --video FILE, one of the three")
     if episodes:
-        return [(find_episode(episode, friends.friends_path, friends.frames_path), f"friends_s01_ep{episode:02d}")
+        return [(find_episode(episode, friends.friends_path, friends.frames_path), results_name(episode))
                 for episode in episodes]
     path = Path(source.video)
     if not path.exists():

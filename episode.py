@@ -98,6 +98,17 @@ def episode_folder(frames_path, episode):
     return Path(frames_path) / f"ep{episode:02d}"
 
 
+def results_name(episode):
+    """The name of a Friends episode's results, without an ending."""
+    return f"friends_s01_ep{episode:02d}"
+
+
+def episode_of(results):
+    """The Friends episode that a results file is named after, or None."""
+    match = re.fullmatch(r"friends_s01_ep(\d+)", Path(results).stem)
+    return int(match.group(1)) if match else None
+
+
 def find_episode(episode, friends_path, frames_path):
     """An episode's source: its extracted frames where they are, its video otherwise."""
     folder = episode_folder(frames_path, episode)

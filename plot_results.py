@@ -5,14 +5,13 @@ Reads a results JSON and the video or frames it was made from. Writes a PNG besi
     python plot_results.py --results results/friends_s01_ep01.json
     python plot_results.py --results results/interview.json --video interview.mp4
 """
-import re
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import PercentFormatter
 
-from episode import find_episode, read_frames
+from episode import episode_of, find_episode, read_frames
 from index import read_results, whole_file
 from labels import COLOURS, INKS
 from ops import InputError, PictureOps, parse, run_script
@@ -22,10 +21,10 @@ def find_frames(path, video, friends_path, frames_path):
     """The source the results in `path` were made from: `video`, or a Friends episode."""
     if video is not None:
         return Path(video)
-    match = re.fullmatch(r"friends_s01_ep(\d+)", path.stem)
-    if not match:
+    episode = episode_of(path)
+    if episode is None:
         raise InputError(f"{path}: not of a Friends episode; --video names what it was made from")
-    return find_episode(int(match.group(1)), friends_path, frames_path)
+    return find_episode(episode, friends_path, frames_path)
 
 
 def pick_times(records, count):

@@ -8,14 +8,13 @@ there. Without the video the page has no pictures.
     python report.py --results results/interview.json --video interview.mp4
 """
 import os
-import re
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 from tqdm import tqdm
 
-from episode import count_frames, find_episode, read_frames
+from episode import count_frames, episode_of, find_episode, read_frames, results_name
 from friends import find_metadata
 from index import read_results
 from ops import InputError, ReportOps, parse, run_script
@@ -43,11 +42,10 @@ def find_results(page):
     """(results file, Friends episode or None) that the options ask for."""
     if page.results is None and page.episode is None:
         raise InputError("expected --episode N or --results FILE")
-    path = page.results or page.results_path / f"friends_s01_ep{page.episode:02d}.json"
+    path = page.results or page.results_path / f"{results_name(page.episode)}.json"
     if path.suffix == ".html":
         raise InputError(f"{path}: expected results (.json), found the name of a page")
-    match = re.fullmatch(r"friends_s01_ep(\d+)", path.stem)
-    return path, page.episode if page.episode is not None else int(match.group(1)) if match else None
+    return path, page.episode if page.episode is not None else episode_of(path)
 
 
 def find_source(path, episode, video, friends):

@@ -1,4 +1,5 @@
 """A small sample of every dataset, parsed once, and two networks trained for a few steps, for all tests."""
+import shutil
 import signal
 
 import av
@@ -47,6 +48,16 @@ def trained(parsed):
     model_train.main([*root, *TINY, "--weights", "none", "--max-steps", "4", "--valid-every", "2", "--log-every", "1"])
     model_tsm_train.main([*root, *TINY, "--max-steps", "2", "--valid-every", "2"])
     return parsed
+
+
+@pytest.fixture(autouse=True)
+def room(tmp_path_factory):
+    """Remove the runs that a test has left in the sample: each is 0.2 GB."""
+    runs = tmp_path_factory.getbasetemp() / "sample0/runs"
+    before = set(runs.glob("*"))
+    yield
+    for folder in set(runs.glob("*")) - before:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
