@@ -111,7 +111,7 @@ def time_step(readings):
 
 
 def strongest(readings, rows, step):
-    """For each emotion the places of up to 5 readings: the most confident, each of another run.
+    """For each emotion the places of up to 5 readings: the most confident first, each of another run.
 
     A run is one row's readings of one emotion, `step` ms apart; two of a row are at least 3 s apart.
     """
@@ -239,8 +239,7 @@ def table_of(moments, readings, rows, frames):
     """The strongest moments for the page's table: for each emotion, dicts of row, frame, face, time, confidence."""
     return [[{"row": int(rows[place]), "frame": int(frames[place]), "face": int(readings.faces[place]),
               "label": readings.labels[readings.faces[place]], "time": int(readings.times[place]),
-              "confidence": float(readings.confidences[place])} for place in sorted(places, key=lambda place:
-             -readings.confidences[place])] for places in moments]
+              "confidence": float(readings.confidences[place])} for place in places] for places in moments]
 
 
 def picture_every(seconds):

@@ -106,7 +106,7 @@ def add_truth(data, annotations, readings, rows, place, times, fps):
     if place is not None:
         annotations = [face for face in annotations if face.frame < len(times)]     # some are past the end
     numbers = np.round(readings.times * fps / 1000).astype(int) if place is None else place
-    order = np.lexsort((np.arange(len(numbers)), numbers))
+    order = np.argsort(numbers, kind="stable")
     frame_ms = 1000 / fps if place is None or len(times) < 2 else float(np.median(np.diff(times)))
     every = max(1, round(data["step"] / frame_ms))
     matched = match_records(annotations, numbers[order], readings.boxes_xyxy[order], every)
