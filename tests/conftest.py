@@ -18,6 +18,12 @@ EPISODES = ("--train-episodes", "1", "2", "--valid-episodes", "3")
 TINY = ("--img-sz", "64", "--batch-size", "4", "--num-workers", "0", "--device", "cpu", *EPISODES)
 
 
+def pytest_configure():
+    """Let Ctrl-C reach what the tests start, also where a shell began them in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_addoption(parser):
     parser.addoption("--screenshot", metavar="PAGE", help="page of report.py to draw report.png of, for the README")
 
