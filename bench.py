@@ -8,46 +8,19 @@ table and writes results/bench.json.
     python bench.py --measure episode --video interview.mp4 --reference-every 8
 """
 import json
-import os
-import subprocess
-import sys
-import time
-from collections import deque
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
-from tqdm import tqdm
-
-from backends import OnnxStep, TorchStep, export, int8_graph
-from emotions import EmotionStream, face_blocks, read_emotions, write_records
-from engine import pick_device
-from episode import find_videos, read_frames, with_cuts
-from faces import detect_faces, iou
-from index import BUFFER, whole_file
-from ops import BenchOps, InputError, parse, run_script
-from runs import load_network, rooted
-from sample_friends import write_episode
-from tracks import find_tracks, looking_width
-from training_bench import measure_training, show_training
-
-KEPT = 60                                        # frames that HOG, and blocks that the network, is timed on
-MEASURE = ("import os, subprocess, sys; process = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL); "
-           "_, status, usage = os.wait4(process.pid, 0); print(usage.ru_maxrss); sys.exit(status != 0)")
-CPU = torch.device("cpu")
-
-
-def seconds_of(work):
-    """(seconds that a call takes, what it returns)."""
-    since = time.perf_counter()
-    done = work()
-    return time.perf_counter() - since, done
+from indexes.command_line import parse, run_script
+from indexes.files import whole_file
+from ops import BenchOps
+from video.sources import find_videos
 
 
 def draw_video(folder, seconds):
     """A drawn video of `seconds`, made once."""
     folder = folder / f"{seconds:g}s"
+    from drawn.friends import write_episode
+
     if not find_videos(folder):
         print(f"drawing a video of {seconds:g} s in {folder}")
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,175 +28,26 @@ def draw_video(folder, seconds):
     return find_videos(folder)[1]
 
 
-def time_parts(source, tracking, net, framing, stride):
-    """Milliseconds a frame of each part, one after the other.
-
-    Returns:
-        (dict, the last frame, tracks, faces in all, the first blocks of them).
-    """
-    spent = {}
-    spent["decode"], (last,) = seconds_of(lambda: deque(read_frames(source), 1))
-    count = last.number + 1
-    both, _ = seconds_of(lambda: sum(1 for _ in with_cuts(read_frames(source), tracking.shot_ratio,
-                                                          tracking.shot_least, tracking.shot_sure)))
-    spent["shots"] = both - spent["decode"]
-    wide = looking_width(last.size[0], tracking.detect_width, tracking.min_face)
-    some = {round(number) for number in np.linspace(0, last.number, KEPT)}
-    greys = [frame.grey(wide) for frame in read_frames(source) if frame.number in some]
-    looking, _ = seconds_of(lambda: [detect_faces(grey, 1.0, tracking.detector) for grey in greys])
-    spent["detection, one thread"] = looking / len(greys) * count / tracking.detect_every
-    spent["faces pass, all of it"], (tracks, shots) = seconds_of(lambda: find_tracks(read_frames(source),
-                                                                                     **vars(tracking)))
-    if not tracks:
-        raise InputError(f"{source}: no face was found in it, so there is no more to measure")
-    reading, blocks, faces, waited = read_frames(source), [], 0, [0.0]
-
-    def timed():
-        while True:
-            taken, frame = seconds_of(lambda: next(reading, None))
-            waited[0] += taken
-            if frame is None:
-                return
-            yield frame
-
-    def crops():
-        nonlocal blocks, faces
-        for block in face_blocks(timed(), tracks, stride, 1, net.img_sz, framing):
-            blocks, faces = (blocks + [block])[:KEPT], faces + len(block)
-
-    spent["colour and crops"] = seconds_of(crops)[0] - waited[0]
-    return {name: 1000 * value / count for name, value in spent.items()}, last, tracks, faces, blocks
-
-
-def time_network(net, weights, blocks, stride, folder):
-    """Milliseconds a face and frame of each way to run the network, over the first of the blocks."""
-    faces = sum(map(len, blocks))
-    steps = {"streaming, PyTorch": TorchStep(net, CPU)}
-    export(net, folder / "bench.onnx")
-    steps["streaming, ONNX float32"] = OnnxStep(folder / "bench.onnx")
-    if int8_graph(weights).is_file():
-        steps["streaming, ONNX int8"] = OnnxStep(int8_graph(weights))
-
-    def windows():
-        with torch.inference_mode():
-            for block in blocks[:15]:
-                for face in block:
-                    window = torch.from_numpy(face[-1]).permute(2, 0, 1).float().div(255)
-                    net(window.expand(BUFFER, -1, -1, -1))
-
-    def streaming(step):
-        stream = EmotionStream(step, stride)
-        for block in blocks:
-            stream.read_block(block)
-
-    windows()                                    # warms up
-    spent = {"four-frame window, PyTorch": 1000 * seconds_of(windows)[0] / sum(map(len, blocks[:15]))}
-    for name, step in steps.items():
-        streaming(step)                          # warms up
-        spent[name] = 1000 * seconds_of(partial(streaming, step))[0] / faces
-    return spent
-
-
-def compare(source, tracks, every):
-    """How the tracks' boxes agree with HOG's, upsampled once at full size, on every `every`-th frame."""
-    found = matched = ours = alone = 0
-    for frame in tqdm(read_frames(source), "reference", unit="frame", disable=None):
-        if frame.number % every:
-            continue
-        width = 2 * frame.size[0]
-        theirs = detect_faces(frame.grey(width), 0.5)
-        mine = np.array([track.boxes_xyxy[frame.number - track.first] for track in tracks
-                         if track.first <= frame.number <= track.last]).reshape(-1, 4)
-        overlap = iou(mine, theirs) if len(mine) and len(theirs) else np.zeros((len(mine), len(theirs)))
-        found, ours = found + len(theirs), ours + len(mine)
-        matched += int((overlap >= 0.5).any(0).sum()) if len(mine) else 0
-        alone += int((overlap < 0.5).all(1).sum()) if len(theirs) else len(mine)
-    return {"reference_faces": found, "matched": matched / max(found, 1), "without_a_face": alone / max(ours, 1)}
-
-
-def peak_memory(source, weights, folder, root):
-    """Peak memory in MB of create_results.py as a process of its own, faces found anew."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.iterdir():
-        file.unlink()
-    command = [sys.executable, str(Path(__file__).with_name("create_results.py")), "--root", str(root), "--video",
-               str(source), "--weights", str(weights), "--results-path", str(folder.absolute()), "--device", "cpu"]
-    # Started by a small process: a child's peak counts its parent's memory from before it became a program of its own.
-    done = subprocess.run([sys.executable, "-c", MEASURE, *command], stdout=subprocess.PIPE, text=True, check=True)
-    return int(done.stdout.split()[-1]) / 1024
-
-
-def time_emotions(source, tracks, net, weights, framing, stride, folder):
-    """(seconds of the emotions pass as create_results.py runs it in a warm process, number of records)."""
-    step = OnnxStep(int8_graph(weights)) if int8_graph(weights).is_file() else OnnxStep(folder / "bench.onnx")
-    blocks = face_blocks(read_frames(source), tracks, stride, 1, net.img_sz, framing)
-    return seconds_of(lambda: write_records(folder / "bench_records.json",
-                                            read_emotions(blocks, EmotionStream(step, stride), 1, 0.0)))
-
-
-def measure_episode(bench, tracking, framing, root):
-    """All figures of reading an episode, as a dict."""
-    folder, torch_threads = bench.output.parent, torch.get_num_threads()
-    weights, net, stride = rooted(bench.weights, root), load_network(bench.weights, root, trained=True), \
-        bench.frame_stride
-    net.eval()
-    source = Path(bench.video) if bench.video else draw_video(root / "bench", bench.seconds)
-    parts, last, tracks, faces, blocks = time_parts(source, tracking, net, framing, stride)
-    network = time_network(net, weights, blocks, stride, folder)
-    count = last.number + 1
-    second, records = time_emotions(source, tracks, net, weights, framing, stride, folder)
-    first = parts["faces pass, all of it"] * count / 1000
-    fps = last.number / last.seconds if last.seconds else 24.0
-    figures = {"video": str(source), "size": list(last.size), "frames": count, "fps": fps, "cores": os.cpu_count(),
-               "torch_threads": torch_threads, "faces_a_frame": faces / count, "records": records,
-               "ms_a_frame": parts, "ms_a_face_and_frame": network,
-               "whole": {"first_run_ms_a_frame": 1000 * (first + second) / count,
-                         "second_run_ms_a_frame": 1000 * second / count,
-                         "times_playback": count / fps / (first + second)}}
-    if bench.memory and not bench.video:
-        lengths = {"1x": source, "4x": draw_video(root / "bench", 4 * bench.seconds)}
-        figures["peak_memory_mb"] = {name: peak_memory(video, weights, folder / "bench_runs", root)
-                                     for name, video in lengths.items()}
-    if bench.reference_every:
-        figures["against_hog_on_every_frame"] = compare(source, tracks, bench.reference_every)
-    return figures
-
-
 def main(argv=None):
     ops = parse(BenchOps, argv, __doc__)
-    bench, figures = ops.bench, {}
+    bench, figures, root = ops.bench, {}, ops.place.root
     bench.output.parent.mkdir(parents=True, exist_ok=True)
     if "episode" in bench.measure:
-        figures |= measure_episode(bench, ops.tracking, ops.margins.by_source()["hog"], ops.place.root)
+        from video.bench import measure_episode, show  # after the options: --help need not wait for PyTorch
+
+        source = Path(bench.video) if bench.video else draw_video(root / "bench", bench.seconds)
+        longer = draw_video(root / "bench", 4 * bench.seconds) if bench.memory and not bench.video else None
+        figures |= measure_episode(bench, ops.tracking, ops.margins.by_source()["hog"], root, source, longer)
         show(figures)
     if "training" in bench.measure:
-        figures["training"] = measure_training(ops.place.root / "bench", pick_device(bench.device), bench.batch_size,
-                                               bench.steps, bench.num_workers)
+        from training.bench import measure_training, show_training
+
+        figures["training"] = measure_training(root / "bench", bench.device, bench.batch_size, bench.steps,
+                                               bench.num_workers)
         show_training(figures["training"])
     with whole_file(bench.output) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")
     print(f"wrote {bench.output}")
-
-
-def show(figures):
-    """Print the figures as a table."""
-    print(f"{figures['video']}: {figures['frames']:,} frames of {figures['size'][0]}x{figures['size'][1]}, "
-          f"{figures['faces_a_frame']:.2f} faces a frame; {figures['cores']} cores")
-    for name, value in figures["ms_a_frame"].items():
-        print(f"{name:32}{value:9.2f} ms a frame")
-    slowest = figures["ms_a_face_and_frame"]["four-frame window, PyTorch"]
-    for name, value in figures["ms_a_face_and_frame"].items():
-        print(f"{name:32}{value:9.2f} ms a face and frame, {slowest / value:.1f} times as fast")
-    whole = figures["whole"]
-    print(f"{'whole, first run':32}{whole['first_run_ms_a_frame']:9.2f} ms a frame, {whole['times_playback']:.1f} "
-          "times as fast as it plays")
-    print(f"{'whole, with the faces kept':32}{whole['second_run_ms_a_frame']:9.2f} ms a frame")
-    for name, value in figures.get("peak_memory_mb", {}).items():
-        print(f"{'peak memory, length ' + name:32}{value:9.0f} MB")
-    if "against_hog_on_every_frame" in figures:
-        against = figures["against_hog_on_every_frame"]
-        print(f"of {against['reference_faces']:,} faces that HOG finds, upsampled, at full size: "
-              f"{against['matched']:.1%} matched; {against['without_a_face']:.1%} of ours without one")
 
 
 if __name__ == "__main__":

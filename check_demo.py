@@ -10,23 +10,31 @@ import sys
 
 import numpy as np
 
-from data_loader import EveryOnce, FaceClips, make_loader, read_samples
-from engine import evaluate, pick_device, split_bce
-from episode import results_name
-from faces import iou
-from index import BUFFER, read_results, whole_file
-from labels import EMOTIONS
-from ops import CheckOps, InputError, parse, run_script
-from runs import load_network
+from indexes.command_line import InputError, parse, run_script
+from indexes.crop import iou
+from indexes.files import whole_file
+from indexes.labels import EMOTIONS
+from indexes.npy import BUFFER
+from indexes.results import read_results, results_name
+from indexes.weights import load_network
+from ops import CheckOps
+from training.samples import read_samples
 
 FPS = 24000 / 1001
 
 
 def measure(weights, frames, samples, root):
     """Accuracy and mean recall of a run's best.pt on all of `samples`, as stills (1) or buffers (4)."""
+    import torch
+
+    from training.batches import EveryOnce, make_loader
+    from training.clips import FaceClips
+    from training.engine import evaluate
+    from training.optimization import split_bce
+
     net = load_network(weights, root)
     loader = make_loader(FaceClips([samples], net.img_sz, frames), EveryOnce(len(samples), 64), 0)
-    figures = evaluate(net, loader, split_bce, pick_device("cpu"))
+    figures = evaluate(net, loader, split_bce, torch.device("cpu"))
     return {"faces": len(samples), "accuracy": figures["accuracy"], "mean_recall": figures["mean_recall"]}
 
 

@@ -11,20 +11,21 @@ it the faces it followed, friends_s01_ep01.faces.npz, which another run, with ot
 import os
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
-from backends import make_step
-from emotions import EmotionStream, face_blocks, read_emotions, write_records
-from engine import pick_device
-from episode import count_frames, find_episode, read_frames, results_name
-from index import read_results, short_name
-from names import GALLERY, encode_tracks, identify, read_gallery
-from ops import InputError, ResultsOps, parse, run_script
-from overlay import write_overlay
-from parallel import torchrun_places
-from runs import load_network, rooted
-from tracks import VERSION, find_tracks, fingerprint, read_faces, write_faces
+from indexes.command_line import InputError, parse, run_script, torchrun_places
+from indexes.files import short_name
+from indexes.results import read_results, results_name, write_records
+from indexes.weights import find_weights, name_device
+from ops import ResultsOps
+from video.backends import make_step
+from video.emotions import EmotionStream, face_blocks, read_emotions
+from video.faces_file import VERSION, fingerprint, read_faces, write_faces
+from video.frames import count_frames, read_frames
+from video.names import GALLERY, encode_tracks, identify, read_gallery
+from video.overlay import write_overlay
+from video.sources import find_episode
+from video.tracks import find_tracks
 
 
 def find_sources(source, friends):
@@ -63,8 +64,8 @@ def followed_faces(source, path, fps, tracking):
     return tracks, shots
 
 
-def create(source, path, ops, step, size, gallery):
-    """Follow the faces of one source and write its results to `path`; `step` takes crops of `size` px."""
+def create(source, path, ops, step, gallery):
+    """Follow the faces of one source and write its results to `path`."""
     results, framing = ops.results, ops.margins.by_source()["hog"]
     tracks, shots = followed_faces(source, path.with_suffix(".faces.npz"), ops.source.fps, ops.tracking)
     print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(tracks)} faces followed")
@@ -74,7 +75,7 @@ def create(source, path, ops, step, size, gallery):
                  ops.names.link_distance if ops.names.link else None)
     frames = tqdm(read_frames(source, ops.source.fps) if tracks else (), "emotions", shots[-1], unit="frame",
                   disable=None)
-    blocks = face_blocks(frames, tracks, results.frame_stride, results.every, size, framing)
+    blocks = face_blocks(frames, tracks, results.frame_stride, results.every, step.size, framing)
     drawn = path.with_suffix(".overlay.mp4")
     drawn.unlink(missing_ok=True)                # of the results before
     stream = EmotionStream(step, results.frame_stride)
@@ -90,16 +91,16 @@ def create(source, path, ops, step, size, gallery):
 
 def main(argv=None):
     ops = parse(ResultsOps, argv, __doc__)
-    results, device = ops.results, pick_device(ops.results.device)
+    results, device = ops.results, name_device(ops.results.device)
     rank, ranks, here, beside = torchrun_places()
     threads = max(1, os.cpu_count() // beside)
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", here % torch.cuda.device_count())
+    if device == "cuda":                         # without a number: this process's own
+        import torch
+        device = f"cuda:{here % torch.cuda.device_count()}"
     ops.tracking.detect_threads = ops.tracking.detect_threads or threads
     sources = find_sources(ops.source, ops.friends)[rank::ranks]
-    net = load_network(results.weights, ops.place.root, trained=True)
-    step = make_step(results.backend, net, device, rooted(results.weights, ops.place.root), results.graphs_path,
-                     threads)
+    weights = find_weights(results.weights, ops.place.root)
+    step = make_step(results.backend, device, weights, results.graphs_path, threads)
     gallery = find_gallery(ops.names.gallery, ops.source.video is None, ops.place.dicts_path)
     for source, name in sources:
         path = results.results_path / f"{name}.json"
@@ -107,7 +108,7 @@ def main(argv=None):
         if results.resume and whole:
             print(f"{path} is there already")
         else:
-            create(source, path, ops, step, net.img_sz, gallery)
+            create(source, path, ops, step, gallery)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,12 @@ confusion matrix as a .png beside it.
 """
 import json
 
-from matplotlib.figure import Figure
-from torchmetrics.functional.classification import (
-    multiclass_calibration_error,
-    multiclass_confusion_matrix,
-    multiclass_f1_score,
-)
-
-from data_loader import EveryOnce, FaceClips, make_loader, read_samples
-from engine import pick_device, predict
-from index import whole_file
-from labels import EMOTIONS
-from ops import EvaluateOps, InputError, parse, run_script
-from runs import load_network
+from indexes.command_line import InputError, parse, run_script
+from indexes.files import whole_file
+from indexes.labels import EMOTIONS
+from indexes.weights import load_network, name_device
+from ops import EvaluateOps
+from training.samples import read_samples
 
 SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test")}
 BINS = 15                                        # of confidence, for the calibration error
@@ -32,6 +25,12 @@ def measure(logits, target):
     Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
     Calibration of Modern Neural Networks", ICML 2017, of the softmax in 15 bins.
     """
+    from torchmetrics.functional.classification import (
+        multiclass_calibration_error,
+        multiclass_confusion_matrix,
+        multiclass_f1_score,
+    )
+
     truth, chances = target.argmax(1), logits.softmax(1)
     confusion = multiclass_confusion_matrix(chances, truth, len(EMOTIONS))
     f1 = multiclass_f1_score(chances, truth, len(EMOTIONS), average=None)
@@ -48,6 +47,8 @@ def measure(logits, target):
 
 def draw_confusion(confusion, title, path):
     """The confusion matrix (7 x 7 counts, true by predicted) as shares of each true emotion, into a PNG."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(6, 5.4), layout="constrained")
     axes = figure.subplots()
     shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
@@ -76,7 +77,13 @@ def find_split(index, split, episodes):
 
 def main(argv=None):
     ops = parse(EvaluateOps, argv, __doc__)
-    evaluate, device = ops.evaluate, pick_device(ops.evaluate.device)
+    import torch  # after the options: --help need not wait for it
+
+    from training.batches import EveryOnce, make_loader
+    from training.clips import FaceClips
+    from training.engine import predict
+
+    evaluate, device = ops.evaluate, torch.device(name_device(ops.evaluate.device))
     where, split = find_split(evaluate.index, evaluate.split, ops.split.valid_episodes)
     samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[evaluate.index],
                            framing=ops.margins.by_source()[evaluate.index], **where)

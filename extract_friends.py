@@ -13,19 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from episode import (
-    MARKER,
-    count_frames,
-    describe_source,
-    episode_folder,
-    falls_short,
-    find_videos,
-    read_frames,
-    read_marker,
-)
-from faces import write_image
-from index import whole_folder
-from ops import ExtractOps, InputError, parse, run_script
+from indexes.command_line import InputError, parse, run_script
+from indexes.files import whole_folder
+from indexes.images import write_image
+from ops import ExtractOps
+from video.frames import count_frames, falls_short, read_frames
+from video.sources import MARKER, describe_source, episode_folder, find_videos, read_marker
 
 
 def extract(video, folder, quality, workers):

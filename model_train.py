@@ -6,12 +6,14 @@ Writes runs/static/: ops.json, log.csv, last.pt (to resume) and best.pt (by mean
     python model_train.py
     python model_train.py --img-sz 64 --weights none --max-steps 300 --valid-every 100
 """
-from engine import train
-from ops import StaticTrainOps, parse, run_script
+from indexes.command_line import parse, run_script
+from ops import StaticTrainOps
 
 
 def main(argv=None):
     ops = parse(StaticTrainOps, argv, __doc__)
+    from training.train import train  # after the options: --help need not wait for PyTorch
+
     best = train(ops, frames=1)
     if best:
         print(f"best at step {best['step']}: accuracy {best['accuracy']:.3f}, mean recall {best['mean_recall']:.3f}")

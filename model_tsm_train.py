@@ -7,13 +7,15 @@ Writes runs/tsm/: ops.json, log.csv, last.pt (to resume) and best.pt (by mean re
     python model_tsm_train.py
     python model_tsm_train.py --mixture friends 0.5 ck 0.2 affectnet 0.3 --max-steps 5000
 """
-from engine import train
-from index import BUFFER
-from ops import SequenceTrainOps, parse, run_script
+from indexes.command_line import parse, run_script
+from indexes.npy import BUFFER
+from ops import SequenceTrainOps
 
 
 def main(argv=None):
     ops = parse(SequenceTrainOps, argv, __doc__)
+    from training.train import train  # after the options: --help need not wait for PyTorch
+
     best = train(ops, frames=BUFFER)
     if best:
         print(f"best at step {best['step']}: accuracy {best['accuracy']:.3f}, mean recall {best['mean_recall']:.3f}")

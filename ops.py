@@ -4,17 +4,11 @@ A script composes the concerns it uses into one options class at the end of this
 each field becomes a flag (`batch_size` is `--batch-size`), unknown flags are refused, `--help` is complete.
 Relative paths are taken from `--root`. This file reads no file and imports no torch.
 """
-import signal
-import sys
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import tyro
-
 Source = Literal["affectnet", "raf", "fer", "ck", "friends"]
-
-
 HUGE = 1e9
 # The least and the greatest value of a number, by its option's name.
 LIMITS = {
@@ -35,67 +29,6 @@ LIMITS = {
     "link_distance": (0, 2), "least": (0, 1),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
-
-
-class InputError(ValueError):
-    """Bad input, said in one sentence that names the file, the row and what was expected."""
-
-    def __str__(self):
-        """The sentence, without the traceback that a loader's worker process puts before it."""
-        return super().__str__().rpartition("InputError: ")[2].strip()
-
-
-def parse(options_class, argv, doc):
-    """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
-    options = tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,))
-    root = options.place.root
-    for concern in (getattr(options, item.name) for item in fields(options)):
-        if is_dataclass(concern):
-            for item in fields(concern):
-                value = getattr(concern, item.name)
-                if isinstance(value, Path) and item.name != "root":
-                    setattr(concern, item.name, root / value)
-                least, most = LIMITS.get(item.name, (None, None))
-                if least is not None and value is not None and not least <= value <= most:
-                    bounds = f"at least {least}" if most == HUGE else f"from {least} to {most}"
-                    raise InputError(f"--{item.name.replace('_', '-')} {value}: expected {bounds}")
-    return options
-
-
-class Stopped(KeyboardInterrupt):
-    """The script was asked to stop, by the signal `number`."""
-
-    def __init__(self, number):
-        super().__init__(number)
-        self.number = number
-
-
-def stop(number, _):
-    """A signal's handler: stop here, through whatever cleans up."""
-    raise Stopped(number)
-
-
-def run_script(main):
-    """Run a script's `main`; bad input ends in one sentence and status 1, not in a traceback.
-
-    Asked to stop by Ctrl-C or SIGTERM, it says so and exits as a shell expects it: 130 or 143.
-    """
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        main()
-    except (InputError, OSError) as error:
-        say_the_last()
-        named = isinstance(error, OSError) and error.filename is not None and error.strerror
-        sys.exit(f"error: {error.filename}: {error.strerror}" if named else f"error: {error}")
-    except KeyboardInterrupt as asked:
-        say_the_last()
-        print("stopped", file=sys.stderr)
-        sys.exit(128 + getattr(asked, "number", signal.SIGINT))
-
-
-def say_the_last():
-    """Let SIGTERM pass from here on: torchrun's follows an error, and would cut its sentence short."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @dataclass

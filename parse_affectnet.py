@@ -11,10 +11,13 @@ import os
 
 import numpy as np
 
-from faces import check_pixels, image_size, in_threads, keep_readable
-from index import FILES, Report, by_emotion, check_inside
-from labels import AFFECTNET, AFFECTNET_DROPPED
-from ops import InputError, ParseAffectNetOps, parse, run_script
+from indexes.command_line import InputError, parse, run_script
+from indexes.crop import check_pixels
+from indexes.images import image_size
+from indexes.labels import AFFECTNET, AFFECTNET_DROPPED
+from indexes.npy import FILES, by_emotion
+from indexes.parsing import Report, check_inside, in_threads, keep_readable
+from ops import ParseAffectNetOps
 
 LISTS = {"training.csv": "train", "validation.csv": "valid", "automatically_annotated.csv": "train"}
 IMAGE_FOLDERS = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images")

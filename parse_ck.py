@@ -9,10 +9,12 @@ emo, and gt, the box of the peak's landmarks (absent without them: the whole ima
 """
 import numpy as np
 
-from faces import IMAGE_SUFFIXES, keep_readable, read_numbers
-from index import BUFFER, FILES, Report, by_emotion
-from labels import CK
-from ops import InputError, ParseCkOps, parse, run_script
+from indexes.command_line import InputError, parse, run_script
+from indexes.images import IMAGE_SUFFIXES
+from indexes.labels import CK
+from indexes.npy import BUFFER, FILES, by_emotion
+from indexes.parsing import Report, keep_readable, read_numbers
+from ops import ParseCkOps
 
 CONTEMPT = 2
 

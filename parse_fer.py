@@ -14,10 +14,12 @@ import shutil
 import numpy as np
 from tqdm import tqdm
 
-from faces import keep_readable, write_image
-from index import FILES, Report, check_inside
-from labels import EMOTIONS, FERPLUS, FERPLUS_DROPPED
-from ops import InputError, ParseFerOps, parse, run_script
+from indexes.command_line import InputError, parse, run_script
+from indexes.images import write_image
+from indexes.labels import EMOTIONS, FERPLUS, FERPLUS_DROPPED
+from indexes.npy import FILES
+from indexes.parsing import Report, check_inside, keep_readable
+from ops import ParseFerOps
 
 USAGES = {"Training": ("FER2013Train", "train"), "PublicTest": ("FER2013Valid", "valid"),
           "PrivateTest": ("FER2013Test", "test")}

@@ -16,13 +16,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from episode import describe_source, find_episode, frame_files, read_frames
-from faces import crop_face, keep_readable, read_image, write_image
-from friends import find_metadata, read_metadata, read_period
-from index import BUFFER, FILES, Report, by_emotion, whole_file, whole_folder
-from labels import CHARACTERS
-from names import GALLERY, encode_pictures, write_gallery
-from ops import InputError, ParseFriendsOps, parse, run_script
+from indexes.command_line import InputError, parse, run_script
+from indexes.crop import crop_face
+from indexes.files import whole_file, whole_folder
+from indexes.friends import find_metadata, read_metadata, read_period
+from indexes.images import read_image, write_image
+from indexes.labels import CHARACTERS
+from indexes.npy import BUFFER, FILES, by_emotion
+from indexes.parsing import Report, keep_readable
+from ops import ParseFriendsOps
+from video.frames import frame_files, read_frames
+from video.names import GALLERY, encode_pictures, write_gallery
+from video.sources import describe_source, find_episode
 
 
 def buffer_frames(frame, stride):

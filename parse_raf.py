@@ -10,10 +10,13 @@ import re
 
 import numpy as np
 
-from faces import image_size, keep_readable, read_numbers, touches
-from index import FILES, Report, check_inside
-from labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
-from ops import InputError, ParseRafOps, parse, run_script
+from indexes.command_line import InputError, parse, run_script
+from indexes.crop import touches
+from indexes.images import image_size
+from indexes.labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
+from indexes.npy import FILES
+from indexes.parsing import Report, check_inside, keep_readable, read_numbers
+from ops import ParseRafOps
 
 LISTS = ("list_patition_label.txt", "list_partition_label.txt")      # the first is how RAF-DB spells it
 SPLIT = re.compile(r"(train|test)_")

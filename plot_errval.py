@@ -7,11 +7,10 @@ Reads runs/NAME/log.csv, of the newest run or of those named, overlaid. Writes r
 """
 import time
 
-from matplotlib.figure import Figure
-
-from index import whole_file
-from ops import InputError, PlotOps, parse, run_script
-from runs import read_log
+from indexes.command_line import InputError, parse, run_script
+from indexes.files import whole_file
+from ops import PlotOps
+from training.log import read_log
 
 
 def newest_run(runs_path):
@@ -30,6 +29,8 @@ STYLES = {"train_error": ":", "train_accuracy": ":", "valid_mean_recall": "--"}
 
 def draw(logs, path):
     """Draw error and accuracy of `logs`, {run: rows of read_log}, into a PNG."""
+    from matplotlib.figure import Figure  # after the options: it takes a second to import
+
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     for axes, (title, curves) in zip(figure.subplots(1, 2), PANELS.items()):
         for number, (name, rows) in enumerate(logs.items()):

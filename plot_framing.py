@@ -9,14 +9,16 @@ HOG box lies in its crops and the margin that would frame them as FER2013's pict
 import os
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from tqdm import tqdm
 
-from data_loader import read_samples
-from faces import crop_face, detect_faces, read_image, square_around
-from index import FILES, whole_file
-from ops import FramingOps, InputError, parse, run_script
+from indexes.command_line import InputError, parse, run_script
+from indexes.crop import crop_face, square_around
+from indexes.files import whole_file
+from indexes.images import read_image
+from indexes.npy import FILES
+from ops import FramingOps
+from training.samples import read_samples
+from video.detection import detect_faces
 
 # Side, and middle from the left and from the top, of the HOG box in FER2013's pictures, as a share of the picture:
 # the mean of the 1,140 faces it found in 1,500 of the FER+ pictures, by this script.
@@ -67,6 +69,9 @@ def measure(samples, count, hog_framing):
 
 def draw(measured, hog_framing, path):
     """A column an index: the mean of its crops and that of HOG's crops of the same faces, with the mean HOG box."""
+    from matplotlib.figure import Figure  # after the options: it takes a second to import
+    from matplotlib.patches import Rectangle
+
     figure = Figure(figsize=(1.7 * len(measured) + 0.6, 4.1), layout="constrained")
     axes = figure.subplots(2, len(measured), squeeze=False)
     x, y, side = square_around((0, 0, 1, 1), *hog_framing)

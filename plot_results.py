@@ -7,14 +7,13 @@ Reads a results JSON and the video or frames it was made from. Writes a PNG besi
 """
 from pathlib import Path
 
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import PercentFormatter
-
-from episode import episode_of, find_episode, read_frames
-from index import read_results, whole_file
-from labels import COLOURS, INKS
-from ops import InputError, PictureOps, parse, run_script
+from indexes.command_line import InputError, parse, run_script
+from indexes.files import whole_file
+from indexes.labels import COLOURS, INKS
+from indexes.results import episode_of, read_results
+from ops import PictureOps
+from video.frames import read_frames
+from video.sources import find_episode
 
 
 def find_frames(path, video, friends_path, frames_path):
@@ -34,6 +33,8 @@ def pick_times(records, count):
 
 
 def draw_frame(axes, frame, records):
+    from matplotlib.patches import Rectangle
+
     axes.imshow(frame.rgb)
     axes.set_axis_off()
     axes.set_title(f"{frame.seconds:.2f} s", fontsize=9)
@@ -48,6 +49,8 @@ def draw_frame(axes, frame, records):
 
 def draw_timeline(axes, shares_axes, records):
     """A band a person, a colour an emotion; and beside it the emotions' shares of that person's records."""
+    from matplotlib.ticker import PercentFormatter
+
     times = sorted({record["seconds"] for record in records})
     step = min((b - a for a, b in zip(times, times[1:])), default=0.04)
     ids = sorted({record["object"]["id"] for record in records})
@@ -68,6 +71,9 @@ def draw_timeline(axes, shares_axes, records):
 
 def main(argv=None):
     ops = parse(PictureOps, argv, __doc__)
+    from matplotlib.figure import Figure  # after the options: it takes a second to import
+    from matplotlib.patches import Patch
+
     path = ops.picture.results
     records = read_results(path)
     if not records:

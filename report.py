@@ -14,26 +14,16 @@ from urllib.parse import quote
 import numpy as np
 from tqdm import tqdm
 
-from episode import count_frames, episode_of, find_episode, read_frames, results_name
-from friends import find_metadata
-from index import read_results
-from ops import InputError, ReportOps, parse, run_script
-from page import (
-    Seen,
-    add_pictures,
-    as_readings,
-    choose_rows,
-    look,
-    page_data,
-    picture_every,
-    place_frames,
-    spread_faces,
-    strongest,
-    table_of,
-    time_step,
-    write_page,
-)
-from truth import add_truth, read_annotations
+from indexes.command_line import InputError, parse, run_script
+from indexes.friends import find_metadata
+from indexes.results import episode_of, read_results, results_name
+from ops import ReportOps
+from page.html import add_pictures, page_data, table_of, write_page
+from page.pictures import Seen, look, picture_every, spread_faces
+from page.readings import as_readings, choose_rows, place_frames, strongest, time_step
+from page.truth import add_truth, read_annotations
+from video.frames import count_frames, read_frames
+from video.sources import find_episode
 
 PLAYED = (".mp4", ".m4v", ".webm", ".mov", ".ogv")       # by browsers; not .mkv, .avi, .wmv
 

@@ -14,10 +14,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from tqdm import tqdm
 
-from index import whole_file
-from ops import InputError, SampleOps, parse, run_script
-from sample_friends import write_episode
-from sample_stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
+from drawn.friends import write_episode
+from drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
+from indexes.command_line import InputError, parse, run_script
+from indexes.files import whole_file
+from ops import SampleOps
 
 MARK = "SAMPLE.txt"
 

@@ -8,20 +8,22 @@ that index's held-out faces.
     python ship_weights.py --weights runs/tsm/best.pt --output weights/mine.pt --calibrate-on friends
 """
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from backends import OnnxStep, TorchStep, int8_graph, quantize
-from data_loader import FaceClips, read_held_out, read_mixture
-from index import whole_file
-from ops import InputError, ShipOps, parse, run_script
-from runs import load_network, ship
+from indexes.command_line import InputError, parse, run_script
+from indexes.files import whole_file
+from indexes.weights import load_network
+from ops import ShipOps
+from training.samples import read_held_out, read_mixture
+from video.backends import OnnxStep, int8_graph
 
 AGREES, LOSES = 0.98, 0.005                      # least share of equal answers, greatest loss of accuracy
 
 
 def crops_of(samples, size, count=None):
     """Crops uint8 (K, 3, size, size) of all samples, or of `count` drawn at random, always the same."""
+    from training.clips import FaceClips
+
     rows = np.random.default_rng(0).permutation(len(samples))[:count]
     clips = FaceClips([samples], size)
     return np.concatenate([clips[int(row), (0,)][0].numpy() for row in rows]), samples.targets[rows].argmax(1)
@@ -29,8 +31,10 @@ def crops_of(samples, size, count=None):
 
 def compare(net, step, crops, truth):
     """(share of equal answers of a network and of a step, accuracy of each) on stills."""
+    from video.torch_backend import TorchStep
+
     answers = []
-    for way in (TorchStep(net, torch.device("cpu")), step):
+    for way in (TorchStep(net, "cpu"), step):
         batches = [crops[start:start + 16] for start in range(0, len(crops), 16)]
         answers.append(np.concatenate([way(batch, None, np.ones(len(batch), bool))[0].argmax(1)
                                        for batch in tqdm(batches, "compare", unit="batch", disable=None)]))
@@ -39,13 +43,15 @@ def compare(net, step, crops, truth):
 
 def calibrate(shipped, index, ops):
     """Write the int8 graph of shipped weights, calibrated on an index's training faces, where it agrees."""
+    from video.torch_backend import quantize
+
     place, roots, margins, path = ops.place, ops.datasets.roots(), ops.margins.by_source(), int8_graph(shipped)
     (samples,), _ = read_mixture({index: 1.0}, place.dicts_path, roots, margins, ops.split.train_episodes)
     held_out = read_held_out(index, place.dicts_path, roots, margins, ops.split.valid_episodes)
     net = load_network(str(shipped), trained=True)
     crops, compared = crops_of(samples, net.img_sz, ops.ship.crops)[0], crops_of(held_out, net.img_sz)
     with whole_file(path) as unchecked:
-        quantize(net, unchecked, crops)
+        quantize(net, shipped, unchecked, crops)
         equal, plain, int8 = compare(net, OnnxStep(unchecked), *compared)
         if equal < AGREES or int8 < plain - LOSES:
             raise InputError(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces, accuracy "
@@ -57,6 +63,8 @@ def calibrate(shipped, index, ops):
 
 def main(argv=None):
     ops = parse(ShipOps, argv, __doc__)
+    from training.runs import ship  # after the options: --help need not wait for PyTorch
+
     shipped = ops.ship.output
     ship(ops.ship.weights, shipped)
     print(f"wrote {shipped}: {shipped.stat().st_size / 1e6:.1f} MB")

@@ -1,8 +1,9 @@
 import json
 
 import bench
-import training_bench
-from data_loader import FaceClips
+import training.bench as training_bench
+import video.bench
+from training.clips import FaceClips
 
 
 def test_a_short_bench_of_training(tmp_path, monkeypatch, capsys):
@@ -46,7 +47,7 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
     """Three frames: one face matched, one missed, one of ours where there is none."""
     import numpy as np
 
-    from tracks import Track
+    from video.tracks import Track
 
     class Frame:
         size = (100, 100)
@@ -58,8 +59,8 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
             return self.number
 
     found = {0: [[0, 0, 10, 10]], 1: [[50, 50, 60, 60]], 2: []}
-    monkeypatch.setattr(bench, "read_frames", lambda source: map(Frame, range(3)))
-    monkeypatch.setattr(bench, "detect_faces", lambda grey, scale: np.array(found[grey], float).reshape(-1, 4))
+    monkeypatch.setattr(video.bench, "read_frames", lambda source: map(Frame, range(3)))
+    monkeypatch.setattr(video.bench, "detect_faces", lambda grey, scale: np.array(found[grey], float).reshape(-1, 4))
     tracks = [Track(1, 0, np.array([[0, 0, 10, 11]], np.float32), np.ones(1, bool)),
               Track(2, 2, np.array([[0, 0, 10, 10]], np.float32), np.ones(1, bool))]
-    assert bench.compare("x", tracks, 1) == {"reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}
+    assert video.bench.compare("x", tracks, 1) == {"reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}

@@ -8,13 +8,15 @@ import pytest
 import torch
 
 import create_results
-from backends import OnnxStep, TorchStep, export
-from emotions import EmotionStream
-from episode import find_videos
-from faces import iou, read_image
-from labels import CHARACTERS, EMOTIONS
-from ops import InputError
+from indexes.command_line import InputError
+from indexes.crop import iou
+from indexes.images import read_image
+from indexes.labels import CHARACTERS, EMOTIONS
 from resnet_tsm import resnet18
+from video.backends import OnnxStep
+from video.emotions import EmotionStream
+from video.sources import find_videos
+from video.torch_backend import TorchStep, export
 
 
 def results(root, *more):

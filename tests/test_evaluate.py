@@ -7,6 +7,7 @@ from PIL import Image
 import evaluate
 import parse_ck
 from evaluate import measure
+from training.clips import FaceClips
 
 
 def test_figures_of_a_hand_worked_case():
@@ -64,10 +65,10 @@ def test_validation_in_training_says_the_same(trained, tmp_path):
 
 def test_flip_is_symmetric(trained, tmp_path, monkeypatch):
     """Mirrored faces get the same figures where the mirror image is averaged in."""
-    figures, real = [], evaluate.FaceClips._clip
+    figures, real = [], FaceClips._clip
     for mirrored in (False, True):
         if mirrored:
-            monkeypatch.setattr(evaluate.FaceClips, "_clip", lambda self, *key: real(self, *key).flip(-1))
+            monkeypatch.setattr(FaceClips, "_clip", lambda self, *key: real(self, *key).flip(-1))
         run(trained, "--valid-episodes", "3", "--flip", "--results-path", str(tmp_path))
         figures.append(json.loads((tmp_path / "evaluate_friends_3.json").read_text()))
     assert figures[0]["confusion"] == figures[1]["confusion"]

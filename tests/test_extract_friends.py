@@ -4,9 +4,9 @@ import shutil
 import pytest
 
 import extract_friends
-import faces
-from faces import read_image
-from ops import InputError
+from indexes import images
+from indexes.command_line import InputError
+from indexes.images import read_image
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_an_interrupted_episode_is_not_taken_for_finished(copy, monkeypatch):
         count[0] += 1
         if count[0] == 20:
             raise KeyboardInterrupt
-        return faces.write_image(*args, **options)
+        return images.write_image(*args, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(extract_friends, "write_image", stopped)

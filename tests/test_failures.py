@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-import index
-from episode import count_frames
-from faces import IMAGE_SUFFIXES
-from index import read_index, read_results
-from runs import read_checkpoint, read_log
+from indexes.images import IMAGE_SUFFIXES
+from indexes.npy import read_index
+from indexes.results import read_results
 from tests.conftest import TINY
+from training.log import read_log
+from training.runs import read_checkpoint
+from video.frames import count_frames
 
-HERE = Path(index.__file__).parent
+HERE = Path(__file__).resolve().parents[1]
 TRAIN = (*TINY, "--weights", "none", "--optimizer", "sgd", "--save-every", "2", "--log-every", "1",
          "--valid-every", "500")
 WRITERS = {                                      # script: (options, folder that it writes to, links to what it reads)

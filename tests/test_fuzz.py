@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import friends
 import parse_affectnet
 import parse_ck
 import parse_fer
 import parse_raf
-from faces import read_image, read_reduced, write_image
-from index import Report, read_index, read_results, write_index
-from ops import InputError
-from runs import read_log
+from indexes import friends
+from indexes.command_line import InputError
+from indexes.images import read_image, read_reduced, write_image
+from indexes.npy import read_index, write_index
+from indexes.parsing import Report
+from indexes.results import read_results
+from training.log import read_log
 
 CASES = 10_000
 TOKENS = [b"", b"NaN", b"nan", b"inf", b"-1", b"1e999", b"9" * 400, b"99999999999999999999", b"0x10", b"\0", b"null",

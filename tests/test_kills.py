@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import index
-from episode import MARKER, count_frames, read_marker
-from index import read_index, read_results
+from indexes.npy import read_index
+from indexes.results import read_results
 from resnet_tsm import load_checkpoint
-from runs import read_checkpoint, read_log
 from tests.conftest import TINY
+from training.log import read_log
+from training.runs import read_checkpoint
+from video.frames import count_frames
+from video.sources import MARKER, read_marker
 
-HERE = Path(index.__file__).parent
+HERE = Path(__file__).resolve().parents[1]
 READERS = {".pt": load_checkpoint, ".npy": read_index, ".npz": lambda path: dict(np.load(path)), ".csv": read_log,
            ".mp4": lambda path: path.read_bytes()[4:8].index(b"ftyp")}
 

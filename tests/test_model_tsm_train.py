@@ -3,8 +3,8 @@ import torch
 import model_tsm_train
 import parse_ck
 from resnet_tsm import load_checkpoint, resnet18
-from runs import read_log
 from tests.conftest import TINY
+from training.log import read_log
 
 
 def test_sequences_start_from_the_static_model(trained):

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 import ops
-from runs import plain
+from indexes.command_line import InputError, parse
+from training.runs import plain
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted(path.stem for path in ROOT.glob("*.py") if "    run_script(main)\n" in path.read_text())
 
 
 def test_flags_set_options_and_paths_join_the_root():
-    options = ops.parse(ops.StaticTrainOps, ["--root", "/data", "--batch-size", "8", "--mixture", "raf", "1",
+    options = parse(ops.StaticTrainOps, ["--root", "/data", "--batch-size", "8", "--mixture", "raf", "1",
                                              "--train-episodes", "1", "2", "--affectnet-path", "/elsewhere/AN"], "doc")
     assert options.loader.batch_size == 8 and options.data.mixture == (("raf", 1.0),)
     assert options.split.train_episodes == (1, 2)
@@ -26,7 +27,7 @@ def test_flags_set_options_and_paths_join_the_root():
 @pytest.mark.parametrize("argv", [["--batchsize", "8"], ["--batch-size", "many"], ["--mixture", "lfw", "1"]])
 def test_unknown_flags_and_values_are_refused(argv, capsys):
     with pytest.raises(SystemExit) as stop:
-        ops.parse(ops.StaticTrainOps, argv, "doc")
+        parse(ops.StaticTrainOps, argv, "doc")
     assert stop.value.code == 2
 
 
@@ -34,8 +35,8 @@ def test_unknown_flags_and_values_are_refused(argv, capsys):
                                   ["--neutral-ratio", "2"], ["--valid-every", "0"], ["--num-workers", "-1"],
                                   ["--shift", "5"], ["--raf-margin", "-1"], ["--max-steps", "0"], ["--seed", "-1"]])
 def test_numbers_out_of_range_are_refused(argv):
-    with pytest.raises(ops.InputError, match=f"{argv[0]} .*: expected (at least|from) "):
-        ops.parse(ops.StaticTrainOps, argv, "doc")
+    with pytest.raises(InputError, match=f"{argv[0]} .*: expected (at least|from) "):
+        parse(ops.StaticTrainOps, argv, "doc")
 
 
 def test_every_limit_is_of_an_option():
@@ -80,5 +81,5 @@ def test_a_script_from_the_command_line(tmp_path):
 
 
 def test_ops_imports_no_torch():
-    code = "import sys, ops; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    code = "import sys, ops; sys.exit('torch' in sys.modules or 'cv2' in sys.modules or 'tyro' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import parse_affectnet
-from index import read_index
-from sample_stills import AFFECTNET_COLUMNS
+from drawn.stills import AFFECTNET_COLUMNS
+from indexes.npy import read_index
 
 
 def parse(root, *more):

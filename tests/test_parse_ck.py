@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import parse_ck
-from index import read_index
-from labels import ANGRY
+from indexes.labels import ANGRY
+from indexes.npy import read_index
 from parse_ck import spread
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import parse_fer
-from faces import read_image
-from index import read_index
-from labels import HAPPY, NEUTRAL, SAD
+from indexes.images import read_image
+from indexes.labels import HAPPY, NEUTRAL, SAD
+from indexes.npy import read_index
 from parse_fer import soft_label
 
 COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")

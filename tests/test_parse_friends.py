@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import parse_friends
-from faces import crop_face, read_image
-from friends import read_metadata
-from index import read_index
-from labels import CHARACTERS, EMOTIONS
-from ops import InputError, Margins
+from indexes.command_line import InputError
+from indexes.crop import crop_face
+from indexes.friends import read_metadata
+from indexes.images import read_image
+from indexes.labels import CHARACTERS, EMOTIONS
+from indexes.npy import read_index
+from ops import Margins
 from parse_friends import buffer_frames
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import parse_raf
-from index import read_index
-from labels import DISGUST, HAPPY, NEUTRAL, SURPRISE
+from indexes.labels import DISGUST, HAPPY, NEUTRAL, SURPRISE
+from indexes.npy import read_index
 
 
 @pytest.fixture

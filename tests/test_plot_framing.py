@@ -5,7 +5,7 @@ from PIL import Image
 import parse_ck
 import parse_fer
 import plot_framing
-from faces import square_around
+from indexes.crop import square_around
 from ops import Margins
 
 

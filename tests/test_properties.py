@@ -6,12 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import labels
-from emotions import write_records
-from faces import LARGEST, crop_face, iou, square_around, touches, xyxy_to_xywh
-from friends import read_box, read_metadata, read_period
-from index import inside, read_index, read_results, write_index
-from ops import InputError
+from indexes import labels
+from indexes.command_line import InputError
+from indexes.crop import LARGEST, crop_face, iou, square_around, touches, xyxy_to_xywh
+from indexes.friends import read_box, read_metadata, read_period
+from indexes.npy import read_index, write_index
+from indexes.parsing import inside
+from indexes.results import read_results, write_records
 from parse_affectnet import read_row
 from parse_fer import soft_label
 from parse_friends import buffer_frames

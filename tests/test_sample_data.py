@@ -7,10 +7,10 @@ import pytest
 
 import check_demo
 import sample_data
-from faces import read_image
-from labels import EMOTIONS
-from ops import InputError
-from sample_faces import ACTION_NAMES, ACTIONS, Look, Pose, actions, draw_head
+from drawn.faces import ACTION_NAMES, ACTIONS, Look, Pose, actions, draw_head
+from indexes.command_line import InputError
+from indexes.images import read_image
+from indexes.labels import EMOTIONS
 
 SMALL = ("--stills", "4", "--sample-episodes", "3", "--seconds", "3")
 

@@ -11,8 +11,9 @@ import torch
 import evaluate
 import parse_fer
 import ship_weights
-from backends import OnnxStep, int8_graph, weights_hash
+from indexes.weights import find_weights
 from resnet_tsm import WEIGHTS_FOLDER, load_checkpoint, resnet18
+from video.backends import OnnxStep, checkpoint_hash, int8_graph
 
 CARD = Path(WEIGHTS_FOLDER) / "README.md"
 SMALL = ["--max-steps", "2", "--valid-every", "2", "--batch-size", "4", "--img-sz", "64", "--num-workers", "0",
@@ -52,9 +53,10 @@ def test_the_shipped_file_is_small_plain_and_says_its_size():
 
 
 def test_the_shipped_graph_is_of_the_shipped_weights():
-    step = OnnxStep(int8_graph("fer"))
-    assert step.hash == weights_hash(resnet18(weights="fer"))
-    assert b"site-packages" not in int8_graph("fer").read_bytes()
+    weights = find_weights("fer")
+    step = OnnxStep(int8_graph(weights))
+    assert step.hash == checkpoint_hash(weights) and step.size == resnet18(weights="fer").img_sz
+    assert b"site-packages" not in int8_graph(weights).read_bytes()
 
 
 def test_a_still_and_a_clip_of_it_read_the_same():

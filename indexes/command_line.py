@@ -1,0 +1,81 @@
+"""A script's command line: its options parsed, its errors said in one sentence, its stops by signal."""
+import os
+import signal
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import tyro
+
+from ops import HUGE, LIMITS
+
+
+class InputError(ValueError):
+    """Bad input, said in one sentence that names the file, the row and what was expected."""
+
+    def __str__(self):
+        """The sentence, without the traceback that a loader's worker process puts before it."""
+        return super().__str__().rpartition("InputError: ")[2].strip()
+
+
+def parse(options_class, argv, doc):
+    """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
+    options = tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,))
+    root = options.place.root
+    for concern in (getattr(options, item.name) for item in fields(options)):
+        if is_dataclass(concern):
+            for item in fields(concern):
+                value = getattr(concern, item.name)
+                if isinstance(value, Path) and item.name != "root":
+                    setattr(concern, item.name, root / value)
+                least, most = LIMITS.get(item.name, (None, None))
+                if least is not None and value is not None and not least <= value <= most:
+                    bounds = f"at least {least}" if most == HUGE else f"from {least} to {most}"
+                    raise InputError(f"--{item.name.replace('_', '-')} {value}: expected {bounds}")
+    return options
+
+
+class Stopped(KeyboardInterrupt):
+    """The script was asked to stop, by the signal `number`."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+def stop(number, _):
+    """A signal's handler: stop here, through whatever cleans up."""
+    raise Stopped(number)
+
+
+def run_script(main):
+    """Run a script's `main`; bad input ends in one sentence and status 1, not in a traceback.
+
+    Asked to stop by Ctrl-C or SIGTERM, it says so and exits as a shell expects it: 130 or 143.
+    """
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        main()
+    except (InputError, OSError) as error:
+        say_the_last()
+        named = isinstance(error, OSError) and error.filename is not None and error.strerror
+        sys.exit(f"error: {error.filename}: {error.strerror}" if named else f"error: {error}")
+    except ModuleNotFoundError as error:
+        if (Path(__file__).parents[1] / f"{str(error.name).split('.')[0]}.py").exists():
+            raise
+        sys.exit(f"error: this needs {error.name}, which is not installed: pip install -r requirements.txt")
+    except KeyboardInterrupt as asked:
+        say_the_last()
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + getattr(asked, "number", signal.SIGINT))
+
+
+def say_the_last():
+    """Let SIGTERM pass from here on: torchrun's follows an error, and would cut its sentence short."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def torchrun_places():
+    """(rank, processes, rank on this machine, processes on it) as torchrun says; 0, 1, 0, 1 where it started none."""
+    names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
+    return tuple(int(os.environ.get(name, default)) for name, default in names)

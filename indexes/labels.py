@@ -1,0 +1,37 @@
+"""The one emotion table, and each dataset's map onto it.
+
+Every index, target vector, logit vector and results file of the project uses the order of `EMOTIONS`.
+"""
+
+EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+# Told apart with each kind of colour blindness, and seen on white and on dark; tests/test_labels.py measures it.
+COLOURS = dict(zip(EMOTIONS, ("#c72827", "#7ac7a4", "#933d86", "#f8c112", "#1a66d0", "#ef7d12", "#8c8c8c")))
+INKS = dict(zip(EMOTIONS, ("white", "black", "white", "black", "white", "black", "black")))      # of text on them
+ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL = range(7)
+# AffectNet's expression codes, both releases. The dropped ones carry their name for the report.
+AFFECTNET = {0: NEUTRAL, 1: HAPPY, 2: SAD, 3: SURPRISE, 4: FEAR, 5: DISGUST, 6: ANGRY}
+AFFECTNET_DROPPED = {7: "contempt", 8: "none", 9: "uncertain", 10: "no face"}
+# RAF-DB basic.
+RAF = {1: SURPRISE, 2: FEAR, 3: DISGUST, 4: HAPPY, 5: SAD, 6: ANGRY, 7: NEUTRAL}
+# RAF-DB compound: half of each of two emotions.
+RAF_COMPOUND = {
+    1: (HAPPY, SURPRISE), 2: (HAPPY, DISGUST), 3: (SAD, FEAR), 4: (SAD, ANGRY),
+    5: (SAD, SURPRISE), 6: (SAD, DISGUST), 7: (FEAR, ANGRY), 8: (FEAR, SURPRISE),
+    9: (ANGRY, SURPRISE), 10: (ANGRY, DISGUST), 11: (DISGUST, SURPRISE),
+}
+# RAF-ML (multi): the order of its six numbers; neutral is what is missing to 1.
+RAF_MULTI = (SURPRISE, FEAR, DISGUST, HAPPY, SAD, ANGRY)
+# FER+: the vote columns that are emotions, by header name. A majority for one of the others drops the row.
+FERPLUS = {"neutral": NEUTRAL, "happiness": HAPPY, "surprise": SURPRISE, "sadness": SAD, "anger": ANGRY,
+           "disgust": DISGUST, "fear": FEAR}
+FERPLUS_DROPPED = ("contempt", "unknown", "NF")
+# CK+'s emotion files; 2 is contempt, which is dropped.
+CK = {0: NEUTRAL, 1: ANGRY, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SAD, 7: SURPRISE}
+# Friends: annotators wrote nouns and adjectives, in any case. `none` beside a face is a face without one
+# of the six emotions, so it is neutral.
+FRIENDS = {
+    "angry": ANGRY, "anger": ANGRY, "disgust": DISGUST, "disgusted": DISGUST, "fear": FEAR, "fearful": FEAR,
+    "happy": HAPPY, "happiness": HAPPY, "sad": SAD, "sadness": SAD, "surprise": SURPRISE,
+    "surprised": SURPRISE, "neutral": NEUTRAL, "none": NEUTRAL,
+}
+CHARACTERS = ("chandler", "joey", "monica", "phoebe", "rachel", "ross")

@@ -1,0 +1,62 @@
+"""Reading and writing the `.npy` indexes, safely.
+
+An index is a NumPy object array that holds one dict (docs/formats.md). NumPy stores such an array as a pickle, and a
+pickle can run code, so `read_index` goes by `pickles`, which refuses all but plain data.
+"""
+from pathlib import Path
+
+import numpy as np
+
+from indexes.command_line import InputError
+from indexes.files import whole_file
+from indexes.labels import EMOTIONS
+from indexes.pickles import PlainUnpickler
+
+BUFFER = 4                                       # images of a Friends or CK+ entry: what the network's last frame sees
+FILES = {"affectnet": "affectnet_parsed.npy", "raf": "raf_parsed.npy", "fer": "fer_parsed.npy",
+         "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy"}
+
+
+def write_index(path, index):
+    """Write `index` (dict) as a whole `.npy` file, or nothing."""
+    holder = np.empty((), object)
+    holder[()] = index
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, holder)
+
+
+def read_index(path):
+    """The dict in an index file.
+
+    Raises:
+        InputError: the file is missing, is not an index, or holds more than plain data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        script = next((name for name, file in FILES.items() if file == path.name), None)
+        hint = f"; python parse_{script}.py writes it" if script else ""
+        raise InputError(f"{path}: no such index{hint}")
+    try:
+        with open(path, "rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if not dtype.hasobject or shape != ():
+                raise ValueError(f"it holds {dtype} of shape {shape}")
+            index = PlainUnpickler(file).read().item()
+    except PermissionError:
+        raise
+    except Exception as error:                   # whatever bytes that are no index may lead to
+        raise InputError(f"{path}: not an index of this project, a .npy file holding one dict of plain data "
+                         f"({error})") from None
+    if not isinstance(index, dict):
+        raise InputError(f"{path}: expected a dict inside, found {type(index).__name__}")
+    return index
+
+
+def by_emotion(entries):
+    """Entries (each with `emo`) as `[emotion 0-6][example index]`."""
+    index = {emotion: {} for emotion in range(len(EMOTIONS))}
+    for entry in entries:
+        examples = index[entry["emo"]]
+        examples[len(examples)] = entry
+    return index

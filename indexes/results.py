@@ -1,0 +1,49 @@
+"""The results of an episode: one JSON array, one record a line."""
+import json
+import re
+from pathlib import Path
+
+from indexes.command_line import InputError
+from indexes.files import whole_file
+from indexes.labels import EMOTIONS
+
+
+def results_name(episode):
+    """The name of a Friends episode's results, without an ending."""
+    return f"friends_s01_ep{episode:02d}"
+
+
+def episode_of(results):
+    """The Friends episode that a results file is named after, or None."""
+    match = re.fullmatch(r"friends_s01_ep(\d+)", Path(results).stem)
+    return int(match.group(1)) if match else None
+
+
+def read_results(path):
+    """The records (list of dicts) of a results file."""
+    try:
+        records = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such results; create_results.py writes them") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    try:
+        good = all(record["class"] in EMOTIONS and record["seconds"] >= 0 and len(record["object"]["box"]) == 4
+                   and {"id", "name"} <= set(record["object"]) for record in records)
+    except (KeyError, TypeError):
+        good = False
+    if not good or not isinstance(records, list):
+        raise InputError(f"{path}: expected an array of records with class, seconds and object (id, name, box)")
+    return records
+
+
+def write_records(path, records):
+    """Write records as one JSON array, one a line, whole or not at all; returns how many there were."""
+    count = 0
+    with whole_file(path) as temporary, open(temporary, "w") as file:
+        file.write("[")
+        for record in records:
+            file.write(f"{',' if count else ''}\n{json.dumps(record)}")
+            count += 1
+        file.write("\n]\n" if count else "]\n")
+    return count

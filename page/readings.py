@@ -1,0 +1,108 @@
+"""The records of an episode as arrays: whose row each is in, on which frame, and which are the strongest.
+
+Times are whole milliseconds. A reading is one record of the results; a row is a line of the timeline, one person.
+"""
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexes.command_line import InputError
+from indexes.labels import EMOTIONS
+
+NEAR = 2                                         # ms by which a record's time may miss its frame's
+LONGEST = 4_000_000_000                          # ms; times are 32 bits in the page
+GAP = 1.6                                        # steps between two readings that break a run
+STRONGEST, APART = 5, 3000                       # moments an emotion, and ms between two of one person
+
+
+@dataclass
+class Readings:
+    """The records of an episode as arrays of N, in the order of the results."""
+    times: np.ndarray                            # ms, int64
+    emotions: np.ndarray                         # 0 to 6
+    confidences: np.ndarray                      # 0 to 1
+    boxes_xyxy: np.ndarray                       # float (N, 4)
+    faces: np.ndarray                            # place in `labels`: a name, or an id without one
+    labels: list
+    named: list                                  # bool, of each label
+
+
+def as_readings(path, records):
+    """The records of the results in `path` as `Readings`. InputError names the first one that is not as expected."""
+    labels, rows = {}, []
+    for place, record in enumerate(records):
+        face = record["object"]
+        try:
+            box, confidence = [float(value) for value in face["box"]], float(face["confidence"])
+            time, name = round(1000 * record["seconds"]), face["name"]
+            good = np.isfinite(box).all() and 0 <= confidence <= 1 and time < LONGEST and isinstance(face["id"], int) \
+                and isinstance(name, str | None)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            good = False
+        if not good:
+            raise InputError(f"{path}: record {place}: expected seconds, a box of four numbers, a confidence from 0 "
+                             "to 1, a whole number as id and a name or null")
+        key = (True, name) if name else (False, face["id"])
+        rows.append((time, EMOTIONS.index(record["class"]), confidence, labels.setdefault(key, len(labels))))
+    times, emotions, confidences, faces = (np.array(column) for column in zip(*rows)) if rows else np.zeros((4, 0), int)
+    boxes = np.array([record["object"]["box"] for record in records], float).reshape(-1, 4)
+    return Readings(times.astype(np.int64), emotions, confidences.astype(float), boxes, faces,
+                    [name if named else f"face {name}" for named, name in labels], [named for named, _ in labels])
+
+
+def choose_rows(readings, most):
+    """(row of each reading, labels of the rows): a row a person, the named ones first, those seen most first.
+
+    Then faces without a name, in the order they come. Beyond `most` rows those seen least share one more, whose
+    label says how many they are.
+    """
+    counts, named = Counter(readings.faces.tolist()), readings.named
+    order = sorted(counts, key=lambda face: (not named[face], -counts[face]))
+    most += len(order) == most + 1                           # a single one needs no row for the rest
+    chosen = sorted(order[:most], key=lambda face: (not named[face], -counts[face] if named[face] else face))
+    row_of = {face: row for row, face in enumerate(chosen)} | dict.fromkeys(order[most:], most)
+    labels = [readings.labels[face] for face in chosen]
+    if len(order) > most:
+        labels.append(f"{len(order) - most} others")
+    return np.array([row_of[face] for face in readings.faces.tolist()], int), labels
+
+
+def place_frames(source, times, frames):
+    """The frame (its place in `frames`, ascending ms) of each of `times`; InputError where one has none."""
+    after = np.clip(np.searchsorted(frames, times), 1, max(len(frames) - 1, 1))
+    place = np.where(times - frames[after - 1] <= frames[after % len(frames)] - times, after - 1, after % len(frames))
+    missed = np.flatnonzero(np.abs(frames[place] - times) > NEAR)
+    if len(missed):
+        raise InputError(f"{source}: has no frame at {times[missed[0]] / 1000} s; the results were made from another "
+                         "video")
+    return place
+
+
+def time_step(readings):
+    """ms from one reading of a face to its next: the median, 42 where no face has two."""
+    order = np.lexsort((readings.times, readings.faces))
+    steps = np.diff(readings.times[order])[np.diff(readings.faces[order]) == 0]
+    return int(np.median(steps[steps > 0])) if (steps > 0).any() else 42
+
+
+def strongest(readings, rows, step):
+    """For each emotion the places of up to 5 readings: the most confident first, each of another run.
+
+    A run is one row's readings of one emotion, `step` ms apart; two of a row are at least 3 s apart.
+    """
+    order = np.lexsort((readings.times, rows))
+    new = np.diff(rows[order], prepend=-1) != 0
+    new |= np.diff(readings.emotions[order], prepend=-1) != 0
+    new |= np.diff(readings.times[order], prepend=0) > GAP * step
+    run = np.zeros(len(order), int)
+    run[order] = np.cumsum(new)
+    found, used = [[] for _ in EMOTIONS], set()
+    for place in np.lexsort((readings.times, -readings.confidences)).tolist():
+        taken = found[readings.emotions[place]]
+        apart = all(rows[other] != rows[place] or abs(readings.times[other] - readings.times[place]) >= APART
+                    for other in taken)
+        if len(taken) < STRONGEST and run[place] not in used and apart:
+            taken.append(place)
+            used.add(run[place])
+    return found

@@ -1,0 +1,269 @@
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from indexes.command_line import InputError
+from indexes.images import read_image, read_reduced, write_image
+from indexes.npy import read_index, write_index
+from training.augmentation import augment_face, draw_augmentation
+from training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
+from training.clips import FaceClips
+from training.samples import Samples, check_episodes, read_held_out, read_mixture, read_samples
+
+MARGINS = dict.fromkeys(("affectnet", "raf", "fer", "ck", "friends"), (0.0, 0.0))
+AUGMENT = {"shift": 0.1, "flip": 0.5, "noise": 0.02, "blur": 0.5, "level": 0.2}
+
+
+def roots(root):
+    return {"affectnet": root / "datasets/AffectNet", "raf": root / "datasets/RAF-DB", "ck": root,
+            "friends": root / "friends_faces"}
+
+
+def made_up(labels, soft=None):
+    targets = np.eye(7, dtype=np.float32)[labels] if soft is None else soft
+    count = len(targets)
+    return Samples("x", None, np.array([[b"a"]] * count), np.zeros((count, 4), np.float32), targets)
+
+
+def test_mixture_reads_the_training_splits_alone(parsed):
+    mixture = {"affectnet": 0.8, "raf": 0.2, "friends": 0}
+    sources, shares = read_mixture(mixture, parsed / "dicts", roots(parsed), MARGINS, (1,))
+    assert shares == [0.8, 0.2]
+    affectnet = read_index(parsed / "dicts/affectnet_parsed.npy")
+    entries = [entry for examples in affectnet.values() for entry in examples.values()]
+    assert len(sources[0]) == sum(entry["split"] == "train" for entry in entries) < len(entries)
+    assert sources[1].targets.shape[1] == 7 and np.allclose(sources[1].targets.sum(1), 1)
+    assert (sources[1].targets.max(1) < 1).any()                      # soft labels stay soft
+    with pytest.raises(InputError, match="at least one index"):
+        read_mixture({"raf": 0.0}, parsed / "dicts", roots(parsed), MARGINS, ())
+
+
+def test_held_out_is_never_trained_on(parsed):
+    for source in ("affectnet", "raf", "friends"):
+        (train,), _ = read_mixture({source: 1.0}, parsed / "dicts", roots(parsed), MARGINS, (1, 2))
+        valid = read_held_out(source, parsed / "dicts", roots(parsed), MARGINS, (3,))
+        assert not set(train.paths.ravel()) & set(valid.paths.ravel())
+    with pytest.raises(InputError, match="CK"):
+        read_held_out("ck", parsed / "dicts", roots(parsed), MARGINS, ())
+    with pytest.raises(InputError, match=r"episodes \[2\] are both"):
+        check_episodes((1, 2), (2, 3))
+
+
+def test_wrong_or_empty_indexes_are_named(parsed, tmp_path):
+    with pytest.raises(InputError, match=r"holds no episodes \[77\]"):          # one of them is missing
+        read_samples("friends", parsed / "dicts", parsed, episodes=[1, 77])
+    for entry in ({"img": "a.jpg"}, {"img": "a.jpg", "gt": [0, 0, 1, 1], "em": [0.5, 0.5]}):
+        write_index(tmp_path / "raf_parsed.npy", {0: entry})
+        with pytest.raises(InputError, match="raf_parsed.npy: not the structure of a raf index"):
+            read_samples("raf", tmp_path, tmp_path)
+    for entry in ({"img": ["a"] * 4, "emo": 1}, {"img": ["a"] * 3, "emo": 1, "pos": [1, 2]}):
+        write_index(tmp_path / "friends_parsed_new.npy", {1: {0: entry}})
+        with pytest.raises(InputError, match="not the structure of a friends index"):
+            read_samples("friends", tmp_path, tmp_path, episodes=[1])
+
+
+def test_samples_are_flat_arrays(parsed):
+    samples = read_samples("friends", parsed / "dicts", parsed, episodes=[1, 2])
+    assert samples.paths.dtype.kind == "S" and samples.paths.shape == (len(samples), 4)
+    assert samples.boxes.dtype == samples.targets.dtype == np.float32
+
+
+def test_sampling_shares():
+    first = made_up([0] * 50 + [3] * 5 + [6] * 100)
+    second = made_up([6] * 10 + [1] * 10 + [2] * 30)
+    weights = sampling_weights([first, second], [0.8, 0.2], 0.33)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[:155].sum() == pytest.approx(0.8)
+    assert weights[55:155].sum() == pytest.approx(0.8 * 0.33)         # neutral
+    assert weights[:50].sum() == pytest.approx(weights[50:55].sum())  # 50 angry and 5 happy faces count alike
+    batches = list(BalancedBatches(weights, 100, seed=1, start=0, stop=100))
+    counts = Counter(int(sample >= 155) for batch in batches for sample, _ in batch)
+    assert counts[1] / 10000 == pytest.approx(0.2, abs=0.02)
+    natural = sampling_weights([first, second], [0.8, 0.2], 0.33, balance=0)
+    np.testing.assert_allclose(natural, [0.8 / 155] * 155 + [0.2 / 50] * 50)
+    between = sampling_weights([first, second], [0.8, 0.2], 0.33, balance=0.5)
+    assert between[:50].sum() / between[50:55].sum() == pytest.approx(10 ** 0.5)
+    without_neutral = sampling_weights([made_up([0, 1, 1])], [1.0], 0.33)
+    np.testing.assert_allclose(without_neutral, [0.5, 0.25, 0.25])
+
+
+def test_batches_depend_on_seed_and_step_alone():
+    weights = np.full(40, 1 / 40)
+    whole = list(BalancedBatches(weights, 4, 5, 0, 10))
+    assert list(BalancedBatches(weights, 4, 5, 6, 10)) == whole[6:]
+    assert list(BalancedBatches(weights, 4, 6, 0, 10)) != whole
+    assert [sample for batch in EveryOnce(10, 4) for sample, _ in batch] == list(range(10))
+    assert len(EveryOnce(10, 4)) == 3
+
+
+def test_stills_buffers_and_workers(parsed):
+    sources, _ = read_mixture({"affectnet": 0.5, "friends": 0.5}, parsed / "dicts", roots(parsed), MARGINS, (1, 2))
+    keys = [[(0, (1, 2, 3)), (len(sources[0]), (1, 2, 4))]]
+    for frames in (1, 4):
+        data = FaceClips(sources, 64, frames, AUGMENT, 0.05)
+        (clips, targets, reasons), = make_loader(data, keys, 0)
+        assert clips.shape == (2, frames, 3, 64, 64) and clips.dtype == torch.uint8 and targets.shape == (2, 7)
+        (again, *_), = make_loader(data, keys, 1)                      # a worker process draws the same
+        assert torch.equal(clips, again)
+
+
+def test_one_frame_of_a_buffer_is_its_last(parsed):
+    samples = read_samples("friends", parsed / "dicts", parsed / "friends_faces", episodes=[1])
+    clip, _ = FaceClips([samples], 96, 4)[0, (0,)]
+    still, _ = FaceClips([samples], 96, 1)[0, (0,)]
+    assert torch.equal(still[0], clip[3])
+    last = read_image(parsed / "friends_faces" / samples.paths[0, 3].decode())
+    assert torch.equal(clip[3].permute(1, 2, 0), torch.from_numpy(last.copy()))
+
+
+def test_a_margin_grows_the_boxes_of_an_index_but_no_crop(parsed):
+    margins = dict.fromkeys(MARGINS, (0.3, 0.1))
+    for source, same in (("raf", False), ("friends", True)):
+        plain, grown = (read_mixture({source: 1.0}, parsed / "dicts", roots(parsed), m, (1,))[0]
+                        for m in (MARGINS, margins))
+        assert torch.equal(FaceClips(plain, 64)[0, (0,)][0], FaceClips(grown, 64)[0, (0,)][0]) == same
+
+
+def test_a_still_becomes_a_smooth_clip_that_comes_to_rest(parsed):
+    (source,), _ = read_mixture({"affectnet": 1.0}, parsed / "dicts", roots(parsed), MARGINS, ())
+    clip = FaceClips([source], 64, 4, None, camera_motion=0.1)[0, (7,)][0].float()
+    still = FaceClips([source], 64, 1)[0, (7,)][0].float()
+    assert torch.equal(clip[3], still[0])
+    apart = [(clip[t] - clip[3]).abs().mean().item() for t in range(4)]
+    assert apart[0] > apart[1] > apart[2] > apart[3] == 0
+
+
+def test_augmentation_is_one_for_a_clip_and_off_where_zero():
+    rng = np.random.default_rng(0)
+    drawn = [draw_augmentation(rng, 64, **AUGMENT) for _ in range(300)]
+    assert max(np.abs(one["move"]).max() for one in drawn) <= 0.1 and {one["flip"] for one in drawn} == {True, False}
+    assert 0.4 < np.mean([one["blur"] > 0 for one in drawn]) < 0.6
+    none = draw_augmentation(rng, 64, 0, 0, 0, 0, 0)
+    assert none["zoom"] == 1 and not none["flip"] and none["blur"] == none["noise"] == 0
+    assert none["level"] == (1, 0) and none["rotate"] == 0 and none["erase"] is None
+
+
+def test_tint_rotation_and_erasing():
+    rng = np.random.default_rng(0)
+    none = dict(shift=0, flip=0, noise=0, blur=0, level=0)
+    grey = np.repeat(rng.integers(60, 190, (64, 64, 1), np.uint8), 3, 2)
+    for _ in range(20):
+        drawn = draw_augmentation(rng, 64, **none, tint=0.2)
+        red, green, blue = np.moveaxis(augment_face(grey, rng, drawn).astype(int), 2, 0)
+        assert np.abs(red - green).max() > 0 and max(np.abs(red - grey[..., 0]).max(), 1) <= 0.3 * 128 + 1
+        drawn = draw_augmentation(rng, 64, **none, erase=1)
+        changed = (augment_face(grey, rng, drawn) != grey).any(2)
+        rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+        area = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
+        assert 0.01 < area / 64 ** 2 < 0.24 and changed.sum() > 0.9 * area
+    corner = np.zeros((64, 64, 3), np.uint8)
+    corner[:8, :8] = 255
+    turned = augment_face(corner, rng, draw_augmentation(rng, 64, **none) | {"rotate": 90.0})
+    assert turned[-8:, :8].min() > 250 and turned[:8, :8].max() < 5              # anticlockwise
+    assert {draw_augmentation(rng, 64, **none, rotate=10)["rotate"] > 0 for _ in range(20)} == {True, False}
+
+
+def test_colour_tints_and_blurs_an_enlarged_face(tmp_path):
+    grey = np.random.default_rng(0).integers(60, 190, (48, 48, 3), np.uint8)
+    grey[:] = grey[..., :1]
+    write_image(tmp_path / "a.png", grey)
+    samples = made_up([2])
+    samples.root, samples.paths = tmp_path, np.array([[b"a.png"]])
+    plain, tinted = (FaceClips([samples], 64, 4, colour=colour)[0, (0,)][0].float() for colour in (False, True))
+    assert plain.shape == tinted.shape == (4, 3, 64, 64)
+    assert (plain[:, 0] == plain[:, 1]).all() and (tinted[:, 0] - tinted[:, 1]).abs().mean() > 1
+    assert (tinted == tinted[:1]).all()                                # one tint for a clip
+    assert tinted[0, 0].diff().abs().mean() < 0.8 * plain[0, 0].diff().abs().mean()
+
+
+def test_augmented_with_nothing_is_the_plain_crop(parsed):
+    (source,), _ = read_mixture({"raf": 1.0}, parsed / "dicts", roots(parsed), MARGINS, ())
+    nothing = dict.fromkeys(AUGMENT, 0.0)
+    assert torch.equal(FaceClips([source], 64, 1, nothing)[3, (1,)][0], FaceClips([source], 64, 1)[3, (1,)][0])
+    mirrored = FaceClips([source], 64, 1, nothing | {"flip": 1.0})[3, (1,)][0]
+    assert torch.equal(mirrored.flip(-1), FaceClips([source], 64, 1)[3, (1,)][0])
+
+
+def test_an_unreadable_image_is_stood_in_for_in_training_and_an_error_in_validation(tmp_path):
+    for name in "abc":
+        write_image(tmp_path / f"{name}.png", np.full((70, 70, 3), 50 if name == "a" else 200, np.uint8))
+    (tmp_path / "a.png").write_bytes(b"no image")
+    samples = made_up([2, 5, 2])
+    samples.root, samples.paths = tmp_path, np.array([[b"a.png"], [b"b.png"], [b"c.png"]])
+    training = FaceClips([samples], 64, 1, dict.fromkeys(AUGMENT, 0.0))
+    clip, target, reason = training[0, (0,)]
+    assert clip.float().mean() == 200 and target.argmax() == 2    # c, of the same emotion
+    assert reason.startswith(f"{tmp_path}/a.png: not a readable image") and training[1, (0,)][2] == ""
+    with pytest.raises(InputError, match="a.png: not a readable image"):
+        FaceClips([samples], 64, 1)[0, (0,)]
+    (tmp_path / "c.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match="a.png: not a readable image.*nor could four others"):
+        training[0, (0,)]
+
+
+def test_processes_share_every_batch(tmp_path):
+    weights = np.full(50, 0.02)
+    whole = list(BalancedBatches(weights, 6, 5, 0, 4))
+    parts = [list(BalancedBatches(weights, 6, 5, 0, 4, (rank, 3))) for rank in range(3)]
+    assert [sum(batch, []) for batch in zip(*parts)] == whole and {len(batch) for batch in parts[1]} == {2}
+    once = [list(EveryOnce(10, 3, (rank, 3))) for rank in range(3)]
+    assert [sample for part in once for batch in part for sample, _ in batch] == list(range(10))
+    assert list(EveryOnce(1, 3, (0, 2))) == [] and len(EveryOnce(1, 3, (1, 2))) == 1
+
+
+@pytest.mark.parametrize("side,divisor", [(128, 1), (300, 1), (448, 2), (800, 2), (1000, 4), (0, 4)])
+def test_a_jpeg_is_decoded_at_the_size_that_the_crop_needs(tmp_path, side, divisor):
+    """At a divisor the crop is what the whole picture gives, within a JPEG's own noise."""
+    rng = np.random.default_rng(3)
+    rough = cv2.resize(rng.uniform(0, 255, (40, 40, 3)).astype(np.float32), (1000, 1000), interpolation=cv2.INTER_CUBIC)
+    write_image(tmp_path / "a.jpg", np.clip(rough, 0, 255).astype(np.uint8))
+    write_image(tmp_path / "a.png", read_image(tmp_path / "a.jpg"))
+    image, found = read_reduced(tmp_path / "a.jpg", side, 224)
+    assert found == divisor and image.shape == (1000 // divisor, 1000 // divisor, 3)
+    samples = made_up([2])
+    samples.root, samples.boxes = tmp_path, np.array([[0 if side == 1000 else 90.0, 0, side, side]], np.float32)
+    faces = []
+    for name in (b"a.jpg", b"a.png"):
+        samples.paths = np.array([[name]])
+        faces.append(FaceClips([samples], 224, 1)[0, (0,)][0].float())
+    assert (faces[0] - faces[1]).abs().mean() < 1.5 and (divisor == 1) == torch.equal(*faces)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
+def test_a_jpeg_cut_short_is_no_image_at_any_size(tmp_path, keep):
+    write_image(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 255, (900, 900, 3)).astype(np.uint8))
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[:int(len(data) * keep)])
+    with pytest.raises(InputError, match="a.jpg: not a readable image"):
+        read_reduced(tmp_path / "a.jpg", 800, 96)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
+def test_pictures_of_other_kinds_are_read_reduced(tmp_path, mode):
+    colour = np.zeros((800, 600, 3), np.uint8) + np.array([200, 100, 40], np.uint8)
+    Image.fromarray(colour).convert(mode).save(tmp_path / "a.jpg", quality=95)
+    image, divisor = read_reduced(tmp_path / "a.jpg", 0, 96)
+    assert image.shape == (800 // divisor, 600 // divisor, 3) and divisor == (1 if mode == "CMYK" else 8)
+    np.testing.assert_allclose(image.mean((0, 1)), read_image(tmp_path / "a.jpg").mean((0, 1)), atol=2)
+
+
+def test_a_box_outside_its_image_is_named(tmp_path):
+    write_image(tmp_path / "a.png", np.zeros((70, 70, 3), np.uint8))
+    samples = made_up([2])
+    samples.root, samples.paths, samples.boxes = tmp_path, np.array([[b"a.png"]]), np.array([[90, 0, 5, 5]], np.float32)
+    with pytest.raises(InputError, match=r"a.png: box .* outside its image of 70x70"):
+        FaceClips([samples], 64, 1)[0, (0,)]
+
+
+def test_ck_clips_are_read(tmp_path):
+    for slot in range(4):
+        write_image(tmp_path / f"{slot}.png", np.full((80, 80, 3), 40 * slot, np.uint8))
+    entry = {"img": [f"{slot}.png" for slot in range(4)], "pos": ["S005", "001"], "emo": 1}
+    write_index(tmp_path / "ck_parsed.npy", {1: {0: entry}})
+    (source,), _ = read_mixture({"ck": 1.0}, tmp_path, {"ck": tmp_path}, MARGINS, ())
+    clip, target = FaceClips([source], 64, 4)[0, (0,)]
+    assert clip[:, 0, 0, 0].tolist() == [0, 40, 80, 120] and target.argmax() == 1

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+import torch
+
+import ship_weights
+from indexes.command_line import InputError
+from indexes.weights import load_network
+from training.clips import FaceClips
+from training.samples import read_samples
+from video.backends import OnnxStep, checkpoint_hash, int8_graph, make_step
+from video.torch_backend import TorchStep
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def shipped(trained, tmp_path_factory):
+    """Weights of a few steps with an int8 graph calibrated on drawn faces. So little trained, it may not agree."""
+    path = tmp_path_factory.mktemp("weights") / "mine.pt"
+    former, ship_weights.AGREES, ship_weights.LOSES = (ship_weights.AGREES, ship_weights.LOSES), 0, 1
+    ship_weights.main(["--root", str(trained), "--weights", "runs/static/best.pt", "--output", str(path),
+                       "--calibrate-on", "affectnet", "--crops", "48"])
+    ship_weights.AGREES, ship_weights.LOSES = former
+    return path
+
+
+@pytest.fixture(scope="module")
+def crops(trained):
+    """uint8 (40, 3, 64, 64), validation faces."""
+    samples = read_samples("affectnet", trained / "dicts", trained / "datasets/AffectNet", split="valid")
+    clips = FaceClips([samples], 64)
+    return np.concatenate([clips[row % len(samples), (0,)][0].numpy() for row in range(40)])
+
+
+def logits(step, crops):
+    """Of each crop, as the third frame of a stream of three."""
+    state, fresh = None, np.ones(len(crops), bool)
+    for _ in range(3):
+        said, state = step(crops, state, fresh)
+        fresh = np.zeros(len(crops), bool)
+    return said
+
+
+def test_backends_agree(shipped, crops, tmp_path, capsys):
+    said = {name: logits(make_step(name, "cpu", shipped, tmp_path), crops)
+            for name in ("torch", "onnx", "int8")}
+    np.testing.assert_allclose(said["onnx"], said["torch"], atol=1e-3)
+    spread = said["torch"].std()
+    assert 0 < np.abs(said["int8"] - said["torch"]).mean() < 0.25 * spread
+    assert b"site-packages" not in int8_graph(shipped).read_bytes()                          # no path of the maker's
+    assert capsys.readouterr().out.count("exporting the network") == 1
+    make_step("onnx", "cpu", shipped, tmp_path)               # kept
+    assert "exporting" not in capsys.readouterr().out
+
+
+def test_auto_takes_int8_where_it_came_with_the_weights(shipped, trained, tmp_path, capsys):
+    step = make_step("auto", "cpu", shipped, tmp_path)
+    assert isinstance(step, OnnxStep) and step.hash == checkpoint_hash(shipped) and not list(tmp_path.iterdir())
+    other = tmp_path / "other.pt"
+    other.write_bytes((trained / "runs/tsm/best.pt").read_bytes())
+    step = make_step("auto", "cpu", other, tmp_path)
+    assert isinstance(step, OnnxStep) and step.hash is None and list(tmp_path.glob("*.onnx"))
+    int8_graph(other).write_bytes(int8_graph(shipped).read_bytes())                          # of other weights
+    assert make_step("auto", "cpu", other, tmp_path).hash is None
+    assert "of other weights, so it is left aside" in capsys.readouterr().out
+    assert isinstance(make_step("torch", "cpu", shipped, tmp_path), TorchStep)
+
+
+def test_int8_that_cannot_be_had(trained, tmp_path, shipped):
+    weights = trained / "runs/tsm/best.pt"
+    with pytest.raises(InputError, match="no such int8 graph of .*; ship_weights.py --calibrate-on makes it"):
+        make_step("int8", "cpu", weights, tmp_path)
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(shipped.read_bytes())
+    int8_graph(broken).write_bytes(int8_graph(shipped).read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"broken\.int8\.onnx: not an ONNX graph of this network"):
+        make_step("int8", "cpu", broken, tmp_path)
+
+
+def test_int8_that_does_not_agree_is_not_shipped(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ship_weights, "compare", lambda *_: (0.97, 0.8, 0.8))
+    out = ["--root", str(trained), "--weights", "runs/static/best.pt", "--output", str(tmp_path / "mine.pt"),
+           "--calibrate-on", "affectnet", "--crops", "32"]
+    with pytest.raises(InputError, match="int8 says the same on 97.0% .*too little"):
+        ship_weights.main(out)
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.pt"]
+    monkeypatch.setattr(ship_weights, "compare", lambda *_: (0.99, 0.8, 0.796))
+    ship_weights.main(out)
+    assert "says the same on 99.0%" in capsys.readouterr().out and int8_graph(tmp_path / "mine.pt").is_file()
+
+
+def test_answers_are_compared(trained, shipped, crops):
+    net, truth = load_network(str(shipped)), np.arange(40) % 7
+    equal, plain, other = ship_weights.compare(net, TorchStep(net, "cpu"), crops, truth)
+    assert equal == 1 and plain == other
+    said = TorchStep(net, "cpu")(crops, None, np.ones(40, bool))[0].argmax(1)
+    assert ship_weights.compare(net, lambda *_: (np.eye(7)[np.zeros(16, int)], None), crops[:16], said[:16]) == (
+        (said[:16] == 0).mean(), 1.0, (said[:16] == 0).mean())
+
+
+def test_shipping_anew_takes_the_old_graph_away(shipped, trained, tmp_path):
+    path = tmp_path / "mine.pt"
+    path.with_suffix(".int8.onnx").write_bytes(int8_graph(shipped).read_bytes())
+    ship_weights.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--output", str(path)])
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.pt"]

@@ -1,0 +1,48 @@
+"""Where an episode's frames are: its video, or the folder that they were extracted to."""
+import json
+import re
+from pathlib import Path
+
+from indexes.command_line import InputError
+from video.frames import frame_files
+
+MARKER = "source.json"                           # in a folder of extracted frames: the video they are of
+VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts", ".wmv")
+
+
+def find_videos(folder):
+    """{episode number: video} of a Friends folder, by name: `1x07 - ...` is 7; otherwise they count from 1."""
+    videos = sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    named = [re.match(r"\d{1,2}x(\d{1,3})(?!\d)", path.name) for path in videos]
+    numbers = [int(match.group(1)) for match in named] if all(named) else []
+    return dict(zip(numbers if len(set(numbers)) == len(videos) else range(1, len(videos) + 1), videos))
+
+
+def describe_source(source):
+    """What tells a source from another of its name: [name, bytes of the video, or frames in the folder]."""
+    return read_marker(source) or [source.name, len(frame_files(source)) if source.is_dir() else source.stat().st_size]
+
+
+def read_marker(folder):
+    """What a folder's frames were extracted from, [video, its bytes, frames]; None where it is not told."""
+    try:
+        marker = json.loads((folder / MARKER).read_text())
+    except (OSError, ValueError):
+        return None
+    return marker if isinstance(marker, list) and len(marker) == 3 else None
+
+
+def episode_folder(frames_path, episode):
+    return Path(frames_path) / f"ep{episode:02d}"
+
+
+def find_episode(episode, friends_path, frames_path):
+    """An episode's source: its extracted frames where they are, its video otherwise."""
+    folder = episode_folder(frames_path, episode)
+    if folder.is_dir() and any(folder.iterdir()):
+        return folder
+    videos = find_videos(friends_path)
+    if episode not in videos:
+        have = ", ".join(map(str, sorted(videos))) or "none"
+        raise InputError(f"{friends_path}: no video of episode {episode}, nor {folder}; videos there: {have}")
+    return videos[episode]
