@@ -18,7 +18,7 @@ from indexes.images import read_image
 from indexes.npy import FILES
 from ops import FramingOps
 from training.samples import read_samples
-from video.detection import detect_faces
+from video.detection import make_detector
 
 # Side, and middle from the left and from the top, of the HOG box in FER2013's pictures, as a share of the picture:
 # the mean of the 1,140 faces it found in 1,500 of the FER+ pictures, by this script.
@@ -35,7 +35,7 @@ def hog_in_crop(image, square, rng):
     x, y, side = square
     around = (x - AROUND * side, y - AROUND * side, side * (1 + 2 * AROUND), side * (1 + 2 * AROUND))
     size = round(LOOK * 1.2 ** rng.uniform(-1, 1) * (1 + 2 * AROUND))
-    boxes = detect_faces(crop_face(image, around, size)) / size * (1 + 2 * AROUND) - AROUND
+    boxes = make_detector("hog").find(crop_face(image, around, size)).boxes_xyxy / size * (1 + 2 * AROUND) - AROUND
     boxes = np.stack([boxes[:, [0, 2]].mean(1), boxes[:, [1, 3]].mean(1), boxes[:, 2] - boxes[:, 0]], 1)
     away = np.hypot(boxes[:, 0] - 0.5, boxes[:, 1] - 0.5)
     return boxes[away.argmin()] if len(boxes) and away.min() < 0.25 else None

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from indexes.command_line import InputError
 from indexes.files import whole_file
 from indexes.images import IMAGE_SUFFIXES, read_image
-from video.detection import _face_recognition, detect_faces
+from video.detection import face_recognition, make_detector
 
 GALLERY = "friends_gallery.npz"                  # in dicts/, by parse_friends.py
 NEAREST = 3                                      # of a name's faces that a face is compared with
@@ -92,12 +92,12 @@ def identify(tracks, encodings, gallery, name_distance, link_distance):
 
 def encode_pictures(pictures, description):
     """{name: (K, 128)} of (name, path) pairs, by the largest face in each picture; one without a face is left out."""
-    gallery = {}
+    gallery, detector = {}, make_detector("centerface")
     for name, path in tqdm(pictures, description, unit="picture", disable=None):
         image = read_image(path, upright=True)
         size = max(image.shape[:2])
         image = cv2.resize(image, None, fx=(scale := np.clip(size, *PICTURE) / size), fy=scale)
-        boxes = detect_faces(image)
+        boxes = detector.find(image).boxes_xyxy
         if len(boxes):
             largest = boxes[(boxes[:, 2] - boxes[:, 0]).argmax()]
             gallery.setdefault(name, []).append(encode_face(image, largest))
@@ -142,4 +142,4 @@ def write_gallery(path, gallery):
 def encode_face(image, box_xyxy):
     """face_recognition's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
     left, top, right, bottom = (round(float(value)) for value in box_xyxy)
-    return _face_recognition().face_encodings(image, [(top, right, bottom, left)])[0]
+    return face_recognition().face_encodings(image, [(top, right, bottom, left)])[0]
