@@ -36,6 +36,10 @@ class EmotionStream:
         self.rows = {key: row for row, key in enumerate(keys)}
         return logits
 
+    def forget(self):
+        """Forget all faces: none is on `stride` frames."""
+        self.rows = {}
+
 
 class EmotionReader:
     """Crops the faces of frames as they come, and reads them in a thread beside, all of `stride` frames at a time.
@@ -73,6 +77,8 @@ class EmotionReader:
             self.rows.append(np.array(rows))
             self.pending.append(self.pool.submit(self.stream.read, keys, crops))
             self.block = []
+        else:
+            self.pool.submit(self.stream.forget)
         self._take(AHEAD)
 
     def _take(self, most):
@@ -80,53 +86,50 @@ class EmotionReader:
             self.logits.append(self.pending.popleft().result())
 
     def finish(self):
-        """(places among all faces seen (N,), their logits (N, 7)), in order."""
+        """(places among all faces seen (N,), their logits (N, 7) float32), in order; not all were, see `every`."""
         self._send()
         self._take(0)
-        return np.concatenate([np.zeros(0, int), *self.rows]), np.concatenate([np.zeros((0, 7)), *self.logits])
+        return np.concatenate([np.zeros(0, int), *self.rows]), np.concatenate([np.zeros((0, 7), np.float32), *self.logits])
 
 
 def softmax(logits):
-    shares = np.exp(logits - logits.max())
-    return shares / shares.sum()
+    """Shares (N, 7) of logits (N, 7)."""
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    return shares / shares.sum(1, keepdims=True)
 
 
-def smooth_logits(faces, places, logits, stride, smooth):
-    """Logits (N, 7) of faces at `places`, each with what is carried over from that face's frames before, float32.
+def smooth_logits(faces, logits, stride, smooth):
+    """Logits (N, 7) of `faces` (N,), dtype FACE by frame, each with a share carried over from that face's frame before.
 
-    smooth: share that is carried over to the next frame. What a face said is forgotten while it is out of sight.
+    smooth: the share, to the next frame. What a face said is forgotten where it is not there for `stride` frames.
     """
-    held, smoothed = {}, np.array(logits, np.float32)      # {id: (frame number, its smoothed logits)}
-    for row, (id, number) in enumerate(zip(faces["id"][places].tolist(), faces["frame"][places].tolist())):
-        last, former = held.get(id, (-1, None))
-        if former is not None and number // stride - last // stride <= 1:
-            smoothed[row] += np.float32(smooth ** (number - last)) * (former - smoothed[row])
+    held, smoothed = {}, logits.copy()           # held: {id: (frame number, its smoothed logits)}
+    for row, (id, number) in enumerate(zip(faces["id"].tolist(), faces["frame"].tolist())):
+        last, former = held.get(id, (number, smoothed[row]))
+        if number - last <= stride:
+            smoothed[row] += smooth ** (number - last) * (former - smoothed[row])
         held[id] = number, smoothed[row]
     return smoothed
 
 
-def make_records(faces, seconds, said, people, every):
-    """Yield the records of all faces, in order of seconds, then id; see README, "Read an episode".
+def make_records(faces, logits, seconds, people):
+    """Yield the records of `faces` (N,), dtype FACE, in order of seconds, then id.
 
     Args:
-        faces: dtype FACE, by frame; seconds: of each frame.
-        said: {place among the faces: logits (7,)}.
+        logits: (N, 7); seconds: of every frame of the video.
         people: {face's id: (id in the records, name or None)}.
-        every: frames between two whose faces are told.
+
+    `confidence` is the emotion's share, times (1 + score) / 2: the detector's score of the face counts half, as one that
+    it missed between two looks, score 0, is likely still there.
     """
-    straight = frontal(faces["landmarks"])
-    chosen = [row for row in range(len(said[0])) if faces["frame"][said[0][row]] % every == 0]
-    chosen.sort(key=lambda row: (faces["frame"][said[0][row]], people[faces["id"][said[0][row]]][0]))
-    for row in chosen:
-        place = said[0][row]
-        face, chances = faces[place], softmax(said[1][row])
-        id, name = people[int(face["id"])]
-        emotion = int(chances.argmax())
-        # How sure the detector is counts half: a face that it missed between two looks is likely still there.
-        confidence = float(chances[emotion]) * (1 + float(face["score"])) / 2
-        about = {"id": id, "name": name, "box": np.round(face["box_xyxy"]).astype(int).tolist(),
-                 "confidence": round(confidence, 3)}
-        if not np.isnan(straight[place]):
-            about["frontal"] = round(float(straight[place]), 2)
+    persons = np.array([people[id][0] for id in faces["id"].tolist()], int)
+    chances, straight = softmax(logits), frontal(faces["landmarks"])
+    for row in np.lexsort((persons, faces["frame"])).tolist():
+        face, emotion = faces[row], int(chances[row].argmax())
+        confidence = float(chances[row, emotion]) * (1 + float(face["score"])) / 2
+        about = {"id": int(persons[row]), "name": people[int(face["id"])][1],
+                 "box": np.round(face["box_xyxy"]).astype(int).tolist(), "confidence": round(confidence, 3)}
+        if not np.isnan(straight[row]):
+            about["frontal"] = round(float(straight[row]), 2)
         yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds[face["frame"]], 3),
                "object": about}
