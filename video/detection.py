@@ -177,14 +177,3 @@ def face_recognition():
         import face_recognition
     ImageFile.LOAD_TRUNCATED_IMAGES = False      # it sets this to True for the whole process
     return face_recognition
-
-
-def frontal(landmarks):
-    """How frontal faces are, 0 (profile) to 1, by where the nose stands between the eyes; NaN without landmarks.
-
-    landmarks: (K, 5, 2), as of `Detections`; returns (K,).
-    """
-    left, right, nose = landmarks[:, 0], landmarks[:, 1], landmarks[:, 2]
-    across = right - left
-    share = ((nose - left) * across).sum(1) / np.maximum((across ** 2).sum(1), 1e-6)
-    return np.clip(1 - np.abs(2 * share - 1), 0, 1)

@@ -99,7 +99,7 @@ def softmax(logits):
 
 
 def smooth_logits(faces, logits, stride, smooth):
-    """Logits (N, 7) of `faces` (N,), dtype FACE by frame, each with a share carried over from that face's frame before.
+    """Logits (N, 7) of `faces` (N,), dtype FACE by frame, with what is carried over from the face's frames before.
 
     smooth: the share, to the next frame. What a face said is forgotten where it is not there for `stride` frames.
     """
@@ -119,8 +119,8 @@ def make_records(faces, logits, seconds, people):
         logits: (N, 7); seconds: of every frame of the video.
         people: {face's id: (id in the records, name or None)}.
 
-    `confidence` is the emotion's share, times (1 + score) / 2: the detector's score of the face counts half, as one that
-    it missed between two looks, score 0, is likely still there.
+    `confidence` is the emotion's share times (1 + score) / 2: the detector's score of the face counts half, since one
+    that it missed between two looks, score 0, is likely still there.
     """
     persons = np.array([people[id][0] for id in faces["id"].tolist()], int)
     chances, straight = softmax(logits), frontal(faces["landmarks"])

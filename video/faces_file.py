@@ -64,6 +64,7 @@ def read_faces(path):
 def _whole(faces, shots):
     """Whether faces are in order, within the shots, and all numbers."""
     order = np.lexsort((faces["id"], faces["frame"]))
-    return (order == np.arange(len(faces))).all() and (len(faces) == 0 or (
-        faces["id"].min() >= 1 and 0 <= faces["frame"][0] and faces["frame"][-1] < shots[-1]
-        and np.isfinite(faces["box_xyxy"]).all() and np.isfinite(faces["score"]).all()))
+    inside = faces["id"].min(initial=1) >= 1 and faces["frame"].min(initial=0) >= 0 \
+        and faces["frame"].max(initial=-1) < shots[-1]
+    return inside and (np.diff(order) == 1).all() and np.isfinite(faces["box_xyxy"]).all() \
+        and np.isfinite(faces["score"]).all()

@@ -9,7 +9,7 @@ STILL = 1e-5                                     # a change as small is none
 
 
 def with_cuts(frames, ratio, least, sure):
-    """Yield each of `frames` with whether it begins a shot, as a stream, by the rules of two of PySceneDetect's detectors.
+    """Yield each of `frames` with whether it begins a shot, as a stream, by two of PySceneDetect's rules.
 
     A frame begins a shot where the picture changes by `least` (mean HSV difference, 0 to 255) and by `ratio` times as
     much as around it, so a moving camera makes no cuts (AdaptiveDetector); or where it changes by `sure`, so that two

@@ -103,7 +103,7 @@ class Tracker:
         return self._hand_on(self.last_look - self.delay + 1, False)
 
     def end_shot(self, stop):
-        """The same of the rest of the shot, up to frame `stop`, where the next begins; a face on its last look stays."""
+        """The same of the rest of a shot, up to frame `stop`, where the next begins; a face on its last look stays."""
         rows = self._hand_on(stop, True)
         self.faces, self.looks = [], 0
         return rows
@@ -138,7 +138,8 @@ class Tracker:
         at = np.where(between, numbers, np.where(after, former, later))[there]   # outside, as on the nearest look
         rows = np.zeros(len(at), FACE)
         values = between_looks(at, looks, smoothed(found[:, 1:], looks, self.every))
-        rows["frame"], rows["box_xyxy"], rows["landmarks"] = numbers[there], values[:, :4], values[:, 4:].reshape(-1, 5, 2)
+        rows["frame"], rows["box_xyxy"] = numbers[there], values[:, :4]
+        rows["landmarks"] = values[:, 4:].reshape(-1, 5, 2)
         rows["score"] = np.interp(at, scores[:, 0], scores[:, 1])
         return rows
 
