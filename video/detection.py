@@ -161,6 +161,24 @@ def decode(heat, size, offset, landmarks, min_score):
     return np.concatenate([corners, corners + sides], 1).astype(np.float32), scores[kept], points.astype(np.float32)
 
 
+def frontal(landmarks):
+    """How frontal faces are, from 0 to 1, by their landmarks (K, 5, 2), as of `Detections`; float32 (K,).
+
+    The distance from the nose's tip to the nearer side of the face over that to the farther one: 1 where it lies
+    midway, 0 where it lies on a side or beyond, as from a turn of about 45 degrees. A side lies midway between an eye
+    and a corner of the mouth, and distances are measured across the line from between the eyes to the mouth's middle,
+    so that a tilted head is as frontal as an upright one. It is 1 where there are no landmarks (NaN): HOG sees hardly
+    any other.
+    """
+    points = np.asarray(landmarks, np.float32).reshape(-1, 5, 2)
+    nose, left, right = points[:, 2], points[:, [0, 3]].mean(1), points[:, [1, 4]].mean(1)
+    down = points[:, 3:].mean(1) - points[:, :2].mean(1)
+    across = np.stack([down[:, 1], -down[:, 0]], 1)
+    near, far = np.sort([((nose - left) * across).sum(1), ((right - nose) * across).sum(1)], 0)
+    share = np.clip(near / np.maximum(far, 1e-6), 0, 1)
+    return np.where(np.isnan(share), np.float32(1), share)
+
+
 def _ordered(boxes_xyxy, scores, landmarks, picture, scale):
     """`Detections` of what was found in a picture, in px of it."""
     height, width = picture.shape[:2]
