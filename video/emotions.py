@@ -86,10 +86,11 @@ class EmotionReader:
             self.logits.append(self.pending.popleft().result())
 
     def finish(self):
-        """(places among all faces seen (N,), their logits (N, 7) float32), in order; not all were, see `every`."""
+        """(places among all faces seen (N,), their logits (N, 7) float32), in order, of those that were read."""
         self._send()
         self._take(0)
-        return np.concatenate([np.zeros(0, int), *self.rows]), np.concatenate([np.zeros((0, 7), np.float32), *self.logits])
+        return (np.concatenate([np.zeros(0, int), *self.rows]),
+                np.concatenate([np.zeros((0, 7), np.float32), *self.logits]))
 
 
 def softmax(logits):
@@ -99,7 +100,7 @@ def softmax(logits):
 
 
 def smooth_logits(faces, logits, stride, smooth):
-    """Logits (N, 7) of `faces` (N,), dtype FACE by frame, with what is carried over from the face's frames before.
+    """Logits (N, 7) of `faces` (N,), dtype FACE by frame, with what is carried over from a face's frames before.
 
     smooth: the share, to the next frame. What a face said is forgotten where it is not there for `stride` frames.
     """
@@ -124,12 +125,13 @@ def make_records(faces, logits, seconds, people):
     """
     persons = np.array([people[id][0] for id in faces["id"].tolist()], int)
     chances, straight = softmax(logits), frontal(faces["landmarks"])
+    marked = np.isfinite(faces["landmarks"]).all((1, 2))
     for row in np.lexsort((persons, faces["frame"])).tolist():
         face, emotion = faces[row], int(chances[row].argmax())
         confidence = float(chances[row, emotion]) * (1 + float(face["score"])) / 2
         about = {"id": int(persons[row]), "name": people[int(face["id"])][1],
                  "box": np.round(face["box_xyxy"]).astype(int).tolist(), "confidence": round(confidence, 3)}
-        if not np.isnan(straight[row]):
+        if marked[row]:
             about["frontal"] = round(float(straight[row]), 2)
         yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds[face["frame"]], 3),
                "object": about}

@@ -67,10 +67,9 @@ class Portraits:
 
 def goodness(faces):
     """How much each of some faces (dtype FACE) would say of who it is, 0 to 1: frontal, large, surely there."""
-    straight = np.nan_to_num(frontal(faces["landmarks"]), nan=1.0)     # HOG sees no others
     boxes = faces["box_xyxy"]
     sides = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], 1))
-    return straight * faces["score"] * np.minimum(sides / LARGE, 1)
+    return frontal(faces["landmarks"]) * faces["score"] * np.minimum(sides / LARGE, 1)
 
 
 def cut_out(image, box_xyxy):

@@ -6,7 +6,7 @@ import numpy as np
 # A face on a frame. `id` from 1; `score` is the detector's, 0 to 1; `landmarks` five points x, y, NaN without them.
 FACE = np.dtype([("frame", np.int32), ("id", np.int32), ("box_xyxy", np.float32, 4), ("score", np.float32),
                  ("landmarks", np.float32, (5, 2))])
-SLOWING = 0.9                                    # of its speed a face is taken to keep from frame to frame, unseen
+SLOWING = 0.95                                   # of its speed a face is taken to keep from frame to frame, unseen
 SPEED_OVER = 3                                   # looks that its speed is measured over
 
 
@@ -156,11 +156,11 @@ class Tracker:
 
 def smoothed(values, looks, every):
     """Values (K, D) of looks (K,), each averaged with those of the looks right before and after it, 1-2-1."""
-    former, later = (np.concatenate(parts) for parts in ((values[:1], values[:-1]), (values[1:], values[-1:])))
-    close = np.diff(looks) == every
-    former = np.where(np.concatenate([[False], close])[:, None], former, values)
-    later = np.where(np.concatenate([close, [False]])[:, None], later, values)
-    return (former + 2 * values + later) / 4
+    if len(looks) < 3:
+        return values
+    amid = ((looks[2:] - looks[:-2]) == 2 * every)[:, None]  # one alone would pull a moving face back
+    smooth = (values[:-2] + 2 * values[1:-1] + values[2:]) / 4
+    return np.concatenate([values[:1], np.where(amid, smooth, values[1:-1]), values[-1:]])
 
 
 def between_looks(numbers, looks, values):
