@@ -86,11 +86,12 @@ def test_small_faces_are_found_where_asked_for(make_video, tmp_path):
     rng = np.random.default_rng(0)
     image = background(rng, 720, 1280)
     paste(image, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 84), (600, 300))       # 40 px
-    path, hog = make_video(tmp_path / "a.mp4", [image] * 8), DEFAULTS | {"detector": "hog"}
-    assert find_tracks(read_frames(path), **hog)[0] == []
-    (track,), _ = find_tracks(read_frames(path), **hog | {"min_face": 36})
-    x0, y0, x1, y1 = track.boxes_xyxy[0]
-    assert 30 < x1 - x0 < 50 and abs((x0 + x1) / 2 - 600) < 8 and len(track.boxes_xyxy) == 8
+    path = make_video(tmp_path / "a.mp4", [image] * 8)
+    for detector, least in (("centerface", 24), ("hog", 36)):
+        assert find_tracks(read_frames(path), **DEFAULTS | {"detector": detector})[0] == []
+        (track,), _ = find_tracks(read_frames(path), **DEFAULTS | {"detector": detector, "min_face": least})
+        x0, y0, x1, y1 = track.boxes_xyxy[0]
+        assert 25 < x1 - x0 < 50 and abs((x0 + x1) / 2 - 600) < 8 and len(track.boxes_xyxy) == 8
 
 
 def test_a_faces_file_holds_the_tracks(tmp_path):
