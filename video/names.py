@@ -18,7 +18,7 @@ from video.detection import face_recognition, make_detector
 GALLERY = "friends_gallery.npz"                  # in dicts/, by parse_friends.py
 NEAREST = 3                                      # of a name's faces that a face is compared with
 PICTURE = (300, 1000)                            # px, between which a gallery's pictures are scaled
-LOOKS = (224, 480)                               # px, at which they are looked at until a face is found: it may be small
+LOOKS = (224, 480)                               # px, at which one is looked at until a face is found: it may be small
 CLEARLY = 0.02                                   # so much nearer than the second name must the first be
 APART = 100.0                                    # "distance" of two tracks that are seen at the same time
 

