@@ -44,7 +44,7 @@ class CenterFace:
     width: the longer side of what it looks at, px, where no other is asked for; least: the side of the least face that
     it finds there, px. The arguments are told of in ops.Tracking.
     """
-    width, least = 480, 9
+    width, least = 480, 16
 
     def __init__(self, detect_width=None, min_face=0, min_score=0.5):
         self.detect_width, self.min_face, self.min_score = detect_width, min_face, min_score

@@ -17,7 +17,8 @@ from video.detection import face_recognition, frontal, make_detector
 
 GALLERY = "friends_gallery.npz"                  # in dicts/, by parse_friends.py
 NEAREST = 3                                      # of a name's faces that a face is compared with
-PICTURE = (300, 1000)                            # px, between which a gallery's pictures are scaled to be looked at
+PICTURE = (300, 1000)                            # px, between which a gallery's pictures are scaled
+LOOKS = (224, 480)                               # px, at which one is looked at until a face is found: it may be small
 CLEARLY = 0.02                                   # so much nearer than the second name must the first be
 APART = 1e6                                      # "distance" of two faces that cannot be one person's, beyond any mean
 SPACING, LEAST_GOOD, LARGE = 12, 0.1, 150        # frames between crops of a face; its least goodness; px that suffice
@@ -182,11 +183,18 @@ def encode_pictures(pictures, description):
         image = read_image(path, upright=True)
         size = max(image.shape[:2])
         image = cv2.resize(image, None, fx=(scale := np.clip(size, *PICTURE) / size), fy=scale)
-        boxes = detector.find(image).boxes_xyxy
+        boxes = next(filter(len, (_boxes_at(side, image, detector) for side in LOOKS)), ())
         if len(boxes):
             largest = boxes[(boxes[:, 2] - boxes[:, 0]).argmax()]
             gallery.setdefault(name, []).append(encode_face(image, as_hog_box(largest)))
     return {name: np.array(rows) for name, rows in gallery.items()}
+
+
+def _boxes_at(side, image, detector):
+    """The boxes (K, 4) that a detector finds in an image whose longer side is scaled to `side` px."""
+    scale = max(image.shape[:2]) / side
+    return detector.find(cv2.resize(image, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA),
+                         scale).boxes_xyxy
 
 
 def read_gallery(path):
