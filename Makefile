@@ -39,5 +39,5 @@ test: .venv/installed
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed")'
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps face_recognition==1.3.0 scenedetect==0.7.2
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps face_recognition==1.3.0
 	touch $@

@@ -71,10 +71,11 @@ def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
 
 def test_small_faces_are_found_where_asked_for(make_video, tmp_path):
     path = make_video(tmp_path / "a.mp4", [head((720, 1280), 84, (600, 300))[0]] * 8)             # 40 px
-    assert len(find(read_frames(path), detector="hog")[0]) == 0
-    faces, _ = find(read_frames(path), detector="hog", min_face=36)
-    x0, y0, x1, y1 = faces["box_xyxy"][0]
-    assert 30 < x1 - x0 < 50 and abs((x0 + x1) / 2 - 600) < 8 and len(faces) == 8
+    for detector, least in (("centerface", 24), ("hog", 36)):
+        assert len(find(read_frames(path), detector=detector)[0]) == 0
+        faces, _ = find(read_frames(path), detector=detector, min_face=least)
+        x0, y0, x1, y1 = faces["box_xyxy"][0]
+        assert 25 < x1 - x0 < 50 and abs((x0 + x1) / 2 - 600) < 8 and len(faces) == 8
 
 
 def test_a_frame_of_another_size_begins_a_shot(make_video, tmp_path):
