@@ -90,9 +90,9 @@ def time_network(net, weights, blocks, stride, folder):
 
     steps = {"streaming, PyTorch": TorchStep(net, "cpu")}
     export(net, folder / "bench.onnx")
-    steps["streaming, ONNX float32"] = OnnxStep(folder / "bench.onnx", 1)
+    steps["streaming, ONNX float32"] = OnnxStep(folder / "bench.onnx")
     if int8_graph(weights).is_file():
-        steps["streaming, ONNX int8"] = OnnxStep(int8_graph(weights), 1)
+        steps["streaming, ONNX int8"] = OnnxStep(int8_graph(weights))
 
     def windows():
         with torch.inference_mode():
