@@ -70,7 +70,7 @@ def softmax(logits):
 
 
 def read_emotions(blocks, stream, every, smooth):
-    """Yield the records of all faces, in order of seconds, then id; see README, "Read an episode"."""
+    """Yield the records of all faces, in order of seconds, then id; see docs/reading.md."""
     held = {}                                    # {id: (frame number, its smoothed logits)}
     for block in blocks:
         held = {track.id: held[track.id] for _, _, _, track, _ in block if track.id in held}
