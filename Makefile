@@ -34,7 +34,8 @@ demo: .venv/installed
 test: .venv/installed
 	$(PY) -m ruff check .
 	.venv/bin/lint-imports
-	$(PY) -m pytest -n auto --durations 10
+	$(PY) -m pytest -n auto --dist worksteal -m "not alone" --durations 10
+	$(PY) -m pytest -m alone --durations 10
 
 .venv/installed: requirements.txt requirements-read.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed")'
