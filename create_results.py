@@ -66,7 +66,7 @@ def followed_faces(source, path, fps, tracking):
 
 def create(source, path, ops, step, gallery):
     """Follow the faces of one source and write its results to `path`."""
-    results, framing = ops.results, ops.margins.by_source()["hog"]
+    results, framing = ops.results, ops.margins.by_source()[ops.tracking.detector]
     tracks, shots = followed_faces(source, path.with_suffix(".faces.npz"), ops.source.fps, ops.tracking)
     print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(tracks)} faces followed")
     if gallery or ops.names.link:

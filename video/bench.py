@@ -16,11 +16,11 @@ from indexes.npy import BUFFER
 from indexes.results import write_records
 from indexes.weights import find_weights, load_network
 from video.backends import OnnxStep, int8_graph
-from video.detection import detect_faces
+from video.detection import make_detector
 from video.emotions import EmotionStream, face_blocks, read_emotions
 from video.frames import read_frames
 from video.shots import with_cuts
-from video.tracks import find_tracks, looking_width
+from video.tracks import find_tracks
 
 KEPT = 60                                        # frames that HOG, and blocks that the network, is timed on
 MEASURE = ("import os, subprocess, sys; process = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL); "
@@ -46,11 +46,11 @@ def time_parts(source, tracking, net, framing, stride):
     both, _ = seconds_of(lambda: sum(1 for _ in with_cuts(read_frames(source), tracking.shot_ratio,
                                                           tracking.shot_least, tracking.shot_sure)))
     spent["shots"] = both - spent["decode"]
-    wide = looking_width(last.size[0], tracking.detect_width, tracking.min_face)
+    detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
     some = {round(number) for number in np.linspace(0, last.number, KEPT)}
-    greys = [frame.grey(wide) for frame in read_frames(source) if frame.number in some]
-    looking, _ = seconds_of(lambda: [detect_faces(grey, 1.0, tracking.detector) for grey in greys])
-    spent["detection, one thread"] = looking / len(greys) * count / tracking.detect_every
+    pictures = [detector.prepare(frame) for frame in read_frames(source) if frame.number in some]
+    looking, _ = seconds_of(lambda: [detector.find(picture) for picture in pictures])
+    spent["detection, one thread"] = looking / len(pictures) * count / tracking.detect_every
     spent["faces pass, all of it"], (tracks, shots) = seconds_of(lambda: find_tracks(read_frames(source),
                                                                                      **vars(tracking)))
     if not tracks:
@@ -109,12 +109,12 @@ def time_network(net, weights, blocks, stride, folder):
 
 def compare(source, tracks, every):
     """How the tracks' boxes agree with HOG's, upsampled once at full size, on every `every`-th frame."""
-    found = matched = ours = alone = 0
+    detector, found, matched, ours, alone = make_detector("hog"), 0, 0, 0, 0
     for frame in tqdm(read_frames(source), "reference", unit="frame", disable=None):
         if frame.number % every:
             continue
         width = 2 * frame.size[0]
-        theirs = detect_faces(frame.grey(width), 0.5)
+        theirs = detector.find(frame.grey(width), 0.5).boxes_xyxy
         mine = np.array([track.boxes_xyxy[frame.number - track.first] for track in tracks
                          if track.first <= frame.number <= track.last]).reshape(-1, 4)
         overlap = iou(mine, theirs) if len(mine) and len(theirs) else np.zeros((len(mine), len(theirs)))

@@ -7,19 +7,19 @@ import zipfile
 from pathlib import Path
 
 import cv2
-import dlib
 import numpy as np
 from tqdm import tqdm
 
 from indexes.command_line import InputError
 from indexes.files import whole_file
 from indexes.images import IMAGE_SUFFIXES, read_image
-from video.detection import detect_faces
+from video.detection import make_detector
 from video.dlib_models import load_model
 
 GALLERY = "friends_gallery.npz"                  # in dicts/, by parse_friends.py
 NEAREST = 3                                      # of a name's faces that a face is compared with
-PICTURE = (300, 1000)                            # px, between which a gallery's pictures are scaled to be looked at
+PICTURE = (300, 1000)                            # px, between which a gallery's pictures are scaled
+LOOKS = (224, 480)                               # px, at which one is looked at until a face is found: it may be small
 CLEARLY = 0.02                                   # so much nearer than the second name must the first be
 APART = 100.0                                    # "distance" of two tracks that are seen at the same time
 
@@ -94,16 +94,23 @@ def identify(tracks, encodings, gallery, name_distance, link_distance):
 
 def encode_pictures(pictures, description):
     """{name: (K, 128)} of (name, path) pairs, by the largest face in each picture; one without a face is left out."""
-    gallery = {}
+    gallery, detector = {}, make_detector("centerface")
     for name, path in tqdm(pictures, description, unit="picture", disable=None):
         image = read_image(path, upright=True)
         size = max(image.shape[:2])
         image = cv2.resize(image, None, fx=(scale := np.clip(size, *PICTURE) / size), fy=scale)
-        boxes = detect_faces(image)
+        boxes = next(filter(len, (_boxes_at(side, image, detector) for side in LOOKS)), ())
         if len(boxes):
             largest = boxes[(boxes[:, 2] - boxes[:, 0]).argmax()]
             gallery.setdefault(name, []).append(encode_face(image, largest))
     return {name: np.array(rows) for name, rows in gallery.items()}
+
+
+def _boxes_at(side, image, detector):
+    """The boxes (K, 4) that a detector finds in an image whose longer side is scaled to `side` px."""
+    scale = max(image.shape[:2]) / side
+    return detector.find(cv2.resize(image, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA),
+                         scale).boxes_xyxy
 
 
 def read_gallery(path):
@@ -143,6 +150,8 @@ def write_gallery(path, gallery):
 
 def encode_face(image, box_xyxy):
     """dlib's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
+    import dlib
+
     box = dlib.rectangle(*(round(float(value)) for value in box_xyxy))
     return np.array(load_model("face_recognition_model_v1").compute_face_descriptor(
         image, load_model("shape_predictor")(image, box)))

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from indexes.crop import iou
-from video.detection import detect_faces
+from video.detection import make_detector
 from video.shots import with_cuts
-
-ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
 
 
 @dataclass
@@ -105,8 +103,8 @@ def _fill(face, numbers):
     return np.stack([np.interp(numbers, face.frames, boxes[:, side]) for side in range(4)], 1).astype(np.float32)
 
 
-def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_width, min_face, detector, min_iou,
-                max_gap, min_seen, detect_threads):
+def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_width, min_face, min_score, detector,
+                min_iou, max_gap, min_seen, detect_threads):
     """Find the shots of a video and follow each face through its shot.
 
     Args:
@@ -119,19 +117,20 @@ def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_
     """
     tracker, tracks, shots, number = Tracker(min_iou, max(max_gap, detect_every), min_seen), [], [], -1
     threads = 1 if detector == "cnn" else detect_threads or os.cpu_count()
-    looks = deque()                              # (frame, whether it begins a shot, boxes to come)
+    detector = make_detector(detector, detect_width, min_face, min_score)
+    looks = deque()                              # (frame, whether it begins a shot, faces to come)
 
     def end_shot(stop):
         for first, boxes, seen in tracker.finish(shots[-1], stop, detect_every // 2):
             tracks.append(Track(len(tracks) + 1, first, boxes, seen))
 
     def settle():
-        look, begins, boxes = looks.popleft()
+        look, begins, found = looks.popleft()
         if begins:
             if shots:
                 end_shot(look)
             shots.append(look)
-        tracker.look(look, boxes.result())
+        tracker.look(look, found.result().boxes_xyxy)
 
     with ThreadPoolExecutor(threads) as pool:
         start = width = height = 0
@@ -140,8 +139,8 @@ def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_
             number, (width, height) = frame.number, frame.size
             start = number if begins else start
             if (number - start) % detect_every == 0:
-                wide = looking_width(width, detect_width, min_face)
-                looks.append((number, begins, pool.submit(detect_faces, frame.grey(wide), width / wide, detector)))
+                picture = detector.prepare(frame)
+                looks.append((number, begins, pool.submit(detector.find, picture, width / picture.shape[1])))
             while len(looks) > threads + 1:
                 settle()
         while looks:
@@ -149,8 +148,3 @@ def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_
     if shots:
         end_shot(number + 1)
     return tracks, [*shots, number + 1]
-
-
-def looking_width(width, detect_width, min_face):
-    """Width a frame of `width` px is scaled to for HOG, whose least face is 80 px; see ops.Tracking."""
-    return min(round(width * 80 / min_face), ENLARGED * width) if min_face else detect_width
