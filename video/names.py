@@ -83,13 +83,17 @@ def cut_out(image, box_xyxy):
     return image[top:bottom, left:right].copy(), box - (left, top, left, top)
 
 
+def distances(encodings, others):
+    """How far encodings (A, 128) are from others (B, 128): Euclidean, (A, B)."""
+    squares = (encodings ** 2).sum(1)[:, None] + (others ** 2).sum(1) - 2 * encodings @ others.T
+    return np.sqrt(squares.clip(0))
+
+
 def agreeing(encodings, distance):
     """Those of one face's encodings (K, 128) within `distance` of the one amid them: a bad crop is left out."""
     if len(encodings) < 2:
         return encodings
-    from scipy.spatial.distance import cdist
-
-    far = cdist(encodings, encodings)
+    far = distances(encodings, encodings)
     return encodings[far[np.median(far, 1).argmin()] <= distance]
 
 
@@ -100,9 +104,7 @@ def name_face(encodings, gallery, distance):
     """
     if not len(encodings) or not gallery:
         return None, np.inf
-    from scipy.spatial.distance import cdist
-
-    far = {name: np.sort(cdist(encodings, known), 1)[:, :NEAREST].mean() for name, known in gallery.items()}
+    far = {name: np.sort(distances(encodings, known), 1)[:, :NEAREST].mean() for name, known in gallery.items()}
     first, *others = sorted(far, key=far.get)
     sure = far[first] < distance and (not others or far[others[0]] - far[first] >= CLEARLY)
     return (first, float(far[first])) if sure else (None, np.inf)
@@ -129,21 +131,23 @@ def link_faces(encodings, never, distance):
     """
     if len(encodings) < 2:
         return [1] * len(encodings)
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import cdist, squareform
+    from fastcluster import linkage
 
     apart = np.full((len(encodings), len(encodings)), APART)
     counts = np.array([len(rows) for rows in encodings])
     known = np.flatnonzero(counts)
     starts, every = np.cumsum(counts[known]) - counts[known], np.concatenate([*encodings, np.zeros((0, 128))])
     for row in known:
-        apart[row, known] = np.add.reduceat(cdist(encodings[row], every).mean(0), starts) / counts[known]
+        apart[row, known] = np.add.reduceat(distances(encodings[row], every).mean(0), starts) / counts[known]
     apart[never] = APART
     apart = (apart + apart.T) / 2                # equal but for the last digit
-    np.fill_diagonal(apart, 0)
-    groups = fcluster(linkage(squareform(apart, checks=False), "average"), distance, "distance")
-    order = {group: number for number, group in enumerate(dict.fromkeys(groups.tolist()), 1)}
-    return [order[group] for group in groups.tolist()]
+    group = list(range(2 * len(apart) - 1))      # of each face, and of each pair of groups that the linkage joins
+    tree = linkage(apart[np.triu_indices(len(apart), 1)], "average")
+    for joined, (first, second, height, _) in reversed(list(enumerate(tree, len(apart)))):
+        if height <= distance:
+            group[int(first)] = group[int(second)] = group[joined]
+    order = {one: number for number, one in enumerate(dict.fromkeys(group[:len(apart)]), 1)}
+    return [order[one] for one in group[:len(apart)]]
 
 
 def identify(faces, encodings, gallery, name_distance, link_distance):
