@@ -1,7 +1,7 @@
 """Who a followed face is: its best crops, encoded, against a gallery of named faces and against the other tracks.
 
-An encoding is face_recognition's: 128 numbers, nearer than about 0.6 for two pictures of one person (King, "High
-Quality Face Recognition with Deep Metric Learning", 2017).
+An encoding is dlib's: 128 numbers, nearer than about 0.6 for two pictures of one person (King, "High Quality Face
+Recognition with Deep Metric Learning", 2017).
 """
 import zipfile
 from pathlib import Path
@@ -13,7 +13,8 @@ from tqdm import tqdm
 from indexes.command_line import InputError
 from indexes.files import whole_file
 from indexes.images import IMAGE_SUFFIXES, read_image
-from video.detection import face_recognition, frontal, make_detector
+from video.detection import frontal, make_detector
+from video.dlib_models import load_model
 
 GALLERY = "friends_gallery.npz"                  # in dicts/, by parse_friends.py
 NEAREST = 3                                      # of a name's faces that a face is compared with
@@ -82,13 +83,17 @@ def cut_out(image, box_xyxy):
     return image[top:bottom, left:right].copy(), box - (left, top, left, top)
 
 
+def distances(encodings, others):
+    """How far encodings (A, 128) are from others (B, 128): Euclidean, (A, B)."""
+    squares = (encodings ** 2).sum(1)[:, None] + (others ** 2).sum(1) - 2 * encodings @ others.T
+    return np.sqrt(squares.clip(0))
+
+
 def agreeing(encodings, distance):
     """Those of one face's encodings (K, 128) within `distance` of the one amid them: a bad crop is left out."""
     if len(encodings) < 2:
         return encodings
-    from scipy.spatial.distance import cdist
-
-    far = cdist(encodings, encodings)
+    far = distances(encodings, encodings)
     return encodings[far[np.median(far, 1).argmin()] <= distance]
 
 
@@ -99,9 +104,7 @@ def name_face(encodings, gallery, distance):
     """
     if not len(encodings) or not gallery:
         return None, np.inf
-    from scipy.spatial.distance import cdist
-
-    far = {name: np.sort(cdist(encodings, known), 1)[:, :NEAREST].mean() for name, known in gallery.items()}
+    far = {name: np.sort(distances(encodings, known), 1)[:, :NEAREST].mean() for name, known in gallery.items()}
     first, *others = sorted(far, key=far.get)
     sure = far[first] < distance and (not others or far[others[0]] - far[first] >= CLEARLY)
     return (first, float(far[first])) if sure else (None, np.inf)
@@ -128,21 +131,23 @@ def link_faces(encodings, never, distance):
     """
     if len(encodings) < 2:
         return [1] * len(encodings)
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import cdist, squareform
+    from fastcluster import linkage
 
     apart = np.full((len(encodings), len(encodings)), APART)
     counts = np.array([len(rows) for rows in encodings])
     known = np.flatnonzero(counts)
     starts, every = np.cumsum(counts[known]) - counts[known], np.concatenate([*encodings, np.zeros((0, 128))])
     for row in known:
-        apart[row, known] = np.add.reduceat(cdist(encodings[row], every).mean(0), starts) / counts[known]
+        apart[row, known] = np.add.reduceat(distances(encodings[row], every).mean(0), starts) / counts[known]
     apart[never] = APART
     apart = (apart + apart.T) / 2                # equal but for the last digit
-    np.fill_diagonal(apart, 0)
-    groups = fcluster(linkage(squareform(apart, checks=False), "average"), distance, "distance")
-    order = {group: number for number, group in enumerate(dict.fromkeys(groups.tolist()), 1)}
-    return [order[group] for group in groups.tolist()]
+    group = list(range(2 * len(apart) - 1))      # of each face, and of each pair of groups that the linkage joins
+    tree = linkage(apart[np.triu_indices(len(apart), 1)], "average")
+    for joined, (first, second, height, _) in reversed(list(enumerate(tree, len(apart)))):
+        if height <= distance:
+            group[int(first)] = group[int(second)] = group[joined]
+    order = {one: number for number, one in enumerate(dict.fromkeys(group[:len(apart)]), 1)}
+    return [order[one] for one in group[:len(apart)]]
 
 
 def identify(faces, encodings, gallery, name_distance, link_distance):
@@ -233,13 +238,16 @@ def write_gallery(path, gallery):
 
 
 def encode_face(image, box_xyxy):
-    """face_recognition's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
-    left, top, right, bottom = (round(float(value)) for value in box_xyxy)
-    return face_recognition().face_encodings(image, [(top, right, bottom, left)])[0]
+    """dlib's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
+    import dlib
+
+    box = dlib.rectangle(*(round(float(value)) for value in box_xyxy))
+    return np.array(load_model("face_recognition_model_v1").compute_face_descriptor(
+        image, load_model("shape_predictor")(image, box)))
 
 
 def as_hog_box(box_xyxy):
-    """The square (4,) that HOG would draw where CenterFace has drawn a box: what face_recognition was trained on.
+    """The square (4,) that HOG would draw where CenterFace has drawn a box: what the encoding was trained on.
 
     Measured on 333 photos; encodings from it are 0.031 from those from HOG's box, as near as from HOG's box moved by a
     twentieth; those from the box as it is 0.056.
