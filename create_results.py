@@ -79,7 +79,8 @@ def create(source, path, ops, step, gallery):
         places, logits = emotions.finish()
     if made:
         write_faces(kept, made, faces, shots)
-    people = identify(faces, portraits.finish() if portraits else {}, gallery, names.name_distance,
+    encodings, clear = portraits.finish() if portraits else ({}, set())
+    people = identify(faces, encodings, clear, gallery, names.name_distance,
                       names.link_distance if names.link else None)
     print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(people)} faces followed")
     logits = smooth_logits(faces[places], logits, results.frame_stride, results.smooth)
