@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from tqdm import tqdm
 
+from drawn.forms import leave_by_macos
 from drawn.friends import write_episode
 from drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
 from indexes.command_line import InputError, parse, run_script
@@ -53,6 +54,7 @@ def main(argv=None):
                 job.result()
             else:
                 truth[jobs[job]] = job.result()
+    leave_by_macos(where.raf_path)
     with whole_file(where.friends_path / "sample_truth.json") as temporary:
         temporary.write_text(json.dumps({str(episode): truth[episode] for episode in episodes}))
     for folder in (*stills, where.friends_path):

@@ -165,7 +165,7 @@ def test_a_buffer_with_a_frame_missing_is_dropped_whole(copy, capsys):
 
 @pytest.mark.parametrize("word,emotion", [("Anger", 0), ("ANGRY", 0), ("disgust", 1), ("Fear", 2), ("Happiness", 3),
                                           ("happy", 3), ("Sadness", 4), ("sad ", 4), ("Surprise", 5), ("neutral", 6),
-                                          ("none", 6)])
+                                          (" Neutral", 6)])
 def test_words_of_the_annotators(copy, word, emotion):
     change(copy, lambda periods: face(periods[3], emotion=word))
     (entry,) = [entry for entry in parse(copy, "--episodes", "1") if entry["period"] == 3]
