@@ -131,7 +131,6 @@ def describe(episode, frames, truth, rng):
                         "object": [{"table": [{"min_x": "10", "min_y": "600", "max_x": "300", "max_y": "700"}]}]})
     _spoil(periods, frames)
     text = json.dumps({"file_name": "Friends\u2122", "visual_results": periods}, ensure_ascii=False, indent=1)
-    text = text.replace("\\t", "\t").replace("\\n", "\n")               # raw, in the strings
     return text.encode().replace("\u2122".encode(), b"\x99 \xbf\xe3\x81\x88")   # bytes that are not UTF-8
 
 
@@ -144,8 +143,7 @@ def _spoil(periods, frames):
     rect[2]["max_y"] = rect[2]["min_y"]                                  # empty
     rect[3]["max_x"] = "none"                                            # half given
     rect[4].update(min_x="-30")                                          # leaves the image
-    note = spare[5][0]["person"][0][spare[5][1]][0]
-    note["emotion"], note["behavior"] = "none", "stand\tup\n"             # no emotion, beside a box
+    spare[5][0]["person"][0][spare[5][1]][0]["emotion"] = "none"         # no emotion, beside a box
     periods[1]["image"] = f"Frame_{PERIOD + PERIOD // 2:05d}.jpg.jpg"
     periods[2]["image"] = f"Frame_{2 * PERIOD + PERIOD // 2:05d}_1.jpg"
     spare[-1][0]["image"] = f"Frame_{frames + 500:05d}.jpg"              # past the end of the video
