@@ -106,6 +106,7 @@ def test_frames_by_other_names(copy):
     (copy / "friends/ep01/source.json").unlink()
     for path in (copy / "friends/ep01").iterdir():
         path.rename(path.with_name(f"{int(path.stem)}.JPG"))
+    (copy / "friends/ep01/._0.JPG").write_bytes(b"\x00\x05\x16\x07")      # macOS's
     assert [entry["img"] for entry in parse(copy, "--episodes", "1", "--crop-quality", "90")] == expected
 
 
