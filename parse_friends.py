@@ -3,10 +3,10 @@
 Reads the metadata (s01_ep01_....json) and the extracted frames, or the videos where frames were not extracted.
 Writes friends_faces/ep01/*.jpg and dicts/friends_parsed_new.npy: [emotion][example] -> img (4 crops, oldest
 first), pos [episode, character id], emo, period, frame, character, face_rect (x, y, w, h in the frame). An
-episode that is done already, with the same options, is not cut again.
+episode that is done already, with the same options, is not cut again. A face whose emotion is `none` is dropped.
 
     python parse_friends.py
-    python parse_friends.py --episodes 1 2 --frame-stride 4 --crop-size 224
+    python parse_friends.py --episodes 1 2 --frame-stride 4 --crop-size 224 --metadata for_merge
 """
 import hashlib
 import json

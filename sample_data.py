@@ -1,7 +1,8 @@
 """Write small sample datasets, drawn, in exactly the layouts of the real ones, known defects included.
 
 Reads nothing. Writes datasets/AffectNet, AffectNet2021, RAF-DB, FER2013, CK+ and Friends (videos, metadata
-and sample_truth.json, what was drawn on each frame). A folder that this script did not make is left alone.
+and sample_truth.json, what was drawn on each frame). A folder that this script did not make is left alone. RAF-DB comes
+as macOS leaves it; drawn/forms.py makes the other forms in which copies lie on people's disks.
 
     python sample_data.py
     python sample_data.py --root demo --stills 20 --seconds 4

@@ -46,4 +46,4 @@ def find_empty(root, folders):
     empty = {name for name, folder in folders.items() if folder and not holds(folder)}
     if len(empty) == sum(folder is not None for folder in folders.values()):
         empty = set(folders)
-    return empty | {path.name for path in (root / PARTIAL).glob("*")}
+    return empty | {name for name in folders if (root / PARTIAL / name).is_dir()}

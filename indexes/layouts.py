@@ -6,7 +6,7 @@ import os
 
 from indexes.command_line import InputError
 
-CROWDED = 200                                    # entries: a folder of more holds pictures; no list lies below it
+CROWDED = 200                                    # folders in one: so many hold pictures, and are not looked into
 
 
 def left_over(name):
@@ -59,7 +59,7 @@ def _walk(root, levels, folder=""):
         if not folder:
             raise
     yield folder, sorted(files), sorted(folders)
-    if levels and len(files) + len(folders) <= CROWDED:
+    if levels and len(folders) <= CROWDED:
         for name in sorted(folders):
             if not name.startswith("."):
                 yield from _walk(root, levels - 1, f"{folder}{name}/")
