@@ -38,7 +38,8 @@ def main(argv=None):
         source = Path(bench.video) if bench.video else draw_video(root / "bench", bench.seconds)
         longer = draw_video(root / "bench", 4 * bench.seconds) if bench.memory and not bench.video else None
         framing = ops.margins.by_source()[ops.tracking.detector]
-        figures |= measure_episode(bench, ops.tracking, framing, root, source, longer)
+        short = draw_video(root / "bench", 1)
+        figures |= measure_episode(bench, ops.tracking, framing, root, source, short, longer)
         show(figures)
     if "training" in bench.measure:
         from training.bench import measure_training, show_training

@@ -22,9 +22,10 @@ LIMITS = {
     "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
     "steps": (2, HUGE),
     "watch_seconds": (0.01, HUGE), "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE),
-    "shot_sure": (0, HUGE), "detect_every": (1, 1000), "detect_width": (80, 100000), "min_face": (0, 100000),
-    "detect_threads": (0, 256), "min_iou": (0, 1), "max_gap": (0, HUGE), "every": (1, HUGE), "smooth": (0, 0.999),
-    "min_seen": (1, HUGE), "min_score": (0.01, 1), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE),
+    "shot_sure": (0, HUGE), "detect_every": (1, 100), "detect_width": (80, 100000), "min_face": (0, 100000),
+    "detect_threads": (0, 256), "max_move": (0, 10), "max_gap": (0, 100), "max_hidden": (0, 10000),
+    "every": (1, HUGE), "smooth": (0, 0.999),
+    "min_seen": (1, 10), "min_score": (0.01, 1), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE),
     "crops": (32, 100000), "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000),
     "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
@@ -368,7 +369,7 @@ class Tracking:
     """And by at least this much: the mean change of hue, saturation and value, 0 to 255."""
     shot_sure: float = 45.0
     """A change by this much is a cut, whatever is around it."""
-    detect_every: int = 6
+    detect_every: int = 4
     """Frames between two looks for faces; a face is followed in between."""
     detector: Literal["centerface", "hog", "cnn"] = "centerface"
     """What looks for faces: CenterFace, or dlib's HOG, which sees frontal faces alone, or its cnn, which wants CUDA."""
@@ -381,10 +382,12 @@ class Tracking:
     """Least score of a face, 0 to 1; hog and cnn give none."""
     detect_threads: int = 0
     """Threads that look for faces; 0 is one per core."""
-    min_iou: float = 0.3
-    """Least overlap of a track's last box with a new one of the same face."""
-    max_gap: int = 12
-    """Frames a face may go unseen within a shot and be followed on; the boxes between are interpolated."""
+    max_move: float = 1.0
+    """Sides of a face that a look may find it away from where it was expected."""
+    max_gap: int = 8
+    """Frames a face may be missed and have its boxes bridged; frames wait in memory for that long."""
+    max_hidden: int = 24
+    """Frames a face may be out of sight and have its id again, in the same shot; it has no boxes between."""
     min_seen: int = 2
     """Looks that must have found a face for it to count, where its shot has as many."""
 

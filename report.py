@@ -79,7 +79,7 @@ def see(source, readings, rows, moments, page, framing):
     """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay)."""
     first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
     kept = [place for places in moments for place in places] + first
-    spread, every = spread_faces(readings.times, readings.faces) if len(rows) else ([], 0)
+    spread, every = spread_faces(readings.times, readings.faces, readings.frontal) if len(rows) else ([], 0)
     if source is None:
         return Seen(), every, kept
     total = count_frames(source)

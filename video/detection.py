@@ -4,16 +4,14 @@ A detector is made once, by its name in ops.Tracking. `prepare` takes from a fra
 several threads may look at once, and what is found does not depend on them.
 """
 import threading
-import warnings
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
-from PIL import ImageFile
 
 from indexes.command_line import InputError
 from indexes.weights import SHIPPED
+from video.dlib_models import load_model
 
 GRAPH = SHIPPED / "centerface.onnx"              # by ship_detector.py
 INPUT, OUTPUTS = "picture", ("heat", "size", "offset", "landmarks")
@@ -94,8 +92,8 @@ class Cnn(Hog):
 
     def _boxes(self, picture):
         picture = np.stack([picture] * 3, 2) if picture.ndim == 2 else picture
-        found = face_recognition().face_locations(picture, 0, "cnn")
-        return [(left, top, right, bottom) for top, right, bottom, left in found]
+        found = load_model("cnn_face_detection_model_v1")(picture, 0)
+        return [(face.rect.left(), face.rect.top(), face.rect.right(), face.rect.bottom()) for face in found]
 
 
 DETECTORS = {"centerface": CenterFace, "hog": Hog, "cnn": Cnn}
@@ -185,13 +183,3 @@ def _ordered(boxes_xyxy, scores, landmarks, picture, scale):
     boxes_xyxy = np.clip(boxes_xyxy, 0, np.float32([width, height, width, height]))
     order = np.lexsort(boxes_xyxy.T[::-1])
     return Detections(boxes_xyxy[order] * np.float32(scale), scores[order], landmarks[order] * np.float32(scale))
-
-
-@cache
-def face_recognition():
-    """The face_recognition package. It takes a second to import, and only the names and cnn need it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")          # its models package imports pkg_resources, loudly
-        import face_recognition
-    ImageFile.LOAD_TRUNCATED_IMAGES = False      # it sets this to True for the whole process
-    return face_recognition

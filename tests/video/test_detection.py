@@ -3,8 +3,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
+import dlib
 import numpy as np
 import pytest
 
@@ -108,18 +110,16 @@ def test_several_looks_at_once_find_the_same_bytes():
 
 
 def test_dlibs_network_is_asked_in_its_own_terms(monkeypatch):
-    """It takes RGB, and says top, right, bottom, left; the real one needs minutes without CUDA."""
+    """It takes RGB; the real one needs minutes without CUDA."""
     asked = []
 
-    class Recognition:
-        @staticmethod
-        def face_locations(picture, upsample, model):
-            asked.append((picture.shape, upsample, model))
-            return [(2, 18, 12, 8), (1, 5, 6, 1)]
+    def network(picture, upsample):
+        asked.append((picture.shape, upsample))
+        return [SimpleNamespace(rect=dlib.rectangle(8, 2, 18, 12)), SimpleNamespace(rect=dlib.rectangle(1, 1, 5, 6))]
 
-    monkeypatch.setattr(video.detection, "face_recognition", lambda: Recognition)
+    monkeypatch.setattr(video.detection, "load_model", lambda kind: network)
     found = make_detector("cnn").find(np.zeros((10, 20), np.uint8), 2)
-    assert asked == [((10, 20, 3), 0, "cnn")]
+    assert asked == [((10, 20, 3), 0)]
     assert found.boxes_xyxy.tolist() == [[2, 2, 10, 12], [16, 4, 36, 20]]        # the second clipped
     assert found.scores.tolist() == [1, 1] and np.isnan(found.landmarks).all()
 
