@@ -2,7 +2,8 @@
 
 Reads Friends episodes (their extracted frames, or their videos) or a video file, and a trained network. Writes
 results/friends_s01_ep01.json (or results/VIDEO.json), one array, one record a line, by seconds, then id; and beside
-it the faces it followed, friends_s01_ep01.faces.npz, which another run, with other weights, takes up.
+it the faces it followed, friends_s01_ep01.faces.npz, which another run, with other weights, takes up. The video is
+read once: faces are looked for, followed, cropped, and shown to the network on the way.
 
     python create_results.py --episode 1
     python create_results.py --video interview.mp4
