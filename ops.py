@@ -75,6 +75,14 @@ class Friends:
 
 
 @dataclass
+class Metadata:
+    metadata: str = ""
+    """Part of the name of the Friends metadata file to read, where an episode has several: `for_merge`."""
+    none_is_neutral: bool = False
+    """Count a face whose annotated emotion is `none` as neutral; it is left out otherwise."""
+
+
+@dataclass
 class FriendsSplit:
     train_episodes: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
     """Friends episodes to train on."""
@@ -549,6 +557,7 @@ class ExtractOps:
 class ParseFriendsOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
+    metadata: Metadata = field(default_factory=Metadata)
     buffer: Buffer = field(default_factory=Buffer)
     margins: Margins = field(default_factory=Margins)
     parse: Parse = field(default_factory=Parse)
@@ -653,6 +662,7 @@ class PictureOps:
 class ReportOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
+    metadata: Metadata = field(default_factory=Metadata)
     margins: Margins = field(default_factory=Margins)
     page: Page = field(default_factory=Page)
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from indexes.command_line import InputError
 from indexes.images import IMAGE_SUFFIXES, read_image
+from indexes.layouts import left_over
 
 SHOT_WIDTH = 256                                 # px; cuts are as plain on a small picture
 
@@ -100,7 +101,8 @@ def _promised(container, stream):
 
 def frame_files(folder):
     """The images of a folder of frames, by the number that is their name."""
-    files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    files = [path for path in folder.iterdir()
+             if path.suffix.lower() in IMAGE_SUFFIXES and not left_over(path.name)]
     odd = [path.name for path in files if not path.stem.isdigit()]
     if odd or not files:
         raise InputError(f"{folder}: expected frames named 00000.jpg, 00001.jpg ..., found {odd[0] if odd else 'none'}")

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from indexes.command_line import InputError
 from indexes.files import whole_file
 from indexes.images import IMAGE_SUFFIXES, read_image
+from indexes.layouts import left_over
 from video.detection import frontal, make_detector
 from video.dlib_models import load_model
 
@@ -211,7 +212,8 @@ def read_gallery(path):
     path = Path(path)
     if path.is_dir():
         pictures = [(folder.name, file) for folder in sorted(path.iterdir()) if folder.is_dir()
-                    for file in sorted(folder.iterdir()) if file.suffix.lower() in IMAGE_SUFFIXES]
+                    for file in sorted(folder.iterdir())
+                    if file.suffix.lower() in IMAGE_SUFFIXES and not left_over(file.name)]
         gallery = encode_pictures(pictures, "gallery")
         missing = sorted({name for name, _ in pictures} - set(gallery))
         if missing or not gallery:
