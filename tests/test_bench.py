@@ -1,11 +1,14 @@
 import json
 
+import pytest
+
 import bench
 import training.bench as training_bench
 import video.bench
 from training.clips import FaceClips
 
 
+@pytest.mark.alone
 def test_a_short_bench_of_training(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training_bench, "PICTURES", 60)
     bench.main(["--root", str(tmp_path), "--measure", "training", "--output", str(tmp_path / "bench.json"),
@@ -27,6 +30,7 @@ def test_the_bench_compares_what_makes_the_same_pictures(tmp_path, monkeypatch):
         assert ours[key][0].shape == theirs[key].shape and apart.mean() < 4
 
 
+@pytest.mark.alone
 def test_a_short_bench_measures_every_part(trained, tmp_path, capsys):
     bench.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--seconds", "3", "--output",
                 str(tmp_path / "bench.json"), "--reference-every", "24", "--no-memory", "--measure", "episode"])

@@ -1,23 +1,12 @@
 """Faces found in a picture."""
 import threading
-import warnings
-from functools import cache
 
 import dlib
 import numpy as np
-from PIL import ImageFile
+
+from video.dlib_models import load_model
 
 _OWN = threading.local()
-
-
-@cache
-def _face_recognition():
-    """The face_recognition package. It takes a second to import, and only the results need it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")          # its models package imports pkg_resources, loudly
-        import face_recognition
-    ImageFile.LOAD_TRUNCATED_IMAGES = False      # it sets this to True for the whole process
-    return face_recognition
 
 
 def detect_faces(image, scale=1.0, model="hog"):
@@ -33,8 +22,8 @@ def detect_faces(image, scale=1.0, model="hog"):
     """
     image = np.ascontiguousarray(image)          # of a slice dlib finds nothing
     if model == "cnn":
-        found = _face_recognition().face_locations(np.stack([image] * 3, 2) if image.ndim == 2 else image, 0, "cnn")
-        boxes = [(left, top, right, bottom) for top, right, bottom, left in found]
+        found = load_model("cnn_face_detection_model_v1")(np.stack([image] * 3, 2) if image.ndim == 2 else image, 0)
+        boxes = [(face.rect.left(), face.rect.top(), face.rect.right(), face.rect.bottom()) for face in found]
     else:
         if not hasattr(_OWN, "hog"):             # each thread has its own: a detector keeps its last picture
             _OWN.hog = dlib.get_frontal_face_detector()

@@ -77,7 +77,7 @@ def named_scores(chances):
 
 
 def read_emotions(blocks, stream, every, smooth, scores=True):
-    """Yield the records of all faces, in order of seconds, then id; see README, "Read an episode".
+    """Yield the records of all faces, in order of seconds, then id; see docs/reading.md.
 
     `scores` adds the seven probabilities by name.
     """

@@ -1,19 +1,21 @@
 """Who a followed face is: its best crops, encoded, against a gallery of named faces and against the other tracks.
 
-An encoding is face_recognition's: 128 numbers, nearer than about 0.6 for two pictures of one person (King, "High
-Quality Face Recognition with Deep Metric Learning", 2017).
+An encoding is dlib's: 128 numbers, nearer than about 0.6 for two pictures of one person (King, "High Quality Face
+Recognition with Deep Metric Learning", 2017).
 """
 import zipfile
 from pathlib import Path
 
 import cv2
+import dlib
 import numpy as np
 from tqdm import tqdm
 
 from indexes.command_line import InputError
 from indexes.files import whole_file
 from indexes.images import IMAGE_SUFFIXES, read_image
-from video.detection import _face_recognition, detect_faces
+from video.detection import detect_faces
+from video.dlib_models import load_model
 
 GALLERY = "friends_gallery.npz"                  # in dicts/, by parse_friends.py
 NEAREST = 3                                      # of a name's faces that a face is compared with
@@ -140,6 +142,7 @@ def write_gallery(path, gallery):
 
 
 def encode_face(image, box_xyxy):
-    """face_recognition's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
-    left, top, right, bottom = (round(float(value)) for value in box_xyxy)
-    return _face_recognition().face_encodings(image, [(top, right, bottom, left)])[0]
+    """dlib's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
+    box = dlib.rectangle(*(round(float(value)) for value in box_xyxy))
+    return np.array(load_model("face_recognition_model_v1").compute_face_descriptor(
+        image, load_model("shape_predictor")(image, box)))
