@@ -64,6 +64,8 @@ def export(path, formats, video):
 def main(argv=None):
     ops = parse(ExportOps, argv, __doc__)
     paths = [ops.place.root / name for name in ops.export.results]
+    if not paths:
+        raise InputError("expected --results FILE, one or several")
     if ops.export.video is not None and len(paths) > 1:
         raise InputError(f"--video {ops.export.video}: expected one --results with it, found {len(paths)}")
     for path in paths:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 Source = Literal["affectnet", "raf", "fer", "ck", "friends"]
+CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
 HUGE = 1e9
 # The least and the greatest value of a number, by its option's name.
 LIMITS = {
@@ -26,7 +27,7 @@ LIMITS = {
     "detect_threads": (0, 256), "min_iou": (0, 1), "max_gap": (0, HUGE), "every": (1, HUGE), "smooth": (0, 0.999),
     "min_seen": (1, HUGE), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE), "crops": (32, 100000),
     "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000), "name_distance": (0, 2),
-    "link_distance": (0, 2), "least": (0, 1),
+    "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE), "resamples": (100, 100000),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
@@ -315,6 +316,24 @@ class Evaluate:
 
 
 @dataclass
+class Coding:
+    coded: Path | None = None
+    """What people coded by hand, .eaf, .csv or .vtt: results are measured against it, in place of an index."""
+    results: Path | None = None
+    """The results that are measured."""
+    people: tuple[tuple[str, str], ...] = ()
+    """Coded persons, each with its name in the results: `--people mother rachel`; any is the largest face."""
+    tiers: tuple[str, ...] = ()
+    """Tiers, or persons, to take; none given is all."""
+    words: tuple[tuple[str, CodedAs], ...] = ()
+    """Words of the coders, each with the emotion it stands for: `--words smile happy tired left-out`."""
+    block: float = 5.0
+    """Stretch of a person that the bootstrap draws at once, s."""
+    resamples: int = 1000
+    """How often it draws."""
+
+
+@dataclass
 class Framing:
     indexes: tuple[Source, ...] = ()
     """Indexes to look at; none given is all that are there."""
@@ -423,7 +442,7 @@ class Segments:
 
 @dataclass
 class Export:
-    results: tuple[str, ...]
+    results: tuple[str, ...] = ()
     """The results written for other tools, results/NAME.json."""
     to: tuple[Literal["csv", "parquet", "elan", "vtt", "textgrid"], ...] = ("csv", "parquet", "elan", "vtt", "textgrid")
     """Formats."""
@@ -607,6 +626,7 @@ class EvaluateOps:
     split: FriendsSplit = field(default_factory=FriendsSplit)
     margins: Margins = field(default_factory=Margins)
     evaluate: Evaluate = field(default_factory=Evaluate)
+    coding: Coding = field(default_factory=Coding)
 
 
 @dataclass
@@ -646,9 +666,9 @@ class ResultsOps:
 
 @dataclass
 class ExportOps:
-    export: Export
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
+    export: Export = field(default_factory=Export)
 
 
 @dataclass
