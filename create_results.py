@@ -1,39 +1,50 @@
 """Read the emotions of the faces in an episode, or in any video, into JSON: who shows which emotion when.
 
-Reads Friends episodes (their extracted frames, or their videos) or a video file, and a trained network. Writes
-results/friends_s01_ep01.json (or results/VIDEO.json), one array, one record a line, by seconds, then id; and beside
-it the faces it followed, friends_s01_ep01.faces.npz, which another run, with other weights, takes up.
+Reads Friends episodes (their extracted frames, or their videos), video files, or photos, and a trained network. Writes
+results/friends_s01_ep01.json (or results/VIDEO.json), one array, one record a line, by seconds, then id; beside it who
+shows which emotion from when to when, friends_s01_ep01.segments.json, and the faces it followed,
+friends_s01_ep01.faces.npz, which another run, with other weights, takes up.
 
     python create_results.py --episode 1
     python create_results.py --video interview.mp4
+    python create_results.py --videos interviews/
+    python create_results.py --images photos/
     python create_results.py --episodes 1 2 3 --weights runs/tsm/best.pt --resume
 """
 import os
 from pathlib import Path
 
+import cv2
 from tqdm import tqdm
 
-from indexes.command_line import InputError, parse, run_script, torchrun_places
+from indexes.command_line import InputError, parse, run_script, settle, torchrun_places
 from indexes.files import short_name
 from indexes.results import read_results, results_name, write_records
 from indexes.segments import Timelines, longest_lines, segments_path
 from indexes.weights import find_weights, name_device
 from ops import ResultsOps
 from video.backends import make_step
+from video.batch import find_videos_in, read_photos, table_lines
+from video.detection import detect_faces
 from video.emotions import EmotionStream, face_blocks, read_emotions
 from video.faces_file import VERSION, fingerprint, read_faces, write_faces
 from video.frames import count_frames, read_frames
 from video.names import GALLERY, encode_tracks, identify, read_gallery
 from video.overlay import write_overlay
 from video.sources import find_episode
-from video.tracks import find_tracks
+from video.tracks import find_tracks, looking_width
 
 
 def find_sources(source, friends):
-    """[(video or folder of frames, name of its results)] that the options ask for."""
+    """[(video or folder of frames, name of its results)] that the options ask for; a folder of photos is none."""
     episodes = [*source.episodes, *([] if source.episode is None else [source.episode])]
-    if bool(episodes) == (source.video is not None):
-        raise InputError("expected --episode N, --episodes N N ... or --video FILE, one of the three")
+    if sum(map(bool, (episodes, source.video is not None, source.videos, source.images))) != 1:
+        raise InputError("expected --episode N, --episodes N N ... or --video FILE, --videos FILE FOLDER ... or "
+                         "--images FOLDER, one of them")
+    if source.images:
+        return []
+    if source.videos:
+        return find_videos_in(source.videos)
     if episodes:
         return [(find_episode(episode, friends.friends_path, friends.frames_path), results_name(episode))
                 for episode in episodes]
@@ -50,10 +61,13 @@ def find_gallery(gallery, friends, dicts_path):
 
 
 def followed_faces(source, path, fps, tracking):
-    """(tracks, shots) of a source: from its faces file where that was made of it in this way, else found and kept."""
+    """(tracks, shots) of a source: from its faces file where that was made of it in this way, else found and kept.
+
+    Without a path nothing is kept.
+    """
     made = {"version": VERSION, "source": fingerprint(source),
             "options": {name: value for name, value in vars(tracking).items() if name != "detect_threads"}}
-    if path.is_file():
+    if path and path.is_file():
         about, tracks, shots = read_faces(path)
         if about == made:
             print(f"faces from {path}")
@@ -61,14 +75,15 @@ def followed_faces(source, path, fps, tracking):
         print(f"{path}: of another video, or found with other options; looking for faces again")
     frames = tqdm(read_frames(source, fps), "faces", count_frames(source), unit="frame", disable=None)
     tracks, shots = find_tracks(frames, **vars(tracking))
-    write_faces(path, made["source"], made["options"], tracks, shots)
+    if path:
+        write_faces(path, made["source"], made["options"], tracks, shots)
     return tracks, shots
 
 
-def create(source, path, ops, step, gallery):
-    """Follow the faces of one source and write its results to `path`."""
+def read_source(source, ops, step, gallery, kept=None):
+    """Yield the records of one source; `kept` is the file of its faces, None where none is to be kept."""
     results, framing = ops.results, ops.margins.by_source()["hog"]
-    tracks, shots = followed_faces(source, path.with_suffix(".faces.npz"), ops.source.fps, ops.tracking)
+    tracks, shots = followed_faces(source, kept, ops.source.fps, ops.tracking)
     print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(tracks)} faces followed")
     if gallery or ops.names.link:
         frames = tqdm(read_frames(source, ops.source.fps), "names", shots[-1], unit="frame", disable=None)
@@ -77,11 +92,16 @@ def create(source, path, ops, step, gallery):
     frames = tqdm(read_frames(source, ops.source.fps) if tracks else (), "emotions", shots[-1], unit="frame",
                   disable=None)
     blocks = face_blocks(frames, tracks, results.frame_stride, results.every, step.size, framing)
-    drawn = path.with_suffix(".overlay.mp4")
-    drawn.unlink(missing_ok=True)                # of the results before
-    stream, timelines = EmotionStream(step, results.frame_stride), Timelines()
-    records = read_emotions(blocks, stream, results.every, results.smooth, results.scores == "true")
+    stream = EmotionStream(step, results.frame_stride)
+    yield from read_emotions(blocks, stream, results.every, results.smooth, results.scores == "true")
+
+
+def create(source, path, ops, step, gallery):
+    """Read one source and write its results to `path`, its segments and what else was asked for beside it."""
+    results, timelines, drawn = ops.results, Timelines(), path.with_suffix(".overlay.mp4")
+    records = read_source(source, ops, step, gallery, path.with_suffix(".faces.npz"))
     count = write_records(path, timelines.passing(records))
+    drawn.unlink(missing_ok=True)                # of the results before
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
@@ -89,31 +109,99 @@ def create(source, path, ops, step, gallery):
     write_records(segments_path(path), segments)
     print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
     if results.overlay:
-        frames = tqdm(read_frames(source, ops.source.fps), "overlay", shots[-1], unit="frame", disable=None)
+        frames = tqdm(read_frames(source, ops.source.fps), "overlay", unit="frame", disable=None)
         write_overlay(drawn, frames, read_results(path), results.every)
         print(f"wrote {drawn}")
 
 
-def main(argv=None):
-    ops = parse(ResultsOps, argv, __doc__)
+def create_photos(folder, ops, step):
+    """Read a folder of photos and write its results; an InputError names those that could not be read."""
+    path, failed, tracking = ops.results.results_path / f"{short_name(folder.resolve().name)}.json", [], ops.tracking
+
+    def detect(image):
+        wide = looking_width(image.shape[1], tracking.detect_width, tracking.min_face)
+        scale = wide / image.shape[1]
+        return detect_faces(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), 1 / scale,
+                            tracking.detector)
+
+    count = write_records(path, read_photos(folder, detect, step, ops.margins.by_source()["hog"],
+                                            ops.results.scores == "true", failed))
+    print(f"wrote {path}: {count:,} records")
+    if failed:
+        raise InputError(f"{len(failed)} photos were left out: {'; '.join(failed)}")
+
+
+def make_reader(ops):
+    """(step, gallery) of the options: the network's step, and whom to name people by."""
     results, device = ops.results, name_device(ops.results.device)
-    rank, ranks, here, beside = torchrun_places()
+    *_, here, beside = torchrun_places()
     threads = max(1, os.cpu_count() // beside)
     if device == "cuda":                         # without a number: this process's own
         import torch
         device = f"cuda:{here % torch.cuda.device_count()}"
     ops.tracking.detect_threads = ops.tracking.detect_threads or threads
-    sources = find_sources(ops.source, ops.friends)[rank::ranks]
     weights = find_weights(results.weights, ops.place.root)
     step = make_step(results.backend, device, weights, results.graphs_path, threads)
-    gallery = find_gallery(ops.names.gallery, ops.source.video is None, ops.place.dicts_path)
-    for source, name in sources:
+    friends = bool(ops.source.episodes) or ops.source.episode is not None
+    return step, find_gallery(ops.names.gallery, friends, ops.place.dicts_path)
+
+
+def read_video(video, **options):
+    """The records of a video as a pandas DataFrame, a row a face and frame; no file is read or written beside it.
+
+    Args:
+        video: a video file, or a folder of frames.
+        options: as of the command line, by name: read_video("a.mp4", weights="runs/tsm/best.pt", every=4, link=True).
+
+    Returns:
+        DataFrame: seconds (presentation time, s), id, name (or missing), class (category of the seven emotions),
+        confidence, a score from 0 to 1 for each emotion, and the face's xmin, ymin, xmax, ymax (px).
+
+    Raises:
+        InputError: no such video, or a wrong option.
+    """
+    from exports.parquet import as_frame
+    from exports.tables import RECORD_COLUMNS, record_rows
+
+    ops = ResultsOps()
+    for name, value in {**options, "video": str(video)}.items():
+        concern = next((concern for concern in vars(ops).values() if name in vars(concern)), None)
+        if concern is None:
+            raise InputError(f"read_video: no option {name!r}; create_results.py --help lists them")
+        setattr(concern, name, value)
+    (source, _), = find_sources(settle(ops).source, ops.friends)
+    return as_frame(RECORD_COLUMNS, record_rows(read_source(source, ops, *make_reader(ops))))
+
+
+def main(argv=None):
+    ops = parse(ResultsOps, argv, __doc__)
+    results, (rank, ranks, *_), many = ops.results, torchrun_places(), bool(ops.source.videos)
+    sources, failed, paths = find_sources(ops.source, ops.friends)[rank::ranks], [], []
+    step, gallery = make_reader(ops)
+    if ops.source.images:
+        return create_photos(ops.source.images, ops, step)
+    for number, (source, name) in enumerate(sources, 1):
         path = results.results_path / f"{name}.json"
-        whole = path.is_file() and (not results.overlay or path.with_suffix(".overlay.mp4").is_file())
-        if results.resume and whole:
+        whole = path.is_file() and segments_path(path).is_file() and (
+            not results.overlay or path.with_suffix(".overlay.mp4").is_file())
+        if many:
+            print(f"{number} of {len(sources)}: {source}")
+        if (results.resume or many) and whole:
             print(f"{path} is there already")
         else:
-            create(source, path, ops, step, gallery)
+            try:
+                create(source, path, ops, step, gallery)
+            except (InputError, OSError) as error:
+                if not many:
+                    raise
+                failed.append(str(error))
+                print(error)
+                continue
+        paths.append(path)
+    if many:
+        print(*table_lines(paths), sep="\n")
+    if failed:
+        raise InputError(f"{len(failed)} of {len(sources)} videos could not be read: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from indexes.weights import load_network, name_device
 from ops import EvaluateOps
 from training.samples import read_samples
 
-SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test")}
+SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test"),
+          "coded": ("train", "valid")}
 BINS = 15                                        # of confidence, for the calibration error
 
 
@@ -81,12 +82,12 @@ def find_split(index, split, episodes):
     return {"split": split}, split
 
 
-def measure_coded(coding):
-    """Agreement of results with people's coding, written beside the results and printed; coding is ops.Coding."""
+def measure_coded(coding, coders):
+    """Agreement of results with people's coding, written beside the results and printed; see ops.Agreement, Coders."""
     if coding.results is None:
         raise InputError("--coded: expected --results FILE with it")
-    spans = read_coded(coding.coded, coding.tiers, coding.words)
-    pairs, read = pair(spans, read_results(coding.results), dict(coding.people))
+    spans = read_coded(coding.coded, coders.tiers, coders.words)
+    pairs, read = pair(spans, read_results(coding.results), dict(coders.people))
     if not any(len(coded) for _, coded, _ in pairs.values()):
         raise InputError(f"{coding.coded}: of its annotations none has a record of that time in {coding.results}")
     persons = {person: measure_pairs([part], coding.block, coding.resamples) | {"read": round(read[person], 4)}
@@ -122,8 +123,8 @@ def print_agreement(figures):
 
 def main(argv=None):
     ops = parse(EvaluateOps, argv, __doc__)
-    if ops.coding.coded is not None:
-        return measure_coded(ops.coding)
+    if ops.agreement.coded is not None:
+        return measure_coded(ops.agreement, ops.coders)
     import torch  # after the options: --help need not wait for it
 
     from training.batches import EveryOnce, make_loader

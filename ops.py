@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Source = Literal["affectnet", "raf", "fer", "ck", "friends"]
+Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded"]
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
 HUGE = 1e9
 # The least and the greatest value of a number, by its option's name.
@@ -28,6 +28,7 @@ LIMITS = {
     "min_seen": (1, HUGE), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE), "crops": (32, 100000),
     "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000), "name_distance": (0, 2),
     "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE), "resamples": (100, 100000),
+    "coded_apart": (0.01, HUGE),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
@@ -73,6 +74,38 @@ class Friends:
     """Folder of the extracted frames, ep01/00000.jpg on."""
     faces_path: Path = Path("friends_faces")
     """Folder of the face crops that parse_friends writes."""
+
+
+@dataclass
+class Coded:
+    coded_path: Path = Path("datasets/Coded")
+    """The folder of videos that people coded, each beside its .eaf, .csv or .vtt."""
+    coded_faces_path: Path = Path("coded_faces")
+    """Folder of the face crops that parse_coded writes."""
+
+
+@dataclass
+class CodedSplit:
+    train_videos: tuple[str, ...] = ()
+    """Coded videos to train on, by name without ending; none given is all that are not validated on."""
+    valid_videos: tuple[str, ...] = ()
+    """Coded videos to validate on; never one of those trained on."""
+    results_path: Path = Path("results")
+    """Folder of the videos' results, which tell where the faces are."""
+    detector: Literal["hog"] = "hog"
+    """What found the faces in them."""
+    coded_apart: float = 0.5
+    """Time between two faces taken of one annotation, s."""
+
+
+@dataclass
+class Cutting:
+    frame_stride: int = 4
+    """Frames between two of a buffer's four."""
+    crop_size: int = 224
+    """Side of the face crops, px."""
+    crop_quality: int = 95
+    """JPEG quality of the crops, 1 to 100."""
 
 
 @dataclass
@@ -152,7 +185,8 @@ class Margins:
         """{source: (margin, lift) of its index's boxes}, and of HOG's own as "hog"."""
         return {"affectnet": (self.affectnet_margin, 0.0), "raf": (self.raf_margin, 0.0),
                 "fer": (self.fer_margin, 0.0), "ck": (self.ck_margin, self.ck_lift),
-                "friends": (self.friends_margin, 0.0), "hog": (self.hog_margin, self.hog_lift)}
+                "friends": (self.friends_margin, 0.0), "hog": (self.hog_margin, self.hog_lift),
+                "coded": (0.0, 0.0)}             # its crops are framed as the results' are
 
 
 @dataclass
@@ -316,17 +350,22 @@ class Evaluate:
 
 
 @dataclass
-class Coding:
-    coded: Path | None = None
-    """What people coded by hand, .eaf, .csv or .vtt: results are measured against it, in place of an index."""
-    results: Path | None = None
-    """The results that are measured."""
+class Coders:
+    """How the words and persons of those who coded a video are read."""
     people: tuple[tuple[str, str], ...] = ()
     """Coded persons, each with its name in the results: `--people mother rachel`; any is the largest face."""
     tiers: tuple[str, ...] = ()
     """Tiers, or persons, to take; none given is all."""
     words: tuple[tuple[str, CodedAs], ...] = ()
     """Words of the coders, each with the emotion it stands for: `--words smile happy tired left-out`."""
+
+
+@dataclass
+class Agreement:
+    coded: Path | None = None
+    """What people coded by hand, .eaf, .csv or .vtt: results are measured against it, in place of an index."""
+    results: Path | None = None
+    """The results that are measured."""
     block: float = 5.0
     """Stretch of a person that the bootstrap draws at once, s."""
     resamples: int = 1000
@@ -363,6 +402,10 @@ class EpisodeSource:
     """Several of them; under torchrun they are shared out among the processes."""
     video: str | None = None
     """A video file, or a folder of frames, instead."""
+    videos: tuple[str, ...] = ()
+    """Several video files, and folders of them: what has its results is left out, what fails stops no other."""
+    images: Path | None = None
+    """A folder of photos: a record a face, without seconds."""
     fps: float = 24000 / 1001
     """Frames per second of a folder of frames."""
 
@@ -589,13 +632,24 @@ class ParseFriendsOps:
 
 
 @dataclass
-class Datasets(AffectNet, Raf, Fer, Ck, Friends):
+class ParseCodedOps:
+    place: Place = field(default_factory=Place)
+    coded: Coded = field(default_factory=Coded)
+    split: CodedSplit = field(default_factory=CodedSplit)
+    coders: Coders = field(default_factory=Coders)
+    cutting: Cutting = field(default_factory=Cutting)
+    margins: Margins = field(default_factory=Margins)
+    parse: Parse = field(default_factory=Parse)
+
+
+@dataclass
+class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded):
     """Where every dataset is."""
 
     def roots(self):
         """{source: the folder its index's images are relative to}."""
         return {"affectnet": self.affectnet_path, "raf": self.raf_path, "fer": self.fer_path, "ck": self.ck_path,
-                "friends": self.faces_path}
+                "friends": self.faces_path, "coded": self.coded_faces_path}
 
 
 @dataclass
@@ -626,7 +680,8 @@ class EvaluateOps:
     split: FriendsSplit = field(default_factory=FriendsSplit)
     margins: Margins = field(default_factory=Margins)
     evaluate: Evaluate = field(default_factory=Evaluate)
-    coding: Coding = field(default_factory=Coding)
+    coders: Coders = field(default_factory=Coders)
+    agreement: Agreement = field(default_factory=Agreement)
 
 
 @dataclass

@@ -12,44 +12,59 @@ ANY = "any"                                      # in place of a person: the lar
 SUMMARY = ("agreement", "kappa", "alpha", "macro_f1")
 
 
-def label_of(face):
-    """What a record's face is called: its name, else "face" and its id."""
-    return face["name"] or f"face {face['id']}"
+def faces_by_person(records):
+    """{person: float (N, 6)} of records: seconds, emotion, box_xyxy.
+
+    A person is a name, else "face" and the id, in lower case; `ANY` has the largest face of each moment.
+    """
+    rows, largest = {}, {}
+    for record in records:
+        face = record["object"]
+        row = (record["seconds"], EMOTIONS.index(record["class"]), *face["box"])
+        rows.setdefault((face["name"] or f"face {face['id']}").lower(), []).append(row)
+        x0, y0, x1, y1 = face["box"]
+        if (x1 - x0) * (y1 - y0) > largest.get(row[0], (-1, None))[0]:
+            largest[row[0]] = (x1 - x0) * (y1 - y0), row
+    rows[ANY] = [row for _, row in largest.values()]
+    return {person: np.array(mine, float).reshape(-1, 6) for person, mine in rows.items()}
+
+
+def faces_in(faces, span, people):
+    """The rows of `faces_by_person` within an annotation (`coded.read_coded`), its end left out.
+
+    Args:
+        people: {coded person: who that is in the results, or `ANY`}; who is not in it has the same name in both.
+
+    Raises:
+        InputError: a person whom the results do not have, or an annotation that begins past their end.
+    """
+    person = span["person"]
+    mine = faces.get(people.get(person, person).lower())
+    if mine is None or not len(mine):
+        have = ", ".join(name for name in faces if name != ANY) or "nobody"
+        raise InputError(f"{person!r} was coded, and is not in the results, which have {have}; --people {person!r} "
+                         f"{ANY} takes the largest face of each moment")
+    end = faces[ANY][-1, 0]
+    if span["start"] > end:
+        raise InputError(f"{person!r} was coded from {span['start']:g} s on, past the end of the results at {end:g} s")
+    low, high = np.searchsorted(mine[:, 0], (span["start"] - 1e-6, span["end"] - 1e-6))
+    return mine[low:high]
 
 
 def pair(spans, records, people):
     """The moments that were coded and read: {person: (seconds, coded, said)}, arrays of N, and the share read of each.
 
-    A moment is a record whose time is within an annotation (`coded.read_coded`) of its person.
-
-    Args:
-        people: {coded person: label of a face in the results, or `ANY`}; who is not in it has the same name in both.
-
-    Raises:
-        InputError: a person whom the results do not have, or an annotation that begins past their end.
+    A moment is a record whose time is within an annotation of its person; `people` and errors as of `faces_in`.
     """
-    said, largest = {}, {}
-    for record in records:
-        moment = record["seconds"], EMOTIONS.index(record["class"])
-        said.setdefault(label_of(record["object"]).lower(), []).append(moment)
-        x0, y0, x1, y1 = record["object"]["box"]
-        largest[record["seconds"]] = max(largest.get(record["seconds"], (0, 0)), ((x1 - x0) * (y1 - y0), moment[1]))
-    said[ANY] = [(seconds, emotion) for seconds, (_, emotion) in largest.items()]
-    step, end = float(np.median(np.diff(list(largest)))) if len(largest) > 1 else 0.0, max(largest, default=0.0)
+    faces = faces_by_person(records)
+    moments = faces[ANY][:, 0]
+    step = float(np.median(np.diff(moments))) if len(moments) > 1 else 0.0
     pairs, lengths = {}, {}
     for span in spans:
-        person = span["person"]
-        moments = np.array(said.get(str(people.get(person, person)).lower(), ())).reshape(-1, 2)
-        if not len(moments):
-            raise InputError(f"{person!r} was coded, and is not in the results, which have {', '.join(said)}; --people "
-                             f"{person!r} {ANY} takes the largest face of each moment")
-        if span["start"] > end:
-            raise InputError(f"{person!r} was coded from {span['start']:g} s on, past the end of the results at "
-                             f"{end:g} s")
-        low, high = np.searchsorted(moments[:, 0], (span["start"] - 1e-6, span["end"] - 1e-6))
-        coded = np.full((high - low, 1), EMOTIONS.index(span["class"]))
-        pairs.setdefault(person, []).append(np.hstack([moments[low:high], coded]))
-        lengths[person] = lengths.get(person, 0) + span["end"] - span["start"]
+        found = faces_in(faces, span, people)[:, :2]
+        coded = np.full((len(found), 1), EMOTIONS.index(span["class"]))
+        pairs.setdefault(span["person"], []).append(np.hstack([found, coded]))
+        lengths[span["person"]] = lengths.get(span["person"], 0) + span["end"] - span["start"]
     joined = {person: np.concatenate(parts) for person, parts in pairs.items()}
     return ({person: (rows[:, 0], rows[:, 2].astype(int), rows[:, 1].astype(int)) for person, rows in joined.items()},
             {person: min(1.0, len(rows) * step / lengths[person]) for person, rows in joined.items()})

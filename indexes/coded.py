@@ -12,6 +12,7 @@ from pathlib import Path
 from indexes.command_line import InputError
 from indexes.labels import EMOTIONS, FRIENDS
 
+SUFFIXES = (".eaf", ".csv", ".vtt")
 LEFT_OUT = "left-out"                            # what a word is mapped to that is no emotion
 VOICE = re.compile(r"<v(?:\.[^\s>]*)*\s+([^>]+)>(.*)", re.DOTALL)
 
@@ -33,9 +34,9 @@ def read_coded(path, tiers=(), words=()):
             overlap; it names the file, the tier or line, and what was expected.
     """
     path, known = Path(path), {word: EMOTIONS[emotion] for word, emotion in FRIENDS.items()}
+    readers = dict(zip(SUFFIXES, (_read_eaf, _read_csv, _read_vtt)))
     known |= {word.strip().lower(): emotion for word, emotion in words}
-    readers = {".eaf": _read_eaf, ".csv": _read_csv, ".vtt": _read_vtt}
-    if path.suffix.lower() not in readers:
+    if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: expected coded annotations as .eaf, .csv or .vtt")
     if not path.is_file():
         raise InputError(f"{path}: no such file of coded annotations")

@@ -69,11 +69,18 @@ def softmax(logits):
     return shares / shares.sum()
 
 
-def named_scores(chances):
-    """Probabilities (7,) by their emotions' names, rounded so that they still sum to 1."""
-    parts = [round(float(chance), 4) for chance in chances]
-    parts[int(chances.argmax())] += 1 - sum(parts)
-    return {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
+def make_record(chances, seconds, id, name, box_xyxy, sure, scores):
+    """A record of a face with the probabilities `chances` (7,); `sure` is what its confidence is multiplied by.
+
+    `scores` adds the probabilities by name, rounded so that they still sum to 1.
+    """
+    emotion = int(chances.argmax())
+    face = {"id": id, "name": name, "box": box_xyxy, "confidence": round(float(chances[emotion]) * sure, 3)}
+    if scores:
+        parts = [round(float(chance), 4) for chance in chances]
+        parts[emotion] += 1 - sum(parts)
+        face["scores"] = {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
+    return {"type": "emotion", "class": EMOTIONS[emotion], "seconds": seconds, "object": face}
 
 
 def read_emotions(blocks, stream, every, smooth, scores=True):
@@ -91,11 +98,7 @@ def read_emotions(blocks, stream, every, smooth, scores=True):
             held[track.id] = number, said
             if number % every:
                 continue
-            chances, place = softmax(said), number - track.first
-            emotion = int(chances.argmax())
-            confidence = float(chances[emotion]) * (1 if track.seen[place] else BRIDGED)
+            place = number - track.first
             box = np.clip(np.round(track.boxes_xyxy[place]), 0, (width, height, width, height)).astype(int)
-            yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds, 3),
-                   "object": {"id": track.person, "name": track.name, "box": box.tolist(),
-                              "confidence": round(confidence, 3),
-                              **({"scores": named_scores(chances)} if scores else {})}}
+            yield make_record(softmax(said), round(seconds, 3), track.person, track.name, box.tolist(),
+                              1 if track.seen[place] else BRIDGED, scores)
