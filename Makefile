@@ -21,6 +21,7 @@ demo: .venv/installed
 	$(PY) plot_errval.py $(IN) --runs static tsm
 	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt --overlay
 	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json
+	$(PY) export_results.py $(IN) --results results/friends_s01_ep11.json
 	$(PY) check_demo.py $(IN)
 	$(PY) report.py $(IN) --episode 11
 	@echo
@@ -28,6 +29,7 @@ demo: .venv/installed
 	@echo "The emotions, one record a line:  demo/results/friends_s01_ep11.json"
 	@echo "The episode's faces and timeline: demo/results/friends_s01_ep11.png"
 	@echo "The episode with both drawn in:   demo/results/friends_s01_ep11.overlay.mp4"
+	@echo "For pandas, ELAN, VLC and Praat:   demo/results/friends_s01_ep11.{parquet,eaf,vtt,TextGrid}"
 	@echo "Error and accuracy in training:   demo/results/errval.png"
 	@echo "The figures above, as JSON:       demo/results/demo.json"
 

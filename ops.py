@@ -28,7 +28,7 @@ LIMITS = {
     "min_seen": (1, HUGE), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE), "crops": (32, 100000),
     "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000), "name_distance": (0, 2),
     "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE), "resamples": (100, 100000),
-    "coded_apart": (0.01, HUGE),
+    "coded_apart": (0.01, HUGE), "interviews": (0, 99),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
@@ -582,7 +582,9 @@ class Sample:
     sample_episodes: int = 11
     """Friends episodes, at least 3."""
     seconds: float = 7.0
-    """Length of an episode."""
+    """Length of an episode, and of an interview."""
+    interviews: int = 0
+    """Coded interviews, drawn in another style, into datasets/Coded."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Drawn interviews with what was coded in them, in another style than the other samples: a comic's, blue and hatched.
+"""Drawn interviews with what was coded in them, in another style than the other samples: a comic's.
 
 One person a video, before one backdrop, whose expressions come, stay and go; beside it a .csv of who showed which
 emotion from when to when, as people code it.

@@ -105,7 +105,7 @@ def test_errors_of_photos_and_sources(tmp_path, run_main, capsys):
     assert "no such folder" in run_main(create_results.main, ["--root", tmp_path, "--images", tmp_path / "no", *FAST],
                                         capsys)[0]
     assert "one of them" in run_main(create_results.main, ["--images", "a", "--video", "b"], capsys)[0]
-    assert not (tmp_path / "results").exists()
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_a_video_as_a_data_frame(talk, tmp_path, monkeypatch):
