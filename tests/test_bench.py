@@ -51,6 +51,7 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
     """Three frames: one face matched, one missed, one of ours where there is none."""
     import numpy as np
 
+    from video.detection import Detections
     from video.tracks import Track
 
     class Frame:
@@ -64,7 +65,8 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
 
     found = {0: [[0, 0, 10, 10]], 1: [[50, 50, 60, 60]], 2: []}
     monkeypatch.setattr(video.bench, "read_frames", lambda source: map(Frame, range(3)))
-    monkeypatch.setattr(video.bench, "detect_faces", lambda grey, scale: np.array(found[grey], float).reshape(-1, 4))
+    monkeypatch.setattr(video.detection.Hog, "find", lambda self, grey, scale: Detections(
+        np.array(found[grey], np.float32).reshape(-1, 4), np.ones(len(found[grey])), None))
     tracks = [Track(1, 0, np.array([[0, 0, 10, 11]], np.float32), np.ones(1, bool)),
               Track(2, 2, np.array([[0, 0, 10, 10]], np.float32), np.ones(1, bool))]
     assert video.bench.compare("x", tracks, 1) == {"reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}

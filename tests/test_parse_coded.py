@@ -63,7 +63,7 @@ def test_a_buffer_ends_at_its_frame(indexed):
     record, = [record for record in read_results(indexed / "results/interview1.json")
                if record["seconds"] == entry["seconds"]]
     number, = [frame.number for frame in frames if round(frame.seconds, 3) == entry["seconds"]]
-    framing = parse_coded.ParseCodedOps().margins.by_source()["hog"]
+    framing = parse_coded.ParseCodedOps().margins.by_source()["centerface"]
     for slot in range(4):
         box = parse_coded.xyxy_to_xywh(record["object"]["box"])
         wanted = parse_coded.crop_face(frames[number - 4 * (3 - slot)].rgb, box, 224, *framing)

@@ -3,6 +3,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from indexes.command_line import InputError
 from indexes.crop import crop_face, xyxy_to_xywh
@@ -10,8 +11,11 @@ from indexes.files import short_name
 from indexes.images import IMAGE_SUFFIXES, read_image
 from indexes.labels import EMOTIONS
 from indexes.segments import read_segments, segments_path
-from video.emotions import make_record, softmax
+from video.emotions import make_records
+from video.frames import Frame
+from video.reading import look_at
 from video.sources import VIDEO_SUFFIXES
+from video.tracks import FACE
 
 ROWS = 10                                        # people of a video in the table; the rest share a row
 
@@ -36,34 +40,38 @@ def find_videos_in(paths):
     return [(video, name) for name, video in named.items()]
 
 
-def read_photos(folder, detect, step, framing, scores, failed):
+def read_photos(folder, detector, step, framing, scores, failed):
     """Yield the records of the photos in a folder, by file name, then from left to right.
 
     `seconds` is null, `file` the photo's name, and the id counts the faces of a photo from 1.
 
     Args:
-        detect: a function from an RGB uint8 (H, W, 3) image to boxes_xyxy (K, 4); step: as of `backends.make_step`.
-        framing, scores: as of `face_blocks` and `read_emotions`. failed: list that the unreadable are added to.
+        detector: of `make_detector`; step: of `make_step`; framing: (margin, lift) of the detector's boxes.
+        scores: as of `make_records`. failed: a list, to which is added what is wrong with those that cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
     if not files:
         raise InputError(f"{folder}: holds no photo ({', '.join(IMAGE_SUFFIXES)})")
-    for path in files:
+    for path in tqdm(files, "photos", unit="photo", disable=None):
+        frame = Frame(0, 0.0, path)
         try:
-            image = read_image(path, upright=True)
+            frame.rgb = read_image(path, upright=True)
         except InputError as error:
             failed.append(str(error))
             continue
-        boxes = detect(image)
-        if not len(boxes):
+        found = look_at(frame, detector)
+        faces = np.zeros(len(found), FACE)
+        faces["id"], faces["box_xyxy"] = np.arange(len(found)) + 1, found.boxes_xyxy
+        faces["score"], faces["landmarks"] = found.scores, found.landmarks
+        if not len(faces):
             continue
-        crops = np.stack([crop_face(image, xyxy_to_xywh(box), step.size, *framing) for box in boxes])
-        logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(boxes), bool))
-        for number, (box, said) in enumerate(zip(boxes, logits), 1):
-            box = np.round(box).astype(int).tolist()
-            yield {**make_record(softmax(said), None, number, None, box, 1, scores), "file": path.name}
+        crops = np.stack([crop_face(frame.rgb, xyxy_to_xywh(box), step.size, *framing) for box in found.boxes_xyxy])
+        logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
+        people = {number: (number, None) for number in faces["id"].tolist()}
+        for record in make_records(faces, logits, [0.0], people, scores):
+            yield record | {"seconds": None, "file": path.name}
 
 
 def minutes_of(paths):

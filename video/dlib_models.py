@@ -3,8 +3,6 @@ import importlib.util
 from functools import cache
 from pathlib import Path
 
-import dlib
-
 FILES = {"shape_predictor": "shape_predictor_5_face_landmarks.dat",
          "face_recognition_model_v1": "dlib_face_recognition_resnet_model_v1.dat",
          "cnn_face_detection_model_v1": "mmod_human_face_detector.dat"}
@@ -16,4 +14,6 @@ def load_model(kind):
     package = importlib.util.find_spec("face_recognition_models")        # importing it asks for an old setuptools
     if package is None:
         raise ModuleNotFoundError("no face_recognition_models", name="face_recognition_models")
+    import dlib
+
     return getattr(dlib, kind)(str(Path(package.origin).parent / "models" / FILES[kind]))

@@ -35,8 +35,14 @@ class Frame:
         size = self._picture.width, self._picture.height
         return size[::-1] if round(self._picture.rotation / 90) % 2 else size
 
+    def scaled(self, width):
+        """RGB uint8 (H, W, 3) scaled to `width` px."""
+        if isinstance(self._picture, Path):
+            return self.small(width)
+        return self._turned(self._as_array("rgb24", width))
+
     def grey(self, width):
-        """uint8 (H, W) scaled to `width` px, all the face detector needs: the luma, without a look at the colours."""
+        """uint8 (H, W) scaled to `width` px, all that HOG needs: the luma, without a look at the colours."""
         if isinstance(self._picture, Path):
             grey = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
             return cv2.resize(grey, self._scaled(width), interpolation=cv2.INTER_AREA)

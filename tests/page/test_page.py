@@ -29,7 +29,7 @@ def readings(times, emotions=None, confidences=None, faces=None, named=False):
     return Readings(np.array(times), np.array(emotions if emotions is not None else [3] * len(times)),
                     np.array(confidences if confidences is not None else [0.9] * len(times)),
                     np.tile([20.0, 20, 60, 60], (len(times), 1)), faces,
-                    [f"face {face}" for face in range(count)], [named] * count)
+                    [f"face {face}" for face in range(count)], [named] * count, np.ones(len(times)))
 
 
 def page_data(path):
@@ -101,13 +101,18 @@ def test_strongest_moments_are_of_different_runs_and_apart():
 def test_thumbnails_are_spread_and_bounded():
     times = np.repeat(np.arange(0, 600000, 40), 3)
     faces = np.tile([0, 1, 2], len(times) // 3)
-    places, every = spread_faces(times, faces, most=300)
+    places, every = spread_faces(times, faces, np.ones(len(times)), most=300)
     assert 200 < len(places) <= 300
     for face in range(3):
         mine = times[[place for place in places if faces[place] == face]]
         assert np.diff(mine).max() <= 2 * every and mine[0] == 0 and mine[-1] > 600000 - 2 * every
     many = np.arange(1000)
-    assert len(spread_faces(many, many, most=300)[0]) == 1000        # one of each person at the least
+    assert len(spread_faces(many, many, np.ones(1000), most=300)[0]) == 1000        # one of each person at the least
+    frontal = np.random.default_rng(0).random(len(times))
+    places, every = spread_faces(times, faces, frontal, most=10 ** 6)
+    parts = {(faces[place], times[place] // every): frontal[place] for place in places}
+    assert len(parts) == len(places)
+    assert all(share <= parts[face, time // every] for face, time, share in zip(faces, times, frontal))
 
 
 def test_pictures_are_thinned_to_the_budget_but_those_kept_stay():
