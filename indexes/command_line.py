@@ -20,7 +20,11 @@ class InputError(ValueError):
 
 def parse(options_class, argv, doc):
     """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
-    options = tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,))
+    return settle(tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,)))
+
+
+def settle(options):
+    """The options, with paths joined to root; an InputError where a number is out of its limits."""
     root = options.place.root
     for concern in (getattr(options, item.name) for item in fields(options)):
         if is_dataclass(concern):

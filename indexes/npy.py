@@ -12,9 +12,9 @@ from indexes.files import whole_file
 from indexes.labels import EMOTIONS
 from indexes.pickles import PlainUnpickler
 
-BUFFER = 4                                       # images of a Friends or CK+ entry: what the network's last frame sees
+BUFFER = 4                                       # images of an entry that is no still: what the network sees at once
 FILES = {"affectnet": "affectnet_parsed.npy", "raf": "raf_parsed.npy", "fer": "fer_parsed.npy",
-         "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy"}
+         "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy", "coded": "coded_parsed.npy"}
 
 
 def write_index(path, index):
