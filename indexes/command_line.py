@@ -1,13 +1,19 @@
 """A script's command line: its options parsed, its errors said in one sentence, its stops by signal."""
+import gc
 import os
+import re
 import signal
 import sys
+import threading
+import traceback
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-import tyro
-
 from ops import HUGE, LIMITS
+
+OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient memory|bad.alloc", re.IGNORECASE)
+PATIENCE = 3                                     # s that worker processes have to finish what they are at
 
 
 class InputError(ValueError):
@@ -20,6 +26,8 @@ class InputError(ValueError):
 
 def parse(options_class, argv, doc):
     """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
+    import tyro  # not before Ctrl-C is seen to, below
+
     options = tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,))
     root = options.place.root
     for concern in (getattr(options, item.name) for item in fields(options)):
@@ -55,7 +63,8 @@ def run_script(main):
     """
     signal.signal(signal.SIGTERM, stop)
     try:
-        main()
+        with ending_workers():
+            main()
     except (InputError, OSError) as error:
         say_the_last()
         named = isinstance(error, OSError) and error.filename is not None and error.strerror
@@ -68,6 +77,39 @@ def run_script(main):
         say_the_last()
         print("stopped", file=sys.stderr)
         sys.exit(128 + getattr(asked, "number", signal.SIGINT))
+    except Exception as error:
+        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+            sys.exit("error: out of memory")
+        raise
+
+
+@contextmanager
+def ending_workers():
+    """Let no worker process outlive an error: they ignore SIGTERM, and Python would wait for them for ever.
+
+    A DataLoader ends its own when it is forgotten, and the error's traceback remembers it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if "multiprocessing" in sys.modules and sys.modules["multiprocessing"].active_children():
+            say_the_last()
+            if hasattr(signal, "SIGCHLD"):       # PyTorch's handler makes an error of each that ends
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            impatient = threading.Timer(PATIENCE, _kill_workers)
+            impatient.start()
+            while error is not None:
+                traceback.clear_frames(error.__traceback__)
+                error = error.__context__
+            gc.collect()
+            impatient.cancel()
+            _kill_workers()
+        raise
+
+
+def _kill_workers():
+    for worker in sys.modules["multiprocessing"].active_children():
+        worker.kill()
 
 
 def say_the_last():
@@ -79,3 +121,18 @@ def torchrun_places():
     """(rank, processes, rank on this machine, processes on it) as torchrun says; 0, 1, 0, 1 where it started none."""
     names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
     return tuple(int(os.environ.get(name, default)) for name, default in names)
+
+
+def _say_uncaught(kind, error, trace):
+    """Python's own word on what ends a script, but for Ctrl-C while it still imports what it needs."""
+    stopped = error
+    while stopped is not None and not isinstance(stopped, KeyboardInterrupt):
+        stopped = stopped.__context__
+    if stopped is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+
+
+sys.excepthook = _say_uncaught
