@@ -35,7 +35,7 @@ def write_overlay(path, frames, records, every=1):
     """
     records, place, shown, last = list(records), 0, [], -1
     with whole_file(path) as temporary, \
-            av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            av.open(f"file:{temporary}", "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=24, options={"preset": "veryfast", "crf": "23"})
         stream.codec_context.time_base = Fraction(1, TICKS)
         for frame in frames:
