@@ -1,19 +1,14 @@
 """A script's command line: its options parsed, its errors said in one sentence, its stops by signal."""
-import gc
 import os
 import re
 import signal
 import sys
-import threading
-import traceback
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 from ops import HUGE, LIMITS
 
 OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient memory|bad.alloc", re.IGNORECASE)
-PATIENCE = 3                                     # s that worker processes have to finish what they are at
 
 
 class InputError(ValueError):
@@ -63,8 +58,7 @@ def run_script(main):
     """
     signal.signal(signal.SIGTERM, stop)
     try:
-        with ending_workers():
-            main()
+        main()
     except (InputError, OSError) as error:
         say_the_last()
         named = isinstance(error, OSError) and error.filename is not None and error.strerror
@@ -81,35 +75,6 @@ def run_script(main):
         if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
             sys.exit("error: out of memory")
         raise
-
-
-@contextmanager
-def ending_workers():
-    """Let no worker process outlive an error: they ignore SIGTERM, and Python would wait for them for ever.
-
-    A DataLoader ends its own when it is forgotten, and the error's traceback remembers it.
-    """
-    try:
-        yield
-    except BaseException as error:
-        if "multiprocessing" in sys.modules and sys.modules["multiprocessing"].active_children():
-            say_the_last()
-            if hasattr(signal, "SIGCHLD"):       # PyTorch's handler makes an error of each that ends
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            impatient = threading.Timer(PATIENCE, _kill_workers)
-            impatient.start()
-            while error is not None:
-                traceback.clear_frames(error.__traceback__)
-                error = error.__context__
-            gc.collect()
-            impatient.cancel()
-            _kill_workers()
-        raise
-
-
-def _kill_workers():
-    for worker in sys.modules["multiprocessing"].active_children():
-        worker.kill()
 
 
 def say_the_last():

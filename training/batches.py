@@ -3,7 +3,10 @@
 Which samples make step s, and how they are augmented, follows from (seed, s) alone: a resumed run sees what an
 uninterrupted one would have.
 """
+import atexit
+import multiprocessing
 import signal
+from functools import cache
 
 import numpy as np
 from torch.utils.data import DataLoader, Sampler
@@ -78,7 +81,21 @@ def _start_worker(_):
         signal.signal(number, signal.SIG_IGN)
 
 
+@cache
+def _end_workers_at_exit():
+    """Kill, at this process's exit, the workers that an error has left: Python would wait for them for ever."""
+    def end():
+        workers = multiprocessing.active_children()
+        if workers and hasattr(signal, "SIGCHLD"):               # PyTorch's handler makes an error of each that ends
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for worker in workers:
+            worker.kill()
+
+    atexit.register(end)                         # runs before multiprocessing's own, which was registered first
+
+
 def make_loader(dataset, batches, num_workers, pin_memory=False):
     """A DataLoader of `dataset` over `batches`."""
+    _end_workers_at_exit()
     return DataLoader(dataset, batch_sampler=batches, num_workers=num_workers, pin_memory=pin_memory,
                       persistent_workers=num_workers > 0, worker_init_fn=_start_worker)
