@@ -39,7 +39,19 @@ def find_sources(source, friends):
     path = Path(source.video)
     if not path.exists():
         raise InputError(f"{path}: no such video")
-    return [(path, short_name(path.name if path.is_dir() else path.stem))]
+    name = Path(os.path.abspath(path)).name or "frames"          # of ".", the folder's
+    return [(path, short_name(name if path.is_dir() else path.stem))]
+
+
+def is_done(source, path, overlay):
+    """Whether the results at `path` are there and, as far as the faces file beside them tells, are of this source."""
+    if not path.is_file() or (overlay and not path.with_suffix(".overlay.mp4").is_file()):
+        return False
+    kept = path.with_suffix(".faces.npz")
+    if kept.is_file() and read_faces(kept)[0]["source"] != fingerprint(source):
+        print(f"{path}: of another video than {source}, so it is made again")
+        return False
+    return True
 
 
 def find_gallery(gallery, friends, dicts_path):
@@ -104,8 +116,7 @@ def main(argv=None):
     gallery = find_gallery(ops.names.gallery, ops.source.video is None, ops.place.dicts_path)
     for source, name in sources:
         path = results.results_path / f"{name}.json"
-        whole = path.is_file() and (not results.overlay or path.with_suffix(".overlay.mp4").is_file())
-        if results.resume and whole:
+        if results.resume and is_done(source, path, results.overlay):
             print(f"{path} is there already")
         else:
             create(source, path, ops, step, gallery)

@@ -57,6 +57,8 @@ def run_script(main):
     Asked to stop by Ctrl-C or SIGTERM, it says so and exits as a shell expects it: 130 or 143.
     """
     signal.signal(signal.SIGTERM, stop)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")        # a file's name may be no text
     try:
         main()
     except (InputError, OSError) as error:

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from torch.utils.data import DataLoader, Sampler
 
+from indexes.command_line import InputError
 from indexes.labels import EMOTIONS, NEUTRAL
 
 
@@ -29,6 +30,9 @@ def sampling_weights(sources, shares, neutral_ratio, balance=1.0):
         chance = np.zeros(len(EMOTIONS))
         chance[NEUTRAL] = neutral_ratio if counts[NEUTRAL] else 0
         chance[emotions] = (1 - neutral_ratio) / max(len(emotions), 1)
+        if not chance.any():
+            raise InputError(f"--neutral-ratio {neutral_ratio:g}: leaves nothing of {source.name}, which has "
+                             f"{'no' if neutral_ratio else 'only'} neutral faces to train on")
         chance = chance ** balance * counts ** (1 - balance)
         chance /= chance.sum()
         weights.append(share * chance[labels] / counts[labels])

@@ -1,12 +1,12 @@
 """The faces file beside the results: tracks and shots, and what they were found in and how."""
 import hashlib
 import json
-import zipfile
 
 import numpy as np
 
 from indexes.command_line import InputError
 from indexes.files import whole_file
+from indexes.npy import read_arrays
 from video.frames import frame_files
 from video.tracks import Track
 
@@ -47,13 +47,12 @@ def read_faces(path):
         InputError: it is damaged, or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            parts = {name: file[name] for name in ("about", "shots", "first", "length", "boxes", "seen")}
+        parts = read_arrays(path)
         about, ends = json.loads(str(parts["about"])), np.cumsum(parts["length"]).astype(int)
         whole = len(ends) == len(parts["first"]) and (ends[-1] if len(ends) else 0) == len(parts["seen"])
         if not whole or parts["boxes"].shape != (len(parts["seen"]), 4) or "options" not in about:
             raise ValueError("its parts do not fit together")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a faces file, or a damaged one ({error}); delete it, and it is made again") \
             from None
     starts = ends - parts["length"].astype(int)

@@ -117,7 +117,7 @@ def _promised(container, stream):
 
 def frame_files(folder):
     """The images of a folder of frames, by the number that is their name."""
-    files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    files = [path for path in folder.glob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES]
     odd = [path.name for path in files if not path.stem.isdigit()]
     if odd or not files:
         raise InputError(f"{folder}: expected frames named 00000.jpg, 00001.jpg ..., found {odd[0] if odd else 'none'}")
@@ -143,8 +143,8 @@ def read_frames(source, fps=24000 / 1001):
     if source.is_dir():
         files = frame_files(source)
         if int(files[-1].stem) - int(files[0].stem) >= len(files):
-            _warn(f"warning: {source}: frames are missing between {files[0].name} and {files[-1].name}; those that "
-                  "are there are taken for one after the other")
+            say_once(f"warning: {source}: frames are missing between {files[0].name} and {files[-1].name}; those that "
+                     "are there are taken for one after the other")
         for number, path in enumerate(files):
             yield Frame(number, int(path.stem) / fps, path)
         return
@@ -159,11 +159,11 @@ def read_frames(source, fps=24000 / 1001):
     if number == 0:
         raise InputError(f"{source}: no frame could be decoded")
     if met["damaged"]:
-        _warn(f"warning: {source}: damaged; {number:,} frames were read, {met['damaged']:,} of its packets could not "
-              "be")
+        say_once(f"warning: {source}: damaged; {number:,} frames were read, {met['damaged']:,} of its packets could "
+                 "not be")
     # Few frames may be all: an edit list hides some, and a screen's recording has none while nothing moves.
     elif falls_short(number, promised) and met["end"] < 0.98 * until / av.time_base - 0.25:
-        _warn(f"warning: {source}: breaks off after {number:,} frames of about {promised:,}; is it cut short?")
+        say_once(f"warning: {source}: breaks off after {number:,} frames of about {promised:,}; is it cut short?")
 
 
 def _decode(container, stream, met):
@@ -206,8 +206,8 @@ class _Clock:
         if self.last is None:
             self.start = time
         elif leap < -BACK or (self.parts and leap > AHEAD):
-            _warn(f"warning: {self.source}: its time leaps {'back' if leap < 0 else 'ahead'} at {following:.2f} s; "
-                  "counted on from there")
+            say_once(f"warning: {self.source}: its time leaps {'back' if leap < 0 else 'ahead'} at {following:.2f} s; "
+                     "counted on from there")
             self.start = time - following
         now = time - self.start
         self.last = now if self.last is None or now > self.last else self.last + 0.001     # of one time, or disordered
@@ -220,6 +220,6 @@ def falls_short(frames, promised):
 
 
 @cache
-def _warn(message):
+def say_once(message):
     """Say it once, however often the video is read."""
     tqdm.write(message, file=sys.stderr)

@@ -153,4 +153,4 @@ def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_
 
 def looking_width(width, detect_width, min_face):
     """Width a frame of `width` px is scaled to for HOG, whose least face is 80 px; see ops.Tracking."""
-    return min(round(width * 80 / min_face), ENLARGED * width) if min_face else detect_width
+    return min(max(round(width * 80 / min_face), 80), ENLARGED * width) if min_face else detect_width

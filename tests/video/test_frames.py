@@ -96,23 +96,29 @@ def test_a_video_cut_short_is_read_and_said_once(make_video, tmp_path, capsys):
     assert capsys.readouterr().err.count("is it cut short?") == 1
 
 
-def test_episodes_are_numbered_by_name(tmp_path):
+def test_episodes_are_numbered_by_name(tmp_path, capsys):
     for name in ("1x07 - g.mkv", "1x02 - b.mp4", "notes.txt"):
         (tmp_path / name).touch()
     names = {number: path.name for number, path in find_videos(tmp_path).items()}
     assert names == {2: "1x02 - b.mp4", 7: "1x07 - g.mkv"}
     (tmp_path / "._1x02 - b.mp4").touch()                    # a Mac's shadow of a file
     assert list(find_videos(tmp_path)) == [2, 7]
-    (tmp_path / "pilot.avi").touch()                         # names without numbers count in their order
-    assert [path.name for path in find_videos(tmp_path).values()] == ["1x02 - b.mp4", "1x07 - g.mkv", "pilot.avi"]
-    assert list(find_videos(tmp_path)) == [1, 2, 3]
-    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x07 - g.mkv"
+    for name in ("0 trailer.mp4", "2x07 - h.mkv"):           # one of no episode, a second one of an episode
+        (tmp_path / name).touch()
+    assert {number: path.name for number, path in find_videos(tmp_path).items()} == names
+    assert "left out" in (said := capsys.readouterr().err) and "0 trailer.mp4, 2x07 - h.mkv" in said
+    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x02 - b.mp4"
     (tmp_path / "friends/ep02").mkdir(parents=True)
-    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x07 - g.mkv"
+    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x02 - b.mp4"
     (tmp_path / "friends/ep02/00000.jpg").touch()
     assert find_episode(2, tmp_path, tmp_path / "friends").name == "ep02"
-    with pytest.raises(InputError, match="no video of episode 9.*videos there: 1, 2, 3"):
+    with pytest.raises(InputError, match="no video of episode 9.*videos there: 2, 7"):
         find_episode(9, tmp_path, tmp_path / "friends")
+    for name in ("pilot.avi", "thumb.avi"):                  # where no name tells the episode they count in their order
+        (tmp_path / "unnamed").mkdir(exist_ok=True)
+        (tmp_path / "unnamed" / name).touch()
+    assert [path.name for path in find_videos(tmp_path / "unnamed").values()] == ["pilot.avi", "thumb.avi"]
+    assert list(find_videos(tmp_path / "unnamed")) == [1, 2]
 
 
 def cuts(frames):

@@ -146,4 +146,4 @@ def test_a_frame_of_another_size_begins_a_shot(make_video, tmp_path):
 
 def test_no_frame_is_enlarged_without_end():
     assert looking_width(1280, 960, 0) == 960 and looking_width(1280, 960, 40) == 2560
-    assert looking_width(1280, 960, 1) == 4 * 1280
+    assert looking_width(1280, 960, 1) == 4 * 1280 and looking_width(1280, 960, 100000) == 80
