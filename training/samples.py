@@ -90,6 +90,9 @@ def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
 
     mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}.
     """
+    for source, share in mixture.items():
+        if not 0 <= share < float("inf"):
+            raise InputError(f"--mixture {source} {share}: expected a share, a number from 0 on")
     shares = {source: share for source, share in mixture.items() if share > 0}
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")
