@@ -33,7 +33,7 @@ def read_coded(path, tiers=(), words=()):
         InputError: no such file or tier, an unknown word, times that are none, or annotations of one person that
             overlap; it names the file, the tier or line, and what was expected.
     """
-    path, known = Path(path), {word: EMOTIONS[emotion] for word, emotion in FRIENDS.items()}
+    path, known = Path(path), {word: EMOTIONS[emotion] for word, emotion in FRIENDS.items()} | {"none": "neutral"}
     readers = dict(zip(SUFFIXES, (_read_eaf, _read_csv, _read_vtt)))
     known |= {word.strip().lower(): emotion for word, emotion in words}
     if path.suffix.lower() not in SUFFIXES:
