@@ -528,10 +528,10 @@ class Names:
     """Greatest distance of a face's encoding to those of its name; beyond it the name is null."""
     link: bool = False
     """Give a person one id in all shots."""
-    link_distance: float = 0.5
-    """Greatest distance of the encodings of one person's faces."""
-    name_crops: int = 5
-    """Faces of a track that are encoded."""
+    link_distance: float = 0.55
+    """Greatest distance, on average, of the encodings of one person's faces."""
+    name_crops: int = 6
+    """Crops of a face that are encoded, the best, half a second apart."""
 
 
 @dataclass
