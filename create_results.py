@@ -26,7 +26,7 @@ from video.backends import make_step
 from video.batch import find_videos_in, read_photos, table_lines
 from video.detection import make_detector
 from video.emotions import EmotionReader, make_records, smooth_logits
-from video.faces_file import describe, read_faces, write_faces
+from video.faces_file import describe, fingerprint, read_faces, write_faces
 from video.frames import count_frames, read_frames
 from video.names import GALLERY, Portraits, identify, read_gallery
 from video.overlay import write_overlay
@@ -52,7 +52,20 @@ def find_sources(source, friends):
     path = Path(source.video)
     if not path.exists():
         raise InputError(f"{path}: no such video")
-    return [(path, short_name(path.name if path.is_dir() else path.stem))]
+    name = Path(os.path.abspath(path)).name or "frames"          # of ".", the folder's
+    return [(path, short_name(name if path.is_dir() else path.stem))]
+
+
+def is_done(source, path, overlay):
+    """Whether the results at `path` are there and, as far as the faces file beside them tells, are of this source."""
+    if not path.is_file() or not segments_path(path).is_file() or (
+            overlay and not path.with_suffix(".overlay.mp4").is_file()):
+        return False
+    kept = path.with_suffix(".faces.npz")
+    if kept.is_file() and read_faces(kept)[0]["source"] != fingerprint(source):
+        print(f"{path}: of another video than {source}, so it is made again")
+        return False
+    return True
 
 
 def find_gallery(gallery, friends, dicts_path):
@@ -180,11 +193,9 @@ def main(argv=None):
         return create_photos(ops.source.images, ops, step)
     for number, (source, name) in enumerate(sources, 1):
         path = results.results_path / f"{name}.json"
-        whole = path.is_file() and segments_path(path).is_file() and (
-            not results.overlay or path.with_suffix(".overlay.mp4").is_file())
         if many:
             print(f"{number} of {len(sources)}: {source}")
-        if (results.resume or many) and whole:
+        if (results.resume or many) and is_done(source, path, results.overlay):
             print(f"{path} is there already")
         else:
             try:

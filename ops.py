@@ -78,6 +78,14 @@ class Friends:
 
 
 @dataclass
+class Metadata:
+    metadata: str = ""
+    """Part of the name of the Friends metadata file to read, where an episode has several: `for_merge`."""
+    none_is_neutral: bool = False
+    """Count a face whose annotated emotion is `none` as neutral; it is left out otherwise."""
+
+
+@dataclass
 class Coded:
     coded_path: Path = Path("datasets/Coded")
     """The folder of videos that people coded, each beside its .eaf, .csv or .vtt."""
@@ -647,6 +655,7 @@ class ExtractOps:
 class ParseFriendsOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
+    metadata: Metadata = field(default_factory=Metadata)
     buffer: Buffer = field(default_factory=Buffer)
     margins: Margins = field(default_factory=Margins)
     parse: Parse = field(default_factory=Parse)
@@ -772,6 +781,7 @@ class PictureOps:
 class ReportOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
+    metadata: Metadata = field(default_factory=Metadata)
     margins: Margins = field(default_factory=Margins)
     page: Page = field(default_factory=Page)
 

@@ -66,13 +66,16 @@ def relative_url(video, page):
     return "/".join(quote(os.fsencode(step), safe="") for step in steps)
 
 
-def find_truth(episode, friends_path):
-    """The annotations of a Friends episode; none where there is no metadata of it."""
-    try:
-        path = find_metadata(friends_path, (episode,))[episode] if episode is not None else None
-    except InputError:
+def find_truth(episode, friends_path, metadata):
+    """The annotations of a Friends episode; none, and why, where there is no metadata of it or more than one."""
+    if episode is None:
         return []
-    return read_annotations(path) if path else []
+    try:
+        path = find_metadata(friends_path, (episode,), metadata.metadata)[episode]
+    except InputError as error:
+        print(f"without annotations: {error}")
+        return []
+    return read_annotations(path, metadata.none_is_neutral)
 
 
 def see(source, readings, rows, moments, page, framing):
@@ -103,8 +106,8 @@ def main(argv=None):
     frames = np.unique(seen.times if source else readings.times).astype(np.int64)
     place = place_frames(source or path, readings.times, frames)
     data, shares = page_data(readings, rows, labels, place, frames, step)
-    truth = add_truth(data, find_truth(episode, friends.friends_path), readings, rows, place if source else None,
-                      frames, page.fps)
+    annotated = find_truth(episode, friends.friends_path, ops.metadata)
+    truth = add_truth(data, annotated, readings, rows, place if source else None, frames, page.fps)
     output = path.with_suffix(".html")
     data |= {"video": relative_url(video, output) if video else None, "numbered": source is not None,
              "reach": max(2000, 2 * every)}

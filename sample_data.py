@@ -2,7 +2,8 @@
 
 Reads nothing. Writes datasets/AffectNet, AffectNet2021, RAF-DB, FER2013, CK+ and Friends (videos, metadata
 and sample_truth.json, what was drawn on each frame); with --interviews also Coded, videos in another style with what
-was coded in them. A folder that this script did not make is left alone.
+was coded in them. A folder that this script did not make is left alone. RAF-DB comes as macOS leaves it; drawn/forms.py
+makes the other forms in which copies lie on people's disks.
 
     python sample_data.py
     python sample_data.py --root demo --stills 20 --seconds 4
@@ -16,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from drawn.coded import write_interview
+from drawn.forms import leave_by_macos
 from drawn.friends import write_episode
 from drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
 from indexes.command_line import InputError, parse, run_script
@@ -58,6 +60,7 @@ def main(argv=None):
                 job.result()
             else:
                 truth[jobs[job]] = job.result()
+    leave_by_macos(where.raf_path)
     with whole_file(where.friends_path / "sample_truth.json") as temporary:
         temporary.write_text(json.dumps({str(episode): truth[episode] for episode in episodes}))
     for folder in folders:

@@ -31,7 +31,7 @@ LOOKS = {
 # The annotators' words: both forms, any case.
 WORDS = {"angry": ("angry", "Anger"), "disgust": ("disgust", "Disgust"), "fear": ("fear", "Fear"),
          "happy": ("happiness", "Happy"), "sad": ("Sadness", "sad"), "surprise": ("surprise", "SURPRISE"),
-         "neutral": ("neutral", "Neutral", "none")}
+         "neutral": ("neutral", "Neutral", "NEUTRAL")}
 
 
 def video_name(episode):
@@ -143,6 +143,9 @@ def _spoil(periods, frames):
     rect[2]["max_y"] = rect[2]["min_y"]                                  # empty
     rect[3]["max_x"] = "none"                                            # half given
     rect[4].update(min_x="-30")                                          # leaves the image
+    spare[5][0]["person"][0][spare[5][1]][0]["emotion"] = "none"         # no emotion, beside a box
+    periods[1]["image"] = f"Frame_{PERIOD + PERIOD // 2:05d}.jpg.jpg"
+    periods[2]["image"] = f"Frame_{2 * PERIOD + PERIOD // 2:05d}_1.jpg"
     spare[-1][0]["image"] = f"Frame_{frames + 500:05d}.jpg"              # past the end of the video
 
 

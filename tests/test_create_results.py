@@ -11,9 +11,10 @@ import create_results
 import video.faces_file
 from indexes.command_line import InputError
 from indexes.crop import iou
-from indexes.images import read_image
+from indexes.images import read_image, write_image
 from indexes.labels import CHARACTERS, EMOTIONS
 from indexes.segments import find_segments, read_segments
+from ops import EpisodeSource, Friends
 from resnet_tsm import resnet18
 from video.backends import OnnxStep
 from video.emotions import EmotionStream
@@ -271,3 +272,24 @@ def test_a_video_of_variable_frame_rate_keeps_its_own_times(trained, tmp_path):
     with av.open(str(tmp_path / "vfr.overlay.mp4")) as container:
         assert [picture.time for picture in container.decode(container.streams.video[0])] == pytest.approx(
             [time / 1000 for time in times], abs=2e-3)
+
+
+def test_another_videos_results_are_not_taken_for_ones_own(trained, make_video, tmp_path, capsys):
+    said = []
+    for folder, level in (("a", 20), ("b", 90), ("b", 90)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        video = make_video(tmp_path / folder / "cam.mp4", [np.full((72, 128, 3), level, np.uint8)] * 3)
+        create_results.main(["--root", str(tmp_path), "--video", str(video), "--resume", "--device", "cpu"])
+        said.append(capsys.readouterr().out)
+    assert "of another video than" not in said[0] and "b/cam.mp4, so it is made again" in said[1]
+    assert "is there already" in said[2]
+
+
+def test_a_folder_named_by_a_dot_gives_its_own_name(trained, tmp_path, monkeypatch):
+    (tmp_path / "walk").mkdir()
+    for number in range(3):
+        write_image(tmp_path / "walk" / f"{number}.jpg", np.full((72, 128, 3), 90, np.uint8))
+    monkeypatch.chdir(tmp_path / "walk")
+    assert [name for _, name in create_results.find_sources(EpisodeSource(video="."), Friends())] == ["walk"]
+    monkeypatch.chdir("/")
+    assert [name for _, name in create_results.find_sources(EpisodeSource(video="."), Friends())] == ["frames"]

@@ -10,6 +10,7 @@ from indexes.command_line import InputError
 from indexes.crop import crop_face
 from indexes.images import read_image
 from indexes.labels import EMOTIONS
+from ops import Metadata
 from page.html import as_json, clock
 from page.pictures import base64_bytes, look, shrink, spread_faces, within
 from page.readings import APART, Readings, as_readings, choose_rows, place_frames, strongest, time_step
@@ -373,6 +374,17 @@ def test_broken_metadata_are_named(drawn, tmp_path, run_main, capsys):
     (tmp_path / "s01_ep01_tag.json").write_text("[")
     said, _ = run_main(report.main, ["--root", tmp_path, "--results", path, "--friends-path", tmp_path], capsys)
     assert f"error: {tmp_path / 's01_ep01_tag.json'}: not JSON" in said
+
+
+def test_of_two_metadata_files_one_is_asked_for(tmp_path, parsed, capsys):
+    (source,) = (parsed / "datasets/Friends").glob("s01_ep01_*.json")
+    for part in ("Final_180809", "for_merge"):
+        (tmp_path / f"s01_ep01_tag2_visual_{part}.json").write_bytes(source.read_bytes())
+    assert report.find_truth(1, tmp_path, Metadata()) == []
+    assert "without annotations: " in (out := capsys.readouterr().out) and "expected --metadata" in out
+    faces = report.find_truth(1, tmp_path, Metadata("for_merge"))
+    assert len(report.find_truth(1, tmp_path, Metadata("for_merge", True))) == len(faces) + 1       # one is of `none`
+    assert report.find_truth(None, tmp_path, Metadata()) == []
 
 
 def test_emotions_are_in_the_projects_order(drawn):
