@@ -10,6 +10,7 @@ person; writes NAME.agreement.json and .png beside the results.
     python evaluate.py --coded interview.eaf --results results/interview.json
 """
 import json
+import sys
 
 from indexes.agreement import SUMMARY, measure_pairs, pair
 from indexes.coded import read_coded
@@ -87,7 +88,13 @@ def measure_coded(coding, coders):
     if coding.results is None:
         raise InputError("--coded: expected --results FILE with it")
     spans = read_coded(coding.coded, coders.tiers, coders.words)
-    pairs, read = pair(spans, read_results(coding.results), dict(coders.people))
+    records = read_results(coding.results)
+    pairs, read = pair(spans, records, dict(coders.people))
+    late = [span for span in spans if span["start"] > records[-1]["seconds"]]
+    if late:
+        print(f"warning: {coding.coded}: {len(late)} annotations, the first {late[0]['person']!r} at "
+              f"{late[0]['start']:g} s, lie past the last face in the results at {records[-1]['seconds']:g} s",
+              file=sys.stderr)
     if not any(len(coded) for _, coded, _ in pairs.values()):
         raise InputError(f"{coding.coded}: of its annotations none has a record of that time in {coding.results}")
     persons = {person: measure_pairs([part], coding.block, coding.resamples) | {"read": round(read[person], 4)}

@@ -19,10 +19,10 @@ LEVELS = 5                                       # of brightness in a comic
 
 def as_comic(image):
     """RGB uint8 (H, W, 3) in few levels, its colours turned, with dark lines where it changes."""
-    soft = cv2.GaussianBlur(image, (0, 0), 1.5)
+    soft = cv2.GaussianBlur(image, (0, 0), 1)
     flat = np.round(soft / 255 * LEVELS) * (255 / LEVELS)
     grey = cv2.cvtColor(soft, cv2.COLOR_RGB2GRAY)
-    lines = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 11, 4)
+    lines = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 7, 6)
     return np.minimum(flat[..., ::-1], lines[..., None]).astype(np.uint8)
 
 

@@ -36,7 +36,7 @@ def faces_in(faces, span, people):
         people: {coded person: who that is in the results, or `ANY`}; who is not in it has the same name in both.
 
     Raises:
-        InputError: a person whom the results do not have, or an annotation that begins past their end.
+        InputError: a person whom the results do not have.
     """
     person = span["person"]
     mine = faces.get(people.get(person, person).lower())
@@ -44,9 +44,6 @@ def faces_in(faces, span, people):
         have = ", ".join(name for name in faces if name != ANY) or "nobody"
         raise InputError(f"{person!r} was coded, and is not in the results, which have {have}; --people {person!r} "
                          f"{ANY} takes the largest face of each moment")
-    end = faces[ANY][-1, 0]
-    if span["start"] > end:
-        raise InputError(f"{person!r} was coded from {span['start']:g} s on, past the end of the results at {end:g} s")
     low, high = np.searchsorted(mine[:, 0], (span["start"] - 1e-6, span["end"] - 1e-6))
     return mine[low:high]
 
@@ -54,7 +51,7 @@ def faces_in(faces, span, people):
 def pair(spans, records, people):
     """The moments that were coded and read: {person: (seconds, coded, said)}, arrays of N, and the share read of each.
 
-    A moment is a record whose time is within an annotation of its person; `people` and errors as of `faces_in`.
+    A moment is a record whose time is within an annotation of its person; `people` and the error as of `faces_in`.
     """
     faces = faces_by_person(records)
     moments = faces[ANY][:, 0]

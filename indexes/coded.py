@@ -27,13 +27,13 @@ def read_coded(path, tiers=(), words=()):
             known, in any case.
 
     Returns:
-        list of dicts: person, class (an emotion), start and end (s). Annotations without a word are left out.
+        list of dicts: person, class (an emotion), start and end (s). Annotations without a word, or of none, are left out.
 
     Raises:
         InputError: no such file or tier, an unknown word, times that are none, or annotations of one person that
             overlap; it names the file, the tier or line, and what was expected.
     """
-    path, known = Path(path), {word: EMOTIONS[emotion] for word, emotion in FRIENDS.items()} | {"none": "neutral"}
+    path, known = Path(path), {"none": LEFT_OUT} | {word: EMOTIONS[emotion] for word, emotion in FRIENDS.items()}
     readers = dict(zip(SUFFIXES, (_read_eaf, _read_csv, _read_vtt)))
     known |= {word.strip().lower(): emotion for word, emotion in words}
     if path.suffix.lower() not in SUFFIXES:

@@ -15,7 +15,6 @@ from indexes.command_line import InputError
 from indexes.labels import EMOTIONS
 
 STEPS = 1.6                                      # times the step between two records is no gap yet
-ALONE = 0.04                                     # s that a moment lasts which is the only one
 
 
 def segments_path(results):
@@ -49,8 +48,9 @@ class Timelines:
 
     def segments(self, window, lead, least, gap):
         """The segments (list of dicts, see `find_segments`) of all that was taken."""
-        step = float(np.median(np.diff(self.times))) if len(self.times) > 1 else ALONE
-        found = []
+        if len(self.times) < 2:                  # one moment lasts no time that is known
+            return []
+        step, found = float(np.median(np.diff(self.times))), []
         for id, numbers in self.numbers.items():
             rows = np.frombuffer(numbers).reshape(-1, 1 + len(EMOTIONS))
             cuts = np.flatnonzero(np.diff(rows[:, 0]) > max(gap, STEPS * step)) + 1

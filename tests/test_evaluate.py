@@ -118,6 +118,14 @@ def test_people_under_other_names_and_tiers(coded, capsys):
     assert list(json.loads((coded / "talk.agreement.json").read_text())["persons"]) == ["face 1", "guest"]
 
 
+def test_annotations_past_the_last_face_are_told(coded, capsys):
+    (coded / "talk.csv").write_text((coded / "talk.csv").read_text() + "\nrachel,happy,75,85")
+    evaluate.main(["--coded", str(coded / "talk.csv"), "--results", str(coded / "talk.json"), "--resamples", "100"])
+    assert "talk.csv: 1 annotations, the first 'rachel' at 75 s, lie past the last face in the results at 19.9 s" in \
+        capsys.readouterr().err
+    assert json.loads((coded / "talk.agreement.json").read_text())["persons"]["rachel"]["read"] == 0.6667
+
+
 def test_errors_of_coding(coded, run_main, capsys):
     def said(*argv):
         return run_main(evaluate.main, ["--coded", coded / "talk.csv", *argv], capsys)[0]
@@ -129,8 +137,6 @@ def test_errors_of_coding(coded, run_main, capsys):
     text = (coded / "talk.csv").read_text()
     (coded / "talk.csv").write_text(text.replace("rachel,", "guest,"))
     assert "'guest' was coded, and is not in the results" in said(*results)
-    (coded / "talk.csv").write_text(text + "\nrachel,happy,75,76")
-    assert "past the end of the results at 19.9 s" in said(*results)
     (coded / "talk.csv").write_text("person,emotion,start,end\nrachel,happy,0.01,0.02")
     assert "none has a record of that time" in said(*results)
     assert sorted(path.name for path in coded.iterdir()) == ["talk.csv", "talk.json"]

@@ -131,7 +131,7 @@ def test_errors(interviews, tmp_path, run_main, capsys):
     (folder / "interview1.csv").write_text(text.rpartition(",")[0] + ",9.5\n")
     assert "interview1.mp4: was coded up to 9.5 s, past its end at 5.0 s" in said(*guest)
     (folder / "interview1.csv").write_text(text + "guest,happy,75,76\n")
-    assert "'guest' was coded from 75 s on, past the end of the results at 4.958 s" in said(*guest)
+    assert "interview1.mp4: was coded up to 76 s, past its end at 5.0 s" in said(*guest)
     (folder / "interview1.csv").write_text(text.replace("neutral", "bored"))
     assert "unknown emotion 'bored'" in said(*guest)
     (folder / "interview1.csv").write_text(text)

@@ -80,11 +80,11 @@ def test_pairs_by_person_and_time():
     assert half == pytest.approx(0.5)
 
 
-def test_people_who_are_not_there_and_times_past_the_end():
+def test_people_who_are_not_there_and_times_when_they_are_not():
     records = [record(0.0, "happy", 1, "rachel"), record(1.0, "happy", 1, "rachel")]
     with pytest.raises(InputError, match="'ross' was coded, and is not in the results, which have rachel;"):
         pair([span("ross", "happy", 0, 1)], records, {})
-    with pytest.raises(InputError, match="coded from 75 s on, past the end of the results at 1 s"):
-        pair([span("rachel", "happy", 75.0, 76.0)], records, {})
+    pairs, read = pair([span("rachel", "happy", 0.0, 1.0), span("rachel", "happy", 75.0, 76.0)], records, {})
+    assert pairs["rachel"][0].tolist() == [0.0] and read["rachel"] == pytest.approx(0.5)
     with pytest.raises(InputError, match="'rachel' was coded, and is not in the results"):
         pair([span("rachel", "happy", 0, 1)], [], {})

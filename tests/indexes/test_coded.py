@@ -29,10 +29,10 @@ def eaf(path, tiers):
 
 
 def test_the_three_formats_say_the_same(tmp_path):
-    eaf(tmp_path / "a.eaf", {"ross": [(0, 9500, "none")], "rachel": [(2250, 3000, "Sadness"), (500, 2250, " happy "),
+    eaf(tmp_path / "a.eaf", {"ross": [(0, 9500, "Neutral")], "rachel": [(2250, 3000, "Sadness"), (500, 2250, " happy "),
                                                                        (4000, 5000, "")]})
     (tmp_path / "a.csv").write_text("\ufeffStart,End,Person,Emotion,note\n.5,2.25,rachel,happy,a\n2.25,3,rachel,SAD,\n"
-                                    "0,9.5,ross,neutral,\n10,11,ross,,\n")
+                                    "0,9.5,ross,neutral,\n10,11,ross,,\n11,12,ross,None,\n")
     (tmp_path / "a.vtt").write_text("WEBVTT\n\n1\n00:00.500 --> 00:02.250\nrachel: happy\n\n00:02.250 --> 00:03.000\n"
                                     "<v rachel>sad</v>\n\n00:00.000 --> 00:09.500 line:0\n<v.big ross>neutral\n")
     for suffix in ("eaf", "csv", "vtt"):
