@@ -38,7 +38,7 @@ LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 @dataclass
 class Place:
     root: Path = Path(".")
-    """Folder that relative paths below start from."""
+    """Folder that relative paths below start from; the current one where not given."""
     dicts_path: Path = Path("dicts")
     """Folder of the .npy indexes."""
 
