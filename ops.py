@@ -465,6 +465,8 @@ class Page:
     """Frames per second of a folder of frames."""
     rows: int = 12
     """Rows of the timeline, a person each; those seen least share one more."""
+    names: Path | None = None
+    """Names given in a page to the faces of these results, as it saves them: people joined, split and named."""
 
 
 @dataclass

@@ -16,9 +16,11 @@ from tqdm import tqdm
 
 from indexes.command_line import InputError, parse, run_script
 from indexes.friends import find_metadata
+from indexes.names_file import apply_names, read_names
 from indexes.results import episode_of, read_results, results_name
+from indexes.segments import find_segments
 from ops import ReportOps
-from page.html import add_pictures, page_data, table_of, write_page
+from page.html import add_pictures, page_data, write_page
 from page.pictures import Seen, look, picture_every, spread_faces
 from page.readings import as_readings, choose_rows, place_frames, strongest, time_step
 from page.truth import add_truth, read_annotations
@@ -53,10 +55,9 @@ def find_source(path, episode, video, friends):
     return overlay if overlay.is_file() else None
 
 
-def find_video(path, source, named):
-    """The video that the page plays, or None: the one that was `named`, else the overlay, else the source."""
-    overlay = path.with_suffix(".overlay.mp4")
-    choices = [source, overlay] if named else [overlay, source]
+def find_video(path, source):
+    """The video that the page plays, or None: what the results were made from, else the overlay."""
+    choices = [source, path.with_suffix(".overlay.mp4")]
     return next((video for video in choices if video and video.is_file() and video.suffix.lower() in PLAYED), None)
 
 
@@ -76,9 +77,13 @@ def find_truth(episode, friends_path):
 
 
 def see(source, readings, rows, moments, page, framing):
-    """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay)."""
+    """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay).
+
+    Args:
+        moments: places of the readings that the strongest segments show.
+    """
     first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
-    kept = [place for places in moments for place in places] + first
+    kept = [*moments, *first]
     spread, every = spread_faces(readings.times, readings.faces) if len(rows) else ([], 0)
     if source is None:
         return Seen(), every, kept
@@ -93,25 +98,29 @@ def main(argv=None):
     ops = parse(ReportOps, argv, __doc__)
     page, friends = ops.page, ops.friends
     path, episode = find_results(page)
-    readings = as_readings(path, read_results(path))
+    records = read_results(path)
+    names = read_names(page.names) if page.names is not None else []
+    renamed, parts = apply_names(records, names)
+    readings, segments = as_readings(path, renamed), find_segments(renamed)
     source = find_source(path, episode, page.video, friends)
-    video = find_video(path, source, page.video is not None)
+    video = find_video(path, source)
     rows, labels = choose_rows(readings, page.rows)
     step = time_step(readings)
-    moments = strongest(readings, rows, step)
+    moments = strongest(segments, readings)
     seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["hog"])
     frames = np.unique(seen.times if source else readings.times).astype(np.int64)
     place = place_frames(source or path, readings.times, frames)
-    data, shares = page_data(readings, rows, labels, place, frames, step)
+    data = page_data(readings, segments, rows, labels, place, frames, step, seen.size)
     truth = add_truth(data, find_truth(episode, friends.friends_path), readings, rows, place if source else None,
                       frames, page.fps)
     output = path.with_suffix(".html")
-    data |= {"video": relative_url(video, output) if video else None, "numbered": source is not None,
-             "reach": max(2000, 2 * every)}
+    data |= {"video": relative_url(video, output) if video else None, "videoName": video.name if video else None,
+             "burnt": video is not None and video.name.endswith(".overlay.mp4"), "numbered": source is not None,
+             "reach": max(2000, 2 * every), "title": path.stem, "names": names, "parts": parts}
     add_pictures(data, seen, readings, rows, place, frames, kept)
-    write_page(output, data, title=path.stem, results=path.name, shares=shares, truth=truth,
-               moments=table_of(moments, readings, rows, place),
-               source=source.name if source else None, video=video.name if video else None)
+    write_page(output, data, title=path.stem, results=path.name, people=len(labels), truth=truth,
+               scored=readings.scores is not None, numbered=source is not None, source=source.name if source else None,
+               video=video.name if video else None)
     for line in (source is None and "no video, so no pictures; --video names it",
                  source and not video and "no video that browsers play; create_results.py --overlay writes one",
                  truth and f"{truth['faces']} annotated faces, {truth['matched']} of them in the results",
