@@ -16,6 +16,7 @@ from tqdm import tqdm
 from indexes.command_line import InputError, parse, run_script, torchrun_places
 from indexes.files import short_name
 from indexes.results import read_results, results_name, write_records
+from indexes.segments import Timelines, longest_lines, segments_path
 from indexes.weights import find_weights, name_device
 from ops import ResultsOps
 from video.backends import make_step
@@ -78,11 +79,15 @@ def create(source, path, ops, step, gallery):
     blocks = face_blocks(frames, tracks, results.frame_stride, results.every, step.size, framing)
     drawn = path.with_suffix(".overlay.mp4")
     drawn.unlink(missing_ok=True)                # of the results before
-    stream = EmotionStream(step, results.frame_stride)
-    count = write_records(path, read_emotions(blocks, stream, results.every, results.smooth))
+    stream, timelines = EmotionStream(step, results.frame_stride), Timelines()
+    records = read_emotions(blocks, stream, results.every, results.smooth, results.scores == "true")
+    count = write_records(path, timelines.passing(records))
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
+    segments = timelines.segments(**ops.segments.plain())
+    write_records(segments_path(path), segments)
+    print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
     if results.overlay:
         frames = tqdm(read_frames(source, ops.source.fps), "overlay", shots[-1], unit="frame", disable=None)
         write_overlay(drawn, frames, read_results(path), results.every)

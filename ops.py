@@ -27,6 +27,7 @@ LIMITS = {
     "min_seen": (1, HUGE), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE), "crops": (32, 100000),
     "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000), "name_distance": (0, 2),
     "link_distance": (0, 2), "least": (0, 1),
+    "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 
@@ -387,6 +388,8 @@ class Results:
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     weights: str = "fer"
     """The network: a checkpoint's path, or a name shipped in weights/."""
+    scores: Literal["true", "false"] = "true"
+    """Give each record the probabilities of all seven emotions."""
     overlay: bool = False
     """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
     backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
@@ -395,6 +398,23 @@ class Results:
     """Folder of the graphs exported for onnx."""
     device: str = "auto"
     """auto (CUDA when present), cpu, cuda or cuda:1."""
+
+
+@dataclass
+class Segments:
+    """How records become segments, a person's runs of one emotion. The defaults are those measured in docs/."""
+    segment_window: float = 0.5
+    """Scores are averaged over this time, s."""
+    segment_lead: float = 0.1
+    """Another emotion takes over where its score leads by this much."""
+    segment_least: float = 0.5
+    """Least length of a segment, s; a shorter one is given to its neighbour."""
+    segment_gap: float = 0.5
+    """A face unseen for longer, s, ends its segment."""
+
+    def plain(self):
+        """The keywords of `find_segments`."""
+        return {name.removeprefix("segment_"): value for name, value in vars(self).items()}
 
 
 @dataclass
@@ -608,6 +628,7 @@ class ResultsOps:
     tracking: Tracking = field(default_factory=Tracking)
     margins: Margins = field(default_factory=Margins)
     names: Names = field(default_factory=Names)
+    segments: Segments = field(default_factory=Segments)
     results: Results = field(default_factory=Results)
 
 

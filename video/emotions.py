@@ -69,8 +69,18 @@ def softmax(logits):
     return shares / shares.sum()
 
 
-def read_emotions(blocks, stream, every, smooth):
-    """Yield the records of all faces, in order of seconds, then id; see README, "Read an episode"."""
+def named_scores(chances):
+    """Probabilities (7,) by their emotions' names, rounded so that they still sum to 1."""
+    parts = [round(float(chance), 4) for chance in chances]
+    parts[int(chances.argmax())] += 1 - sum(parts)
+    return {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
+
+
+def read_emotions(blocks, stream, every, smooth, scores=True):
+    """Yield the records of all faces, in order of seconds, then id; see README, "Read an episode".
+
+    `scores` adds the seven probabilities by name.
+    """
     held = {}                                    # {id: (frame number, its smoothed logits)}
     for block in blocks:
         held = {track.id: held[track.id] for _, _, _, track, _ in block if track.id in held}
@@ -87,4 +97,5 @@ def read_emotions(blocks, stream, every, smooth):
             box = np.clip(np.round(track.boxes_xyxy[place]), 0, (width, height, width, height)).astype(int)
             yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds, 3),
                    "object": {"id": track.person, "name": track.name, "box": box.tolist(),
-                              "confidence": round(confidence, 3)}}
+                              "confidence": round(confidence, 3),
+                              **({"scores": named_scores(chances)} if scores else {})}}
