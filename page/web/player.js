@@ -52,7 +52,7 @@ function showPresent() {
   const place = byId("place");
   place.value = frame;
   place.setAttribute("aria-valuetext", times.length ? clock(times[frame]) : "");
-  byId("clock").textContent = `${clock(times[frame] || 0)} / ${clock(times.length ? total : 0, true)}`;
+  byId("clock").textContent = `${clock(times[frame] || 0)} / ${clock(times.length ? total : 0)}`;
   return `${times.length ? when(frame) : ""}: ${said.join("; ") || "no face shown"}`;
 }
 

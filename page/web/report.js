@@ -3,7 +3,7 @@
 function redraw() {
   drawTimeline();
   drawSegmentsTable();
-  drawShares();
+  drawScreenTime();
   showPresent();
   showChoice();
 }

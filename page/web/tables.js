@@ -53,7 +53,7 @@ const valueOf = (row, by) => by === "person" ? row.label : by === "seconds" ? su
   by === "readings" ? row.frames.length : row.seconds[by];
 
 /* Seconds of screen time of each person and of each emotion, and its part of the person's time. */
-function drawShares() {
+function drawScreenTime() {
   const body = byId("shares-body");
   if (!body) return;
   const most = Math.max(...rows.map(row => sumOf(row)), 0.001), way = sorting.down ? -1 : 1;
@@ -89,7 +89,7 @@ function drawShares() {
 function sortBy(by) {
   const key = /^\d$/.test(by) ? Number(by) : by;
   sorting = {by: key, down: sorting.by === key ? !sorting.down : key !== "person"};
-  drawShares();
+  drawScreenTime();
 }
 
 // ---- files

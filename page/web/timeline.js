@@ -24,31 +24,37 @@ function interval() {
   return ROUND.find(step => step >= least) || Math.ceil(least / 3600000) * 3600000;
 }
 
-/* A row in stretches of `size` ms, of those between two times: for each that has readings their number, how many show
-   each emotion and how sure on average, `score`, the mean of `emotion`, where one is asked for, and `seen`, the part
-   of the stretch with a reading. The stretches lie on a grid of the whole, so that panning does not change them. */
+/* A row in stretches of `size` ms, of those between two times: for each with readings their number, the ms of each
+   emotion and their sum times the confidence, `score`, the mean of `emotion` where one is asked for, and `place`, the
+   first reading. The stretches lie on a grid of the whole, so that panning does not change them. */
 function binned(row, from, to, size, emotion = null) {
-  const bins = [], first = lowerBound(row.frames, lowerBound(times, Math.floor(from / size) * size));
+  const bins = new Map(), floor = Math.floor(from / size) * size;
+  const first = lowerBound(row.frames, lowerBound(times, floor - 2 * data.step));
   const last = lowerBound(row.frames, lowerBound(times, to));
-  let bin = null;
   for (let place = first; place < last; place++) {
-    const time = times[row.frames[place]], start = Math.floor(time / size) * size, what = row.emotions[place];
-    if (!bin || bin.start !== start) {
-      bin = {start, end: start + size, count: 0, counts: new Uint32Array(EMOTIONS), sums: new Float64Array(EMOTIONS),
-             score: 0, seen: 0, place};
-      bins.push(bin);
+    const time = times[row.frames[place]], end = endOf(row, place), what = row.emotions[place];
+    for (let key = Math.floor(Math.max(floor, time) / size); key * size < Math.min(end, to); key++) {
+      let bin = bins.get(key);
+      if (!bin) {
+        bin = {start: key * size, end: (key + 1) * size, count: 0, place, all: 0, score: 0,
+               spans: new Float64Array(EMOTIONS), sums: new Float64Array(EMOTIONS)};
+        bins.set(key, bin);
+      }
+      const span = Math.min(end, bin.end) - Math.max(time, bin.start);
+      if (span <= 0) continue;
+      bin.count++;
+      bin.all += span;
+      bin.spans[what] += span;
+      bin.sums[what] += span * confidence(row, place);
+      if (emotion !== null) bin.score += span * scoreOf(row, place, emotion);
     }
-    bin.count++;
-    bin.counts[what]++;
-    bin.sums[what] += confidence(row, place);
-    bin.seen += endOf(row, place) - time;
-    if (emotion !== null) bin.score += scoreOf(row, place, emotion);
   }
-  for (const bin of bins) {
-    bin.seen = Math.min(1, bin.seen / size);
-    bin.score /= bin.count;
+  const found = [...bins.values()].filter(bin => bin.all);
+  for (const bin of found) {
+    bin.score /= bin.all;
+    bin.seen = Math.min(1, bin.all / size);
   }
-  return bins;
+  return found;
 }
 
 const Bars = echarts.graphic.extendShape({
@@ -92,8 +98,14 @@ function drawReadings(brush, {row, emotion}, bottom, tall) {
   }
 }
 
-/* Each segment as high as it is sure on average, with its emotion's letters where they fit. */
-function drawSegments(brush, {row}, bottom, tall) {
+/* Each segment as high as it is sure on average, with its emotion's letters where they fit; under them a thin line of
+   what single readings say, which may be too short for a segment. */
+function drawSegments(brush, {row}, floor, all) {
+  const bottom = floor - 4, tall = all - 4;
+  for (const bin of binned(row, state.from, state.to, BIN * (state.to - state.from) / width())) {
+    const what = [...state.emotions].reduce((a, b) => bin.spans[b] > bin.spans[a] ? b : a);
+    if (bin.spans[what]) brush.bar(what, xOf(bin.start), xOf(bin.end) + 0.3, floor, 3);
+  }
   for (const segment of row.segments) {
     if (segment.end < state.from || segment.start > state.to || !state.emotions.has(segment.emotion)) continue;
     const from = xOf(segment.start), to = xOf(segment.end), height = Math.max(2, segment.mean * tall);
@@ -118,7 +130,7 @@ function drawShares(brush, {row, emotion}, bottom, tall) {
     }
     let under = 0;
     for (const what of state.emotions) {
-      const height = Math.max(1.5, bin.seen * tall) * bin.counts[what] / bin.count;
+      const height = Math.max(1.5, bin.seen * tall) * bin.spans[what] / bin.all;
       if (height) brush.bar(what, from, to, bottom - under, height);
       under += height;
     }
@@ -133,7 +145,7 @@ function drawTruth(brush, {row, emotion}, bottom) {
     if (end < state.from || start > state.to || !state.emotions.has(what) || (emotion ?? what) !== what) continue;
     brush.bar(what, xOf(start), Math.max(xOf(start) + 1.5, xOf(end)), bottom + 4, 3);
     const [bin] = binned(row, start, end, end - start || 1);
-    if (bin && bin.counts[what] * 2 < bin.count) brush.marks.push(xOf(start), bottom + 4, Math.max(1.5, xOf(end) - xOf(start)), 1.5);
+    if (bin && bin.spans[what] * 2 < bin.all) brush.marks.push(xOf(start), bottom + 4, Math.max(1.5, xOf(end) - xOf(start)), 1.5);
   }
 }
 
@@ -165,7 +177,7 @@ function timelineOption() {
     xAxis: {type: "value", position: "top", min: state.from, max: state.to, interval: step, axisLine: {show: false},
             axisTick: {show: false}, splitLine: {lineStyle: {color: line, opacity: 0.6}},
             axisLabel: {color: ink, hideOverlap: true, margin: 6, align: "left",
-                        formatter: time => round(time) ? tick(time, step) : ""}},
+                        formatter: time => round(time) && xOf(time) < width() - 40 ? tick(time, step) : ""}},
     yAxis: {type: "value", min: 0, max: Math.max(1, drawn.length), inverse: true, show: false},
     series: [{type: "custom", name: "lines", data: drawn.map((_, place) => [state.from, place]), clip: true,
               renderItem: params => drawLane(drawn[params.dataIndex], params, colours), emphasis: {disabled: true},
@@ -263,11 +275,11 @@ function readingUnder(row, emotion, time, near) {
 }
 
 function binUnder(row, emotion, bin) {
-  const order = [...state.emotions].filter(what => bin.counts[what]).sort((a, b) => bin.counts[b] - bin.counts[a]);
+  const order = [...state.emotions].filter(what => bin.spans[what]).sort((a, b) => bin.spans[b] - bin.spans[a]);
   if (emotion === null && !order.length) return null;
-  const what = emotion ?? order[0], share = each => `${Math.round(100 * bin.counts[each] / bin.count)} %`;
+  const what = emotion ?? order[0], share = each => `${Math.round(100 * bin.spans[each] / bin.all)} %`;
   const rest = order.slice(1, 4).map(each => `${data.emotions[each]} ${share(each)}`).join(", ");
-  const sure = bin.counts[what] ? bin.sums[what] / bin.counts[what] : 0;
+  const sure = bin.spans[what] ? bin.sums[what] / bin.spans[what] : 0;
   return {frame: row.frames[bin.place], emotion: what, id: row.faces ? row.ids[bin.place] : null,
           value: emotion === null ? `${share(what)}, ${sure.toFixed(2)} sure` : bin.score.toFixed(2),
           more: [...(emotion === null && rest ? [rest] : []),
@@ -344,11 +356,11 @@ function drawOverview() {
   const canvas = byId("overview-canvas"), ratio = devicePixelRatio || 1, [wide, tall] = [canvas.clientWidth, 28];
   if (!canvas.getContext || !wide) return;
   [canvas.width, canvas.height] = [wide * ratio, tall * ratio];
-  const brush = canvas.getContext("2d"), colours = palette(), size = BIN * total / wide, sums = new Map();
+  const brush = canvas.getContext("2d"), colours = palette(), size = Math.max(BIN * total / wide, 2 * data.step), sums = new Map();
   for (const row of shown()) {
     for (const bin of binned(row, 0, total, size)) {
       const sum = sums.get(bin.start) || new Float64Array(EMOTIONS);
-      for (const what of state.emotions) sum[what] += bin.counts[what] / bin.count * bin.seen;
+      for (const what of state.emotions) sum[what] += bin.spans[what] / bin.all * bin.seen;
       sums.set(bin.start, sum);
     }
   }
@@ -358,7 +370,7 @@ function drawOverview() {
     let bottom = tall;
     sum.forEach((part, emotion) => {
       brush.fillStyle = colours[emotion].fill;
-      brush.fillRect(start / total * wide, bottom - part / most * tall, BIN + 0.5, part / most * tall);
+      brush.fillRect(start / total * wide, bottom - part / most * tall, size / total * wide + 0.5, part / most * tall);
       bottom -= part / most * tall;
     });
   });
