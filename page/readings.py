@@ -94,10 +94,12 @@ def time_step(readings):
 
 def strongest(segments, readings):
     """Places of the readings at the peaks of the strongest segments of each emotion: their length times confidence."""
-    found, place_of = [], {(id, time): place for place, (id, time) in
-                           enumerate(zip(readings.ids.tolist(), readings.times.tolist()))}
+    found, place_of = [], {}
+    for place, (id, time) in enumerate(zip(readings.ids.tolist(), readings.times.tolist())):
+        place_of[id, time] = place
     for emotion in EMOTIONS:
         mine = [segment for segment in segments if segment["class"] == emotion]
         mine.sort(key=lambda segment: (segment["start"] - segment["end"]) * segment["confidence"])
-        found += [place_of[segment["id"], round(1000 * segment["peak_seconds"])] for segment in mine[:STRONGEST]]
+        peaks = [(segment["id"], round(1000 * segment["peak_seconds"])) for segment in mine[:STRONGEST]]
+        found += [place_of[peak] for peak in peaks if peak in place_of]      # not where rounded twice
     return found

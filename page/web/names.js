@@ -67,10 +67,9 @@ function namesFile() {
 
 /* The list of people to tick, and what can be done with them. */
 function drawPeople() {
-  const before = new Set(ticked().map(row => row?.label));
   byId("people").replaceChildren(...rows.map(row => {
     const item = element("li"), label = element("label"), box = element("input"), image = element("img", "face");
-    [box.type, box.value, box.checked] = ["checkbox", row.place, before.has(row.label)];
+    [box.type, box.value] = ["checkbox", row.place];
     box.disabled = Boolean(row.faces);           // several people: no one to name
     image.alt = "";
     image.hidden = !row.thumbs.jpegs.length || Boolean(row.faces);

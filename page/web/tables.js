@@ -65,7 +65,7 @@ function drawScreenTime() {
     const line = element("tr", row.frames.length < FEW ? "few" : ""), head = element("th"), of = sumOf(row);
     const bar = element("span", "share-bar"), cell = element("td", "bar-cell");
     head.scope = "row";
-    head.append(element("bdi", "", shorten(row.label, 24)));
+    head.append(element("bdi", "", shorten(row.label, 32)));
     head.title = row.label;
     row.seconds.forEach((part, emotion) => {
       const piece = element("span", data.emotions[emotion]);

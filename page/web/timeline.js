@@ -11,10 +11,10 @@ const width = () => Math.max(1, byId("timeline").clientWidth - RIGHT);
 const xOf = time => (time - state.from) / (state.to - state.from) * width();
 const timeAt = x => state.from + x / width() * (state.to - state.from);
 
-/* How much is drawn: each reading where it has 2.5 px, else segments where a second has 9 px, else shares in bins. */
+/* How much is drawn: each reading where it has 2 px, else segments where a second has 9 px, else shares in bins. */
 function level() {
   const scale = width() / (state.to - state.from);
-  if (scale * data.step >= 2.5) return "readings";
+  if (scale * data.step >= 2) return "readings";
   return scale * 1000 >= 9 ? "segments" : "shares";
 }
 
@@ -167,20 +167,22 @@ const font = () => getComputedStyle(document.body).fontFamily;       // a canvas
 
 function timelineOption() {
   const ink = style("--quiet"), line = style("--line"), step = interval(), colours = palette();
-  const round = time => Math.abs(time - Math.round(time / step) * step) < 1;
+  const lines = drawn;                           // a chart that is resized first draws what it had
+  const ticks = [];
+  for (let time = Math.ceil(state.from / step) * step; time <= state.to; time += step) ticks.push(time);
   return {
     animation: false, backgroundColor: "transparent", textStyle: {fontFamily: font(), color: ink},
     aria: {enabled: true, label: {description: describe()}},
     tooltip: {trigger: "item", confine: true, formatter: tip, backgroundColor: style("--panel"), borderColor: line,
               textStyle: {color: style("--ink")}, transitionDuration: 0, enterable: false},
     grid: {left: 0, right: RIGHT, top: TOP, height: drawn.length * ROW(), outerBoundsMode: "none"},
-    xAxis: {type: "value", position: "top", min: state.from, max: state.to, interval: step, axisLine: {show: false},
-            axisTick: {show: false}, splitLine: {lineStyle: {color: line, opacity: 0.6}},
-            axisLabel: {color: ink, hideOverlap: true, margin: 6, align: "left",
-                        formatter: time => round(time) && xOf(time) < width() - 40 ? tick(time, step) : ""}},
+    xAxis: {type: "value", position: "top", min: state.from, max: state.to, axisLine: {show: false},
+            axisTick: {show: false, customValues: ticks}, splitLine: {lineStyle: {color: line, opacity: 0.6}},
+            axisLabel: {color: ink, hideOverlap: true, margin: 6, align: "left", customValues: ticks,
+                        formatter: time => xOf(time) < width() - 40 ? tick(time, step) : ""}},
     yAxis: {type: "value", min: 0, max: Math.max(1, drawn.length), inverse: true, show: false},
-    series: [{type: "custom", name: "lines", data: drawn.map((_, place) => [state.from, place]), clip: true,
-              renderItem: params => drawLane(drawn[params.dataIndex], params, colours), emphasis: {disabled: true},
+    series: [{type: "custom", name: "lines", data: lines.map((_, place) => [state.from, place]), clip: true,
+              renderItem: params => drawLane(lines[params.dataIndex], params, colours), emphasis: {disabled: true},
               cursor: "crosshair"}],
   };
 }
@@ -270,7 +272,7 @@ function readingUnder(row, emotion, time, near) {
   if (best === null) return null;
   const what = emotion ?? row.emotions[best], value = emotion === null ? confidence(row, best) :
     scoreOf(row, best, emotion);
-  return {frame: row.frames[best] ?? frame, emotion: what, id: idOf(row, best), value: value.toFixed(2), more: [],
+  return emotion !== null && !value ? null : {frame: row.frames[best] ?? frame, emotion: what, id: idOf(row, best), value: value.toFixed(2), more: [],
           who: named(row, best)};
 }
 

@@ -10,9 +10,9 @@ from indexes.command_line import InputError
 from indexes.crop import crop_face
 from indexes.images import read_image
 from indexes.labels import EMOTIONS
-from page.html import as_json, clock
+from page.html import as_json
 from page.pictures import base64_bytes, look, shrink, spread_faces, within
-from page.readings import APART, Readings, as_readings, choose_rows, place_frames, strongest, time_step
+from page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
 from page.truth import Annotation, add_truth, compare, match_records, truth_rows
 from report import find_source, find_video, relative_url
 from video.frames import Frame
@@ -28,7 +28,7 @@ def readings(times, emotions=None, confidences=None, faces=None, named=False):
     count = faces.max(initial=-1) + 1
     return Readings(np.array(times), np.array(emotions if emotions is not None else [3] * len(times)),
                     np.array(confidences if confidences is not None else [0.9] * len(times)),
-                    np.tile([20.0, 20, 60, 60], (len(times), 1)), faces,
+                    np.tile([20.0, 20, 60, 60], (len(times), 1)), faces.astype(object), None, faces,
                     [f"face {face}" for face in range(count)], [named] * count)
 
 
@@ -80,22 +80,30 @@ def test_readings_find_their_frames_and_miss_those_of_another_video():
         place_frames("a", np.array([42, 60]), frames)
 
 
-def test_strongest_moments_are_of_different_runs_and_apart():
-    step = 40
-    times = np.arange(500) * step                            # 20 s of one person
-    emotions = np.where((times // 4000) % 2 == 0, 3, 4)      # happy and sad in turn, 4 s each
-    confidences = 0.5 + times / 1e5                          # ever more
-    got = readings(times, emotions, confidences)
-    rows = np.zeros(500, int)
-    assert time_step(got) == step
-    found = strongest(got, rows, step)
-    assert [len(places) for places in found] == [0, 0, 0, 3, 2, 0, 0]      # as many as there are runs
-    assert [times[place] for place in found[3]] == [19960, 11960, 3960]     # the best of each run, the best first
-    flicker = readings(times, np.where(np.arange(500) % 2, 3, 4), confidences)
-    moments = times[strongest(flicker, rows, step)[3]]
-    assert len(moments) == 5 and np.abs(np.diff(np.sort(moments))).min() >= APART
-    two = readings(np.repeat(times, 2), confidences=np.tile([0.8, 0.9], 500), faces=np.tile([0, 1], 500))
-    assert len(strongest(two, two.faces, step)[3]) == 2      # one run of each person
+def test_the_strongest_segments_keep_their_pictures():
+    times = np.arange(500) * 40
+    got = readings(times, np.where((times // 4000) % 2 == 0, 3, 4))          # happy and sad in turn, 4 s each
+    assert time_step(got) == 40
+
+    def segment(start, end, confidence, peak, emotion="happy"):
+        return {"id": 0, "class": emotion, "start": start, "end": end, "confidence": confidence, "peak_seconds": peak}
+
+    runs = [segment(n, n + 0.5 + 0.1 * n, 0.5, n + 0.2) for n in range(7)]
+    peaks = strongest([*runs, segment(8, 8.3, 1.0, 8.2), segment(1, 9, 0.2, 5, "sad")], got)
+    assert [got.times[place] for place in peaks] == [6200, 5200, 4200, 3200, 2200, 5000]   # by length times confidence
+
+
+def test_scores_and_ids_are_read():
+    scores = {name: 0.1 for name in EMOTIONS} | {"happy": 0.4}
+    one = record(0.5, id=7)
+    one["object"]["scores"] = scores
+    got = as_readings("a.json", [one])
+    assert got.scores.tolist() == [[0.1, 0.1, 0.1, 0.4, 0.1, 0.1, 0.1]] and got.ids.tolist() == [7]
+    assert as_readings("a.json", [one, record(1)]).scores is None            # not of all: of none
+    for bad in ({"happy": 1}, scores | {"sad": 2}, scores | {"sad": "x"}, 5):
+        one["object"]["scores"] = bad
+        with pytest.raises(InputError, match="a.json: record 1: .*of scores none or all seven"):
+            as_readings("a.json", [record(0), one])
 
 
 def test_thumbnails_are_spread_and_bounded():
@@ -166,11 +174,6 @@ def test_json_cannot_leave_its_script_element():
         as_json({"a": float("nan")})
 
 
-def test_clock():
-    assert [clock(time) for time in (0, 999, 59996, 61234, 3_600_000)] == \
-        ["0:00.00", "0:01.00", "1:00.00", "1:01.23", "60:00.00"]
-
-
 def test_urls_are_relative_and_encoded(tmp_path):
     page = tmp_path / "results/a.html"
     assert relative_url(tmp_path / "results/b c.mp4", page) == "b%20c.mp4"
@@ -185,11 +188,10 @@ def test_the_video_played_is_one_that_browsers_play(tmp_path):
     mkv, mp4, overlay = tmp_path / "a.mkv", tmp_path / "a.MP4", tmp_path / "a.overlay.mp4"
     for video in (mkv, mp4):
         video.touch()
-    assert find_video(path, mkv, True) is None and find_video(path, mp4, False) == mp4
-    assert find_video(path, None, False) is None and find_video(path, tmp_path, True) is None
+    assert find_video(path, mkv) is None and find_video(path, mp4) == mp4
+    assert find_video(path, None) is None and find_video(path, tmp_path) is None
     overlay.touch()
-    assert find_video(path, mkv, True) == overlay and find_video(path, mp4, False) == overlay
-    assert find_video(path, mp4, True) == mp4                # the one that was named comes first
+    assert find_video(path, mkv) == overlay and find_video(path, mp4) == mp4     # boxes are drawn over the original
 
 
 def annotation(frame, box, emotion=3, character="joey"):
@@ -317,7 +319,7 @@ def test_names_are_escaped(tmp_path):
     path.write_text(json.dumps([record(0, name=name), record(0, name="\ud800", id=2)]))
     report.main(["--results", str(path)])
     text = (tmp_path / "a & <b>.html").read_text()
-    assert name not in text and text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 2
+    assert name not in text
     assert "<b>" not in text and "a &amp; &lt;b&gt;" in text
     assert page_data(tmp_path / "a & <b>.html")["rows"][0]["label"] == name
 
