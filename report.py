@@ -6,6 +6,7 @@ there. Without the video the page has no pictures.
 
     python report.py --episode 1
     python report.py --results results/interview.json --video interview.mp4
+    python report.py --results results/interview.json --names interview.names.json --compare other/interview.json
 """
 import os
 from pathlib import Path
@@ -23,7 +24,7 @@ from ops import ReportOps
 from page.html import add_pictures, page_data, write_page
 from page.pictures import Seen, look, picture_every, spread_faces
 from page.readings import as_readings, choose_rows, place_frames, strongest, time_step
-from page.truth import add_truth, read_annotations
+from page.truth import add_truth, as_annotations, read_annotations
 from video.frames import count_frames, read_frames
 from video.sources import find_episode
 
@@ -76,6 +77,16 @@ def find_truth(episode, friends_path):
     return read_annotations(path) if path else []
 
 
+def add_beside(data, readings, rows, place, times, ops, source, beside):
+    """Put under each row what annotators saw or what other results (`beside`) have; returns how they agree, or None."""
+    if beside is None:
+        annotations = find_truth(find_results(ops.page)[1], ops.friends.friends_path)
+        return add_truth(data, annotations, readings, rows, place if source else None, times, ops.page.fps)
+    frames = place_frames(ops.page.compare, beside.times, times)
+    annotations = as_annotations(beside, frames, np.searchsorted(times, beside.times + 0.9 * time_step(beside)))
+    return add_truth(data, annotations, readings, rows, place, times, ops.page.fps)
+
+
 def see(source, readings, rows, moments, page, framing):
     """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay).
 
@@ -94,40 +105,44 @@ def see(source, readings, rows, moments, page, framing):
     return look(frames, readings, wanted, kept, picture_every(seconds), framing), every, kept
 
 
-def main(argv=None):
-    ops = parse(ReportOps, argv, __doc__)
-    page, friends = ops.page, ops.friends
-    path, episode = find_results(page)
-    records = read_results(path)
-    names = read_names(page.names) if page.names is not None else []
-    renamed, parts = apply_names(records, names)
-    readings, segments = as_readings(path, renamed), find_segments(renamed)
-    source = find_source(path, episode, page.video, friends)
-    video = find_video(path, source)
-    rows, labels = choose_rows(readings, page.rows)
-    step = time_step(readings)
+def write(path, readings, segments, source, names, parts, ops):
+    """Write the page beside the results; returns what there is to say of it, lines."""
+    page, rows, labels = ops.page, *choose_rows(readings, ops.page.rows)
+    beside = as_readings(page.compare, read_results(page.compare)) if page.compare else None
     moments = strongest(segments, readings)
     seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["hog"])
-    frames = np.unique(seen.times if source else readings.times).astype(np.int64)
-    place = place_frames(source or path, readings.times, frames)
-    data = page_data(readings, segments, rows, labels, place, frames, step, seen.size)
-    truth = add_truth(data, find_truth(episode, friends.friends_path), readings, rows, place if source else None,
-                      frames, page.fps)
-    output = path.with_suffix(".html")
-    data |= {"video": relative_url(video, output) if video else None, "videoName": video.name if video else None,
-             "burnt": video is not None and video.name.endswith(".overlay.mp4"), "numbered": source is not None,
-             "reach": max(2000, 2 * every), "title": path.stem, "names": names, "parts": parts}
-    add_pictures(data, seen, readings, rows, place, frames, kept)
-    write_page(output, data, title=path.stem, results=path.name, people=len(labels), truth=truth,
+    times = seen.times if source else np.concatenate([readings.times, *([beside.times] if beside else [])])
+    times = np.unique(times).astype(np.int64)
+    place = place_frames(source or path, readings.times, times)
+    data = page_data(readings, segments, rows, labels, place, times, time_step(readings), seen.size)
+    truth = add_beside(data, readings, rows, place, times, ops, source, beside)
+    output, video, other = path.with_suffix(".html"), find_video(path, source), page.compare and page.compare.stem
+    data |= {"title": path.stem, "video": relative_url(video, output) if video else None,
+             "videoName": video.name if video else None, "burnt": bool(video) and video.name.endswith(".overlay.mp4"),
+             "numbered": source is not None, "reach": max(2000, 2 * every),
+             "truthSays": f"{other}:" if other else "annotated", "names": names, "parts": parts}
+    add_pictures(data, seen, readings, rows, place, times, kept)
+    write_page(output, data, title=path.stem, results=path.name, people=len(labels), truth=truth, other=other,
                scored=readings.scores is not None, numbered=source is not None, source=source.name if source else None,
                video=video.name if video else None)
-    for line in (source is None and "no video, so no pictures; --video names it",
-                 source and not video and "no video that browsers play; create_results.py --overlay writes one",
-                 truth and f"{truth['faces']} annotated faces, {truth['matched']} of them in the results",
-                 not labels and f"{path}: holds no record, no face was found"):
+    return [source is None and "no video, so no pictures; --video names it",
+            source and not video and "no video that browsers play; create_results.py --overlay writes one",
+            truth and f"{truth['faces']} {f'faces of {other}' if other else 'annotated faces'}, {truth['matched']} of "
+                      "them in the results",
+            not labels and f"{path}: holds no record, no face was found",
+            f"wrote {output}: {len(readings.times):,} records, {output.stat().st_size / 1e6:.1f} MB"]
+
+
+def main(argv=None):
+    ops = parse(ReportOps, argv, __doc__)
+    path, episode = find_results(ops.page)
+    names = read_names(ops.page.names) if ops.page.names else []
+    records, parts = apply_names(read_results(path), names)
+    readings = as_readings(path, records)
+    source = find_source(path, episode, ops.page.video, ops.friends)
+    for line in write(path, readings, find_segments(records), source, names, parts, ops):
         if line:
             print(line)
-    print(f"wrote {output}: {len(readings.times):,} records, {output.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -202,7 +202,7 @@ const shown = () => state.emotions.size ?
   chosen().filter(row => row.label.toLowerCase().includes(state.search.toLowerCase())) : [];
 
 /* The lines of the timeline: a person each; of one person alone, each of the emotions under it; of one emotion, the
-   people by that one. `emotion` is null where a line shows all. */
+   people by that one. `emotion` is null where a line shows all. Of two people, a line of where they differ. */
 function lanes() {
   const visible = shown(), emotions = [...state.emotions].sort();
   if (visible.length === 1) {
@@ -211,7 +211,9 @@ function lanes() {
             ...emotions.map(emotion => ({row, emotion, label: data.emotions[emotion], inner: true}))];
   }
   const emotion = emotions.length === 1 ? emotions[0] : null;
-  return visible.map(row => ({row, emotion, label: row.label}));
+  const made = visible.map(row => ({row, emotion, label: row.label})), [row, other] = visible;
+  if (visible.length === 2) made.push({row, other, emotion, label: "difference"});
+  return made;
 }
 
 /* The segments of what is shown, the strongest first: their seconds times their mean confidence. */

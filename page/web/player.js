@@ -39,7 +39,7 @@ function showPresent() {
       image.hidden = !row.thumbs.jpegs.length;
       name.title = named(row, place);
       text.append(name, swatch(emotion), `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}` +
-                  (truth === null ? "" : `, annotated ${data.emotions[truth]}`));
+                  (truth === null ? "" : `, ${data.truthSays} ${data.emotions[truth]}`));
       item.append(image, text);
       list.append(item);
       if (emphasised(row, place)) {

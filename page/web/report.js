@@ -179,6 +179,6 @@ function start() {
   }));
 }
 
-window.report = {data, state, times, binned, seek, zoom, xOf, lanes, ranked, level, namesFile, segmentsCsv, sharesCsv,
+window.report = {data, state, times, binned, differences, seek, zoom, xOf, lanes, ranked, level, namesFile, segmentsCsv, sharesCsv,
                  get rows() { return rows; }, get chart() { return chart; }, TOP, ROW};      // for the tests
 start();

@@ -137,25 +137,48 @@ function drawShares(brush, {row, emotion}, bottom, tall) {
   }
 }
 
+/* Where two people, both seen, differ, in stretches of `size` ms, from 0 to 1: the part of the time that is not of the
+   same emotion; of one emotion the difference of their means. */
+function differences({row, other, emotion}, from, to, size) {
+  const beside = new Map(binned(other, from, to, size, emotion).map(bin => [bin.start, bin]));
+  return binned(row, from, to, size, emotion).filter(bin => beside.has(bin.start)).map(bin => {
+    const its = beside.get(bin.start);
+    const same = bin.spans.reduce((sum, span, what) => sum + Math.min(span / bin.all, its.spans[what] / its.all), 0);
+    return {...bin, differ: emotion === null ? 1 - same : Math.abs(bin.score - its.score)};
+  });
+}
+
+const differenceSize = () => Math.max(BIN * (state.to - state.from) / width(), 1.01 * data.step);
+
+function drawDifference(brush, lane, bottom, tall) {
+  for (const bin of differences(lane, state.from, state.to, differenceSize())) {
+    const height = bin.differ * tall;
+    if (height >= 0.5) brush.marks.push(xOf(bin.start), bottom - height, xOf(bin.end) - xOf(bin.start), height);
+  }
+}
+
 /* What annotators saw, a thin line, and where another emotion was read mostly, a mark under it. */
 function drawTruth(brush, {row, emotion}, bottom) {
-  const truth = row.truth;
-  for (let i = 0; truth && i < truth.starts.length; i++) {
+  const {truth} = row;
+  for (let i = 0; i < truth.starts.length; i++) {
     const [start, end, what] = [truth.starts[i], truth.ends[i], truth.emotions[i]];
     if (end < state.from || start > state.to || !state.emotions.has(what) || (emotion ?? what) !== what) continue;
     brush.bar(what, xOf(start), Math.max(xOf(start) + 1.5, xOf(end)), bottom + 4, 3);
     const [bin] = binned(row, start, end, end - start || 1);
-    if (bin && bin.spans[what] * 2 < bin.all) brush.marks.push(xOf(start), bottom + 4, Math.max(1.5, xOf(end) - xOf(start)), 1.5);
+    if (bin && bin.spans[what] * 2 < bin.all) {
+      brush.marks.push(xOf(start), bottom + 4, Math.max(1.5, xOf(end) - xOf(start)), 1.5);
+    }
   }
 }
 
 function drawLane(lane, params, colours) {
-  const area = params.coordSys, row = ROW(), top = area.y + params.dataIndex * row, truth = lane.row.truth;
+  const area = params.coordSys, row = ROW(), top = area.y + params.dataIndex * row, truth = !lane.other && lane.row.truth;
   const bottom = top + row - (truth ? 7 : 2), tall = bottom - top - 3, brush = new Brush(colours), how = level();
-  if (how === "readings") drawReadings(brush, lane, bottom, tall);
+  if (lane.other) drawDifference(brush, lane, bottom, tall);
+  else if (how === "readings") drawReadings(brush, lane, bottom, tall);
   else if (how === "segments" && lane.emotion === null) drawSegments(brush, lane, bottom, tall);
   else drawShares(brush, lane, bottom, tall);
-  drawTruth(brush, lane, bottom);
+  if (truth) drawTruth(brush, lane, bottom);
   const ground = {type: "rect", emphasisDisabled: true, shape: {x: 0, y: top, width: area.width, height: row},
                   style: {fill: params.dataIndex % 2 ? "transparent" : style("--stripe")}};
   const line = {type: "rect", silent: true, shape: {x: 0, y: bottom, width: area.width, height: 1},
@@ -215,6 +238,7 @@ function drawTimeline() {
 function drawNames() {
   const most = Math.max(8, Math.floor((byId("names").clientWidth - (narrow() ? 14 : 46)) / 7.2));
   byId("names").replaceChildren(...drawn.map(lane => {
+    if (lane.other) return element("span", "lane", lane.label);
     const button = element("button", lane.inner ? "lane inner" : "lane"), {row} = lane;
     button.type = "button";
     button.title = lane.label;
@@ -288,8 +312,16 @@ function binUnder(row, emotion, bin) {
                  `${bin.count} readings, ${clock(bin.start)} to ${clock(bin.end)}`]};
 }
 
+function differenceTip(lane, time) {
+  const size = differenceSize(), bin = differences(lane, time - size, time + size, size).find(each => time < each.end);
+  return bin ? element("div", "tip", `${lane.row.label} and ${lane.other.label} differ in ` +
+    `${Math.round(100 * bin.differ)} % at ${clock(bin.start)}`) : "";
+}
+
 function tip() {
-  const found = hit(...pointer), seen = found && under(found.lane, found.time);
+  const found = hit(...pointer);
+  if (found?.lane.other) return differenceTip(found.lane, found.time);
+  const seen = found && under(found.lane, found.time);
   if (!seen) return "";
   const {row} = found.lane, box = element("div", "tip"), text = element("div"), what = element("div", "tip-what");
   const picture = portrait(row, seen.frame, seen.id), truth = truthAt(row, found.time);
@@ -301,7 +333,7 @@ function tip() {
   what.append(swatch(seen.emotion), element("strong", "", data.emotions[seen.emotion]), ` ${seen.value}`);
   text.append(element("div", "tip-who", seen.who ?? row.label), what);
   for (const line of seen.more.length ? seen.more : [when(seen.frame)]) text.append(element("div", "", line));
-  if (truth !== null) text.append(element("div", "", `annotated ${data.emotions[truth]}`));
+  if (truth !== null) text.append(element("div", "", `${data.truthSays} ${data.emotions[truth]}`));
   box.append(text);
   return box;
 }
@@ -445,7 +477,7 @@ function wireGestures(area) {
 }
 
 function click(x, y) {
-  const found = hit(x, Math.max(y, TOP)), seen = found && level() === "readings" && under(found.lane, found.time);
+  const found = hit(x, Math.max(y, TOP)), seen = found && !found.lane.other && level() === "readings" && under(found.lane, found.time);
   if (found) seek(seen ? seen.frame : frameAt(found.time));
 }
 
