@@ -29,10 +29,10 @@ def row_data(readings, mine, frames, label, shared, id_of, size):
     boxes = readings.boxes_xyxy[mine].clip(0, [*size, *size] if size else 65535)
     data = {"label": label, "frames": pack(frames[mine]), "emotions": pack(readings.emotions[mine], "u1"),
             "confidences": pack(np.round(CONFIDENCE * readings.confidences[mine]), "u1"),
-            "ids": pack([id_of[id] for id in readings.ids[mine]], "<u2"), "boxes": pack(np.round(boxes), "<u2")}
+            "ids": pack([id_of[id] for id in readings.ids[mine]]), "boxes": pack(np.round(boxes), "<u2")}
     if readings.scores is not None:
         data["scores"] = pack(np.round(CONFIDENCE * readings.scores[mine]), "u1")
-    return data | ({"faces": pack(readings.faces[mine], "<u2"), "names": readings.labels} if shared else {})
+    return data | ({"faces": pack(readings.faces[mine]), "names": readings.labels} if shared else {})
 
 
 def segment_data(segments, id_of):
@@ -40,7 +40,7 @@ def segment_data(segments, id_of):
     def column(key, factor, type):
         return pack([round(factor * segment[key]) for segment in segments], type)
 
-    return {"ids": pack([id_of[segment["id"]] for segment in segments], "<u2"),
+    return {"ids": pack([id_of[segment["id"]] for segment in segments]),
             "emotions": pack([EMOTIONS.index(segment["class"]) for segment in segments], "u1"),
             "starts": column("start", 1000, "<u4"), "ends": column("end", 1000, "<u4"),
             "peaks": column("peak_seconds", 1000, "<u4"), "means": column("confidence", CONFIDENCE, "u1")}

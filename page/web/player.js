@@ -178,7 +178,10 @@ function wireVideo() {
       byId("play").textContent = video.paused ? "▶ play" : "❚❚ pause";
     });
   }
-  video.addEventListener("pause", () => { if (!video.seeking) say(showPresent()); });
+  video.addEventListener("pause", () => {
+    if (!video.seeking) say(showPresent());
+    remember();
+  });
   byId("play").addEventListener("click", toggle);
   video.addEventListener("click", toggle);
   byId("mute").addEventListener("click", () => {

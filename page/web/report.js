@@ -140,9 +140,11 @@ function wireFilters() {
     state.emotions = new Set(data.emotions.keys());
     choose("all");
   });
-  on("#copy", () => {
+  on("#copy", button => {
+    navigator.clipboard?.writeText(location.href.split("#")[0] + address()).then(
+      () => { button.textContent = "link copied"; }, () => { button.textContent = "the link is in the address bar"; });
     remember();
-    navigator.clipboard?.writeText(location.href.split("#")[0] + address()).then(() => say("the link is copied"));
+    setTimeout(() => { button.textContent = "copy link to this moment"; }, 2000);
   });
   on("#search", field => {
     state.search = field.value;

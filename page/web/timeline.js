@@ -129,7 +129,8 @@ function drawShares(brush, {row, emotion}, bottom, tall) {
       continue;
     }
     let under = 0;
-    for (const what of state.emotions) {
+    for (const what of data.emotions.keys()) {
+      if (!state.emotions.has(what)) continue;
       const height = Math.max(1.5, bin.seen * tall) * bin.spans[what] / bin.all;
       if (height) brush.bar(what, from, to, bottom - under, height);
       under += height;

@@ -79,6 +79,7 @@ class Tab:
         return self.get("[report.state.from, report.state.to]")
 
     def labels(self):
+        """Whose the lines of the timeline are."""
         return self.page.locator("#names button").evaluate_all("all => all.map(one => one.ariaLabel)")
 
     def hover(self, time, row=0):
@@ -664,7 +665,7 @@ def test_the_truth_is_drawn_beside_the_prediction(drawn_episode, open_tab):
 
 
 def test_screenshot(drawn_episode, open_tab, request, tmp_path):
-    """The README's picture: `pytest tests/test_report_browser.py -k screenshot --screenshot PAGE` writes it anew."""
+    """The README's picture: `pytest tests/page/test_browser.py -k screenshot --screenshot PAGE` writes it anew."""
     given = request.config.getoption("--screenshot")
     path = Path("report.png").resolve() if given else tmp_path / "report.png"
     tab = open_tab(Path(given).resolve() if given else drawn_episode)
@@ -900,6 +901,33 @@ def test_people_are_joined_split_and_named_and_the_file_makes_the_same_page(tmp_
     again = open_tab(tmp_path / "talk.html")
     assert again.get("Object.fromEntries(report.rows.map(row => [row.label, row.frames.length]))") == counts
     assert json.loads(again.get("report.namesFile()")) == json.loads((tmp_path / "talk.names.json").read_text())
+
+
+def test_two_people_beside_each_other(folder, open_tab):
+    """Where both are seen, rachel sad or happy and the other neutral or angry: they differ wholly."""
+    tab = open_tab(folder / "nothing.html")
+    assert tab.page.locator("#names .lane").last.inner_text() == "difference"
+    seconds = "report.differences(report.lanes()[2], 0, report.state.to, 1000)"
+    assert tab.get(f"{seconds}.map(bin => bin.start)") == [5000, 6000, 7000, 8000, 9000]
+    assert tab.get(f"{seconds}.map(bin => bin.differ)") == [1] * 5
+    assert tab.hover(7500, row=2).startswith(f"rachel and {SCRIPT} differ in 100 % at 0:07.4")
+    assert tab.hover(3000, row=2) is None
+    tab.page.locator("[data-only='0']").click()              # of anger: 0.75 from 9 s on, where it was read
+    assert tab.get(f"{seconds}.map(bin => bin.differ)") == pytest.approx([0, 0, 0, 0, 0.75], abs=0.01)
+
+
+def test_where_other_results_differ_is_marked(tmp_path, open_tab):
+    mine, other = tmp_path / "mine.json", tmp_path / "other.json"
+    mine.write_text(json.dumps([record(frame, "happy", 0, "joey", 0.9) for frame in range(96)]))
+    other.write_text(json.dumps([record(frame, ("sad", "happy")[frame // 48], 0, "joe", 0.9) for frame in range(96)]))
+    report.main(["--results", str(mine), "--compare", str(other)])
+    tab = open_tab(tmp_path / "mine.html")
+    assert "other: sad" in tab.hover(1000) and "other: happy" in tab.hover(3000)
+    marks = tab.get("""report.chart.getZr().storage.getDisplayList(true).filter(shape => shape.shape?.bars &&
+        shape.style.fill === getComputedStyle(document.body).getPropertyValue('--ink').trim())
+        .map(shape => [...shape.shape.bars]).filter(bars => bars.length)""")
+    assert marks[0][0] == pytest.approx(0, abs=1) and marks[0][2] == pytest.approx(tab.get("report.xOf(2000)"), abs=2)
+    assert tab.page.locator("#agreement").inner_text() == "50.0 %"
 
 
 def test_long_names_keep_both_ends(tmp_path, open_tab):

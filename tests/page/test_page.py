@@ -13,7 +13,7 @@ from indexes.labels import EMOTIONS
 from page.html import as_json
 from page.pictures import base64_bytes, look, shrink, spread_faces, within
 from page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
-from page.truth import Annotation, add_truth, compare, match_records, truth_rows
+from page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
 from report import find_source, find_video, relative_url
 from video.frames import Frame
 
@@ -240,6 +240,28 @@ def test_truth_of_readings_that_are_not_in_order_of_frames():
     assert add_truth(data, faces, got, np.array([0, 0]), None, times, 25)["matched"] == 3
 
 
+def test_other_results_stand_in_the_place_of_annotations():
+    got, times = readings([0, 40, 80, 120], [3, 3, 4, 4]), np.array([0, 40, 80, 120])
+    other = readings([0, 80], [3, 3])                        # of every other frame
+    faces = as_annotations(other, np.array([0, 2]), np.array([2, 4]))
+    data = {"rows": [{"label": "face 0"}], "step": 40}
+    said = add_truth(data, faces, got, np.zeros(4, int), np.arange(4), times, 25)
+    assert said["faces"] == said["matched"] == 2 and said["agreement"] == 0.5
+    assert data["rows"][0]["truth"] == {"starts": (0,), "ends": (120,), "emotions": (3,)}
+    assert joined([(0, 5, 1), (5, 9, 1), (9, 12, 2), (13, 15, 2)]) == [(0, 9, 1), (9, 12, 2), (13, 15, 2)]
+
+
+def test_compared_with_other_results(tmp_path, capsys):
+    mine, other = tmp_path / "mine.json", tmp_path / "other.json"
+    mine.write_text(json.dumps([record(n / 24) for n in range(48)]))
+    other.write_text(json.dumps([record(n / 24, "sad" if n < 12 else "happy") for n in range(0, 60, 2)]))
+    report.main(["--results", str(mine), "--compare", str(other)])
+    assert "30 faces of other, 24 of them in the results" in capsys.readouterr().out
+    data, text = page_data(tmp_path / "mine.html"), (tmp_path / "mine.html").read_text()
+    assert data["rows"][0]["truth"]["emotions"] == [4, 3] and data["truthSays"] == "other:"
+    assert "Against other" in text and 'id="agreement">75.0 %' in text
+
+
 @pytest.fixture(scope="module")
 def drawn(parsed, tmp_path_factory):
     """Root with results of sample episode 1 that name what was drawn, but every happy face sad."""
@@ -361,6 +383,8 @@ def test_errors(tmp_path, trained, make_video, run_main, capsys):
         said("--results", path, "--video", video)
     (tmp_path / "page.html").write_text("[]")
     assert "page.html: expected results (.json)" in said("--results", tmp_path / "page.html")
+    assert "c.json: no such names" in said("--results", path, "--names", tmp_path / "c.json")
+    assert "c.json: no such results" in said("--results", path, "--compare", tmp_path / "c.json")
     assert "--rows 0: expected from 1 to 40" in said("--results", path, "--rows", "0")
     assert not path.with_suffix(".html").exists()
 
