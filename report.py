@@ -117,13 +117,14 @@ def write(path, readings, segments, source, names, parts, ops):
     data = page_data(readings, segments, rows, labels, place, times, time_step(readings), seen.size)
     truth = add_beside(data, readings, rows, place, times, ops, source, beside)
     output, video, other = path.with_suffix(".html"), find_video(path, source), page.compare and page.compare.stem
+    burnt = video is not None and video.name.endswith(".overlay.mp4")        # has the boxes drawn in
     data |= {"title": path.stem, "video": relative_url(video, output) if video else None,
-             "videoName": video.name if video else None, "burnt": bool(video) and video.name.endswith(".overlay.mp4"),
-             "numbered": source is not None, "reach": max(2000, 2 * every),
-             "truthSays": f"{other}:" if other else "annotated", "names": names, "parts": parts}
+             "videoName": video.name if video else None, "burnt": burnt, "numbered": source is not None,
+             "reach": max(2000, 2 * every), "truthSays": f"{other}:" if other else "annotated",
+             "names": names, "parts": parts}
     add_pictures(data, seen, readings, rows, place, times, kept)
     write_page(output, data, title=path.stem, results=path.name, people=len(labels), truth=truth, other=other,
-               scored=readings.scores is not None, numbered=source is not None, source=source.name if source else None,
+               scored=readings.scores is not None, burnt=burnt, source=source.name if source else None,
                video=video.name if video else None)
     return [source is None and "no video, so no pictures; --video names it",
             source and not video and "no video that browsers play; create_results.py --overlay writes one",

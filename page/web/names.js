@@ -58,7 +58,7 @@ function namesFile() {
   };
   for (const entry of data.names) put({from: null, to: null, ...entry});
   for (const edit of edits) {
-    const part = data.parts[edit.id] || {id: data.ids[edit.id], from: null, to: null};
+    const part = data.parts[data.ids[edit.id]] || {id: data.ids[edit.id], from: null, to: null};
     const from = Math.max(edit.from / 1000, part.from || 0), to = Math.min(edit.to / 1000, part.to || Infinity);
     put({id: part.id, name: edit.name, from: from || null, to: to < Infinity ? to : null});
   }

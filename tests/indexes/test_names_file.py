@@ -44,7 +44,8 @@ def test_a_file_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("text, said", [
-    ("{", "not JSON"), ("[" * 100000, "not JSON"), ("[]", 'expected {"names": '), ('{"names": 5}', 'expected {"names": '),
+    ("{", "not JSON"), ("[" * 100000, "not JSON"), ("[]", 'expected {"names": '),
+    ('{"names": 5}', 'expected {"names": '),
     ('{"names": [{"id": 1, "name": "a"}, {"id": "1", "name": "a"}]}', "entry 1: expected a whole number as id"),
     *((json.dumps({"names": [bad]}), "entry 0: expected a whole number as id") for bad in (
         5, {"id": 1}, {"id": True, "name": "a"}, {"id": 1, "name": " "}, {"id": 1, "name": 5},

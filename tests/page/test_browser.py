@@ -898,9 +898,15 @@ def test_people_are_joined_split_and_named_and_the_file_makes_the_same_page(tmp_
     download.save_as(tmp_path / "talk.names.json")
     counts = tab.get("Object.fromEntries(report.rows.map(row => [row.label, row.frames.length]))")
     report.main(["--results", str(path), "--names", str(tmp_path / "talk.names.json")])
-    again = open_tab(tmp_path / "talk.html")
+    tab = again = open_tab(tmp_path / "talk.html")
     assert again.get("Object.fromEntries(report.rows.map(row => [row.label, row.frames.length]))") == counts
-    assert json.loads(again.get("report.namesFile()")) == json.loads((tmp_path / "talk.names.json").read_text())
+    names = json.loads((tmp_path / "talk.names.json").read_text())["names"]
+    assert json.loads(again.get("report.namesFile()"))["names"] == names
+    again.get("document.querySelector('#names-part details').open = true")
+    tick("Ben")                                              # a part, which has an id of its own by now
+    name("Benno", "name or join")
+    renamed = json.loads(again.get("report.namesFile()"))["names"]
+    assert renamed == [entry for entry in names if entry["id"] != 2] + [{"id": 2, "name": "Benno", "from": 5}]
 
 
 def test_two_people_beside_each_other(folder, open_tab):
@@ -1025,6 +1031,14 @@ def test_paper(folder, open_tab, tmp_path):
     for gone in ("#controls", "#names-part", ".exports", "details"):
         assert not tab.page.locator(gone).first.is_visible()
     assert tab.page.locator("#timeline").is_visible() and tab.page.locator("#shares-table").is_visible()
+
+
+def test_letters_where_colours_fail(folder, open_tab):
+    tab = open_tab(folder / "video.html", forced_colors="active")
+    swatches = tab.page.locator(".chips .swatch")
+    assert swatches.all_inner_texts() == ["An", "Di", "Fe", "Ha", "Sa", "Su", "Ne"]
+    assert len(set(swatches.evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)"))) == 1
+    assert contrasts(tab)[0] >= 4.5
 
 
 def axe(tab):
