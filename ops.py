@@ -588,6 +588,10 @@ class Page:
     """Frames per second of a folder of frames."""
     rows: int = 12
     """Rows of the timeline, a person each; those seen least share one more."""
+    compare: Path | None = None
+    """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
+    names: Path | None = None
+    """Names given in a page to the faces of these results, as it saves them: people joined, split and named."""
 
 
 @dataclass
