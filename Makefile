@@ -21,6 +21,7 @@ demo: .venv/installed
 	$(PY) plot_errval.py $(IN) --runs static tsm
 	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt --overlay
 	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json
+	$(PY) export_results.py $(IN) --results results/friends_s01_ep11.json
 	$(PY) check_demo.py $(IN)
 	$(PY) report.py $(IN) --episode 11
 	@echo
@@ -28,6 +29,7 @@ demo: .venv/installed
 	@echo "The emotions, one record a line:  demo/results/friends_s01_ep11.json"
 	@echo "The episode's faces and timeline: demo/results/friends_s01_ep11.png"
 	@echo "The episode with both drawn in:   demo/results/friends_s01_ep11.overlay.mp4"
+	@echo "For pandas, ELAN, VLC and Praat:   demo/results/friends_s01_ep11.{parquet,eaf,vtt,TextGrid}"
 	@echo "Error and accuracy in training:   demo/results/errval.png"
 	@echo "The figures above, as JSON:       demo/results/demo.json"
 
@@ -37,7 +39,7 @@ test: .venv/installed
 	$(PY) -m pytest -n auto --dist worksteal -m "not alone" --durations 10
 	$(PY) -m pytest -m alone --durations 10
 
-.venv/installed: requirements.txt requirements-read.txt
+.venv/installed: requirements.txt requirements-read.txt requirements-export.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed")'
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Source = Literal["affectnet", "raf", "fer", "ck", "friends"]
+Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded"]
+CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
 HUGE = 1e9
 # The least and the greatest value of a number, by its option's name.
 LIMITS = {
@@ -27,7 +28,9 @@ LIMITS = {
     "every": (1, HUGE), "smooth": (0, 0.999),
     "min_seen": (1, 10), "min_score": (0.01, 1), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE),
     "crops": (32, 100000), "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000),
-    "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1),
+    "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE),
+    "resamples": (100, 100000), "coded_apart": (0.01, HUGE), "interviews": (0, 99),
+    "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 
@@ -35,7 +38,7 @@ LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 @dataclass
 class Place:
     root: Path = Path(".")
-    """Folder that relative paths below start from."""
+    """Folder that relative paths below start from; the current one where not given."""
     dicts_path: Path = Path("dicts")
     """Folder of the .npy indexes."""
 
@@ -80,6 +83,38 @@ class Metadata:
     """Part of the name of the Friends metadata file to read, where an episode has several: `for_merge`."""
     none_is_neutral: bool = False
     """Count a face whose annotated emotion is `none` as neutral; it is left out otherwise."""
+
+
+@dataclass
+class Coded:
+    coded_path: Path = Path("datasets/Coded")
+    """The folder of videos that people coded, each beside its .eaf, .csv or .vtt."""
+    coded_faces_path: Path = Path("coded_faces")
+    """Folder of the face crops that parse_coded writes."""
+
+
+@dataclass
+class CodedSplit:
+    train_videos: tuple[str, ...] = ()
+    """Coded videos to train on, by name without ending; none given is all that are not validated on."""
+    valid_videos: tuple[str, ...] = ()
+    """Coded videos to validate on; never one of those trained on."""
+    results_path: Path = Path("results")
+    """Folder of the videos' results, which tell where the faces are."""
+    detector: Literal["centerface", "hog", "cnn"] = "centerface"
+    """What found the faces in them."""
+    coded_apart: float = 0.5
+    """Time between two faces taken of one annotation, s."""
+
+
+@dataclass
+class Cutting:
+    frame_stride: int = 4
+    """Frames between two of a buffer's four."""
+    crop_size: int = 224
+    """Side of the face crops, px."""
+    crop_quality: int = 95
+    """JPEG quality of the crops, 1 to 100."""
 
 
 @dataclass
@@ -161,7 +196,8 @@ class Margins:
         """{source: (margin, lift) of its index's boxes}, and {detector: those of its own}."""
         return {"affectnet": (self.affectnet_margin, 0.0), "raf": (self.raf_margin, 0.0),
                 "fer": (self.fer_margin, 0.0), "ck": (self.ck_margin, self.ck_lift),
-                "friends": (self.friends_margin, 0.0), "centerface": (self.centerface_margin, 0.0)} | dict.fromkeys(
+                "friends": (self.friends_margin, 0.0), "centerface": (self.centerface_margin, 0.0),
+                "coded": (0.0, 0.0)} | dict.fromkeys(
                     ("hog", "cnn"), (self.hog_margin, self.hog_lift))
 
 
@@ -326,6 +362,29 @@ class Evaluate:
 
 
 @dataclass
+class Coders:
+    """How the words and persons of those who coded a video are read."""
+    people: tuple[tuple[str, str], ...] = ()
+    """Coded persons, each with its name in the results: `--people mother rachel`; any is the largest face."""
+    tiers: tuple[str, ...] = ()
+    """Tiers, or persons, to take; none given is all."""
+    words: tuple[tuple[str, CodedAs], ...] = ()
+    """Words of the coders, each with the emotion it stands for: `--words smile happy tired left-out`."""
+
+
+@dataclass
+class Agreement:
+    coded: Path | None = None
+    """What people coded by hand, .eaf, .csv or .vtt: results are measured against it, in place of an index."""
+    results: Path | None = None
+    """The results that are measured."""
+    block: float = 5.0
+    """Stretch of a person that the bootstrap draws at once, s."""
+    resamples: int = 1000
+    """How often it draws."""
+
+
+@dataclass
 class Framing:
     indexes: tuple[Source, ...] = ()
     """Indexes to look at; none given is all that are there."""
@@ -365,6 +424,10 @@ class EpisodeSource:
     """Several of them; under torchrun they are shared out among the processes."""
     video: str | None = None
     """A video file, or a folder of frames, instead."""
+    videos: tuple[str, ...] = ()
+    """Several video files, and folders of them: what has its results is left out, what fails stops no other."""
+    images: Path | None = None
+    """A folder of photos: a record a face, without seconds."""
     fps: float = 24000 / 1001
     """Frames per second of a folder of frames."""
 
@@ -414,6 +477,8 @@ class Results:
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     weights: str = "fer"
     """The network: a checkpoint's path, or a name shipped in weights/."""
+    scores: Literal["true", "false"] = "true"
+    """Give each record the probabilities of all seven emotions."""
     overlay: bool = False
     """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
     backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
@@ -422,6 +487,37 @@ class Results:
     """Folder of the graphs exported for onnx."""
     device: str = "auto"
     """auto (CUDA when present), cpu, cuda or cuda:1."""
+
+
+@dataclass
+class Segments:
+    """How records become segments, a person's runs of one emotion.
+
+    Of 60 people's still faces, filmed for 4 s each by a moving, noisy camera, the records change their mind up to six
+    times, the segments by these defaults once at the most; with half the lead, twice.
+    """
+    segment_window: float = 0.5
+    """Scores are averaged over this time, s."""
+    segment_lead: float = 0.1
+    """Another emotion takes over where its score leads by this much."""
+    segment_least: float = 0.5
+    """Least length of a segment, s; a shorter one is given to its neighbour."""
+    segment_gap: float = 0.5
+    """A face unseen for longer, s, ends its segment."""
+
+    def plain(self):
+        """The keywords of `find_segments`."""
+        return {name.removeprefix("segment_"): value for name, value in vars(self).items()}
+
+
+@dataclass
+class Export:
+    results: tuple[str, ...] = ()
+    """The results written for other tools, results/NAME.json."""
+    to: tuple[Literal["csv", "parquet", "elan", "vtt", "textgrid"], ...] = ("csv", "parquet", "elan", "vtt", "textgrid")
+    """Formats."""
+    video: str | None = None
+    """What they were made from, to be linked in ELAN; a Friends episode is found by itself."""
 
 
 @dataclass
@@ -492,6 +588,10 @@ class Page:
     """Frames per second of a folder of frames."""
     rows: int = 12
     """Rows of the timeline, a person each; those seen least share one more."""
+    compare: Path | None = None
+    """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
+    names: Path | None = None
+    """Names given in a page to the faces of these results, as it saves them: people joined, split and named."""
 
 
 @dataclass
@@ -513,7 +613,9 @@ class Sample:
     sample_episodes: int = 11
     """Friends episodes, at least 3."""
     seconds: float = 7.0
-    """Length of an episode."""
+    """Length of an episode, and of an interview."""
+    interviews: int = 0
+    """Coded interviews, drawn in another style, into datasets/Coded."""
 
 
 @dataclass
@@ -564,13 +666,24 @@ class ParseFriendsOps:
 
 
 @dataclass
-class Datasets(AffectNet, Raf, Fer, Ck, Friends):
+class ParseCodedOps:
+    place: Place = field(default_factory=Place)
+    coded: Coded = field(default_factory=Coded)
+    split: CodedSplit = field(default_factory=CodedSplit)
+    coders: Coders = field(default_factory=Coders)
+    cutting: Cutting = field(default_factory=Cutting)
+    margins: Margins = field(default_factory=Margins)
+    parse: Parse = field(default_factory=Parse)
+
+
+@dataclass
+class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded):
     """Where every dataset is."""
 
     def roots(self):
         """{source: the folder its index's images are relative to}."""
         return {"affectnet": self.affectnet_path, "raf": self.raf_path, "fer": self.fer_path, "ck": self.ck_path,
-                "friends": self.faces_path}
+                "friends": self.faces_path, "coded": self.coded_faces_path}
 
 
 @dataclass
@@ -601,6 +714,8 @@ class EvaluateOps:
     split: FriendsSplit = field(default_factory=FriendsSplit)
     margins: Margins = field(default_factory=Margins)
     evaluate: Evaluate = field(default_factory=Evaluate)
+    coders: Coders = field(default_factory=Coders)
+    agreement: Agreement = field(default_factory=Agreement)
 
 
 @dataclass
@@ -640,7 +755,15 @@ class ResultsOps:
     tracking: Tracking = field(default_factory=Tracking)
     margins: Margins = field(default_factory=Margins)
     names: Names = field(default_factory=Names)
+    segments: Segments = field(default_factory=Segments)
     results: Results = field(default_factory=Results)
+
+
+@dataclass
+class ExportOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    export: Export = field(default_factory=Export)
 
 
 @dataclass

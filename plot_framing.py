@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from indexes.command_line import InputError, parse, run_script
 from indexes.crop import crop_face, square_around
-from indexes.files import whole_file
+from indexes.files import picture_format, whole_file
 from indexes.images import read_image
 from indexes.npy import FILES
 from ops import FramingOps
@@ -86,11 +86,12 @@ def draw(measured, name, framing, path):
     axes[0, 0].set_ylabel("cropped by its own box", fontsize=9)
     axes[1, 0].set_ylabel(f"cropped by {name}'s box", fontsize=9)
     with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+        figure.savefig(temporary, format=picture_format(path), dpi=110)
 
 
 def main(argv=None):
     ops = parse(FramingOps, argv, __doc__)
+    picture_format(ops.framing.output)
     indexes = ops.framing.indexes or [name for name in FILES if (ops.place.dicts_path / FILES[name]).is_file()]
     if not indexes:
         raise InputError(f"{ops.place.dicts_path}: holds no index; the parsers write them")

@@ -11,8 +11,10 @@ import create_results
 import video.faces_file
 from indexes.command_line import InputError
 from indexes.crop import iou
-from indexes.images import read_image
+from indexes.images import read_image, write_image
 from indexes.labels import CHARACTERS, EMOTIONS
+from indexes.segments import find_segments, read_segments
+from ops import EpisodeSource, Friends
 from resnet_tsm import resnet18
 from video.backends import OnnxStep
 from video.emotions import EmotionStream
@@ -38,7 +40,11 @@ def test_an_episode_from_frames_and_from_video(trained, tmp_path, capsys):
     assert order == sorted(order) and len(set(order)) == len(order)
     for record in records:
         assert list(record) == ["type", "class", "seconds", "object"] and record["type"] == "emotion"
-        assert record["class"] in EMOTIONS and list(record["object"]) == ["id", "name", "box", "confidence", "frontal"]
+        assert record["class"] in EMOTIONS
+        assert list(record["object"]) == ["id", "name", "box", "confidence", "frontal", "scores"]
+        scores = record["object"]["scores"]
+        assert tuple(scores) == EMOTIONS and sum(scores.values()) == pytest.approx(1, abs=1e-9)
+        assert record["class"] == max(scores, key=scores.get)
         x0, y0, x1, y1 = record["object"]["box"]
         assert 0 <= x0 < x1 <= 1280 and 0 <= y0 < y1 <= 720 and 1 / 14 <= record["object"]["confidence"] <= 1
         assert 0 <= record["object"]["frontal"] <= 1
@@ -46,7 +52,18 @@ def test_an_episode_from_frames_and_from_video(trained, tmp_path, capsys):
     assert records[-1]["seconds"] == pytest.approx(71 * 1001 / 24000, abs=1e-3)
     other = json.loads((tmp_path / "b/friends_s01_ep03.json").read_text())
     assert len(other) == len(records)
-    assert "72 frames" in capsys.readouterr().out
+    segments, said = read_segments(tmp_path / "b/friends_s01_ep03.segments.json"), capsys.readouterr().out
+    assert segments == find_segments(other) and f"segments.json: {len(segments)} segments" in said
+    assert "72 frames" in said
+
+
+def test_the_scores_can_be_left_out(trained, tmp_path):
+    for more in ("true", "false"):
+        results(trained, "--episode", "1", "--results-path", str(tmp_path / more), "--scores", more)
+    kept, left_out = (json.loads((tmp_path / more / "friends_s01_ep01.json").read_text()) for more in ("true", "false"))
+    for record in kept:
+        del record["object"]["scores"]
+    assert kept and kept == left_out
 
 
 def test_a_video_gets_its_own_name_and_none_found_is_said(trained, make_video, tmp_path, capsys):
@@ -128,7 +145,8 @@ def test_a_stopped_run_leaves_no_half_file(trained, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         results(trained, "--episode", "1", "--results-path", str(tmp_path))
     assert (tmp_path / "friends_s01_ep01.json").read_text() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["friends_s01_ep01.faces.npz", "friends_s01_ep01.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["friends_s01_ep01.faces.npz", "friends_s01_ep01.json",
+                                                                "friends_s01_ep01.segments.json"]
 
 
 def test_the_sample_videos_are_found(trained):
@@ -207,7 +225,7 @@ def test_episodes_are_shared_out_and_resumed(trained, tmp_path, monkeypatch, cap
     for rank, mine in (("1", {"02"}), ("0", {"01", "02", "03"})):
         monkeypatch.setenv("RANK", rank)
         results(trained, *out)
-        assert {path.stem[-2:] for path in tmp_path.glob("*.json")} == mine
+        assert {path.stem[-2:] for path in tmp_path.glob("*ep??.json")} == mine
     monkeypatch.setenv("WORLD_SIZE", "1")
     before = (tmp_path / "friends_s01_ep02.json").read_text()
     (tmp_path / "friends_s01_ep02.json").unlink()
@@ -254,3 +272,24 @@ def test_a_video_of_variable_frame_rate_keeps_its_own_times(trained, tmp_path):
     with av.open(str(tmp_path / "vfr.overlay.mp4")) as container:
         assert [picture.time for picture in container.decode(container.streams.video[0])] == pytest.approx(
             [time / 1000 for time in times], abs=2e-3)
+
+
+def test_another_videos_results_are_not_taken_for_ones_own(trained, make_video, tmp_path, capsys):
+    said = []
+    for folder, level in (("a", 20), ("b", 90), ("b", 90)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        video = make_video(tmp_path / folder / "cam.mp4", [np.full((72, 128, 3), level, np.uint8)] * 3)
+        create_results.main(["--root", str(tmp_path), "--video", str(video), "--resume", "--device", "cpu"])
+        said.append(capsys.readouterr().out)
+    assert "of another video than" not in said[0] and "b/cam.mp4, so it is made again" in said[1]
+    assert "is there already" in said[2]
+
+
+def test_a_folder_named_by_a_dot_gives_its_own_name(trained, tmp_path, monkeypatch):
+    (tmp_path / "walk").mkdir()
+    for number in range(3):
+        write_image(tmp_path / "walk" / f"{number}.jpg", np.full((72, 128, 3), 90, np.uint8))
+    monkeypatch.chdir(tmp_path / "walk")
+    assert [name for _, name in create_results.find_sources(EpisodeSource(video="."), Friends())] == ["walk"]
+    monkeypatch.chdir("/")
+    assert [name for _, name in create_results.find_sources(EpisodeSource(video="."), Friends())] == ["frames"]

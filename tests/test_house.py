@@ -41,5 +41,6 @@ def test_the_top_level_fits_a_screen():
     names = {line.split("/")[0] for line in listed.stdout.splitlines() if not line.startswith(".")}
     scripts = {f"{name}.py" for name in (*SCRIPTS, "ops", "resnet_tsm")}
     assert names - scripts - set(ROOMS) - {"docs", "tests", "weights"} == {
-        "README.md", "LICENSE", "Makefile", "pyproject.toml", "requirements.txt", "requirements-read.txt"}
+        "README.md", "LICENSE", "Makefile", "pyproject.toml", "requirements.txt", "requirements-read.txt",
+        "requirements-export.txt"}
     assert len(names) < 45

@@ -10,7 +10,8 @@ from indexes.command_line import InputError
 from indexes.labels import EMOTIONS
 from indexes.npy import BUFFER, FILES, read_index
 
-HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid"}     # each index's own split to validate on
+# Each index's own split to validate on.
+HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid", "coded": "valid"}
 
 
 @dataclass
@@ -39,7 +40,7 @@ def _entries(source, index, path, root):
     """(paths, box, target, entry) of each example of an index, whatever its structure."""
     try:
         adopt(source, index, path, root)
-        if source in ("affectnet", "friends", "ck"):
+        if source in ("affectnet", "friends", "ck", "coded"):
             for emotion in sorted(index):
                 for entry in index[emotion].values():
                     paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
@@ -89,6 +90,9 @@ def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
 
     mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}.
     """
+    for source, share in mixture.items():
+        if not 0 <= share < float("inf"):
+            raise InputError(f"--mixture {source} {share}: expected a share, a number from 0 on")
     shares = {source: share for source, share in mixture.items() if share > 0}
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")

@@ -18,6 +18,7 @@ INPUT, OUTPUTS = "picture", ("heat", "size", "offset", "landmarks")
 STRIDE, SIDES = 4, 32                            # px of the picture a cell of the outputs; its sides are multiples of
 OVERLAP = 0.3                                    # of two boxes from which they are of one face
 ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
+NARROWEST = 80                                   # px, at least, of what is looked at, for large ones
 
 
 @dataclass
@@ -109,7 +110,7 @@ def scaled_width(size, detector):
     longer = max(size)
     wanted = detector.detect_width or detector.width
     if detector.min_face:
-        wanted = min(longer * detector.least / detector.min_face, ENLARGED * longer)
+        wanted = min(max(longer * detector.least / detector.min_face, NARROWEST), ENLARGED * longer)
     return max(1, round(size[0] * wanted / longer))
 
 

@@ -113,12 +113,13 @@ def smooth_logits(faces, logits, stride, smooth):
     return smoothed
 
 
-def make_records(faces, logits, seconds, people):
+def make_records(faces, logits, seconds, people, scores=True):
     """Yield the records of `faces` (N,), dtype FACE, in order of seconds, then id.
 
     Args:
         logits: (N, 7); seconds: of every frame of the video.
         people: {face's id: (id in the records, name or None)}.
+        scores: whether each has the probabilities of all emotions by name, rounded so that they still sum to 1.
 
     `confidence` is the emotion's share times (1 + score) / 2: the detector's score of the face counts half, since one
     that it missed between two looks, score 0, is likely still there.
@@ -133,5 +134,9 @@ def make_records(faces, logits, seconds, people):
                  "box": np.round(face["box_xyxy"]).astype(int).tolist(), "confidence": round(confidence, 3)}
         if marked[row]:
             about["frontal"] = round(float(straight[row]), 2)
+        if scores:
+            parts = [round(float(chance), 4) for chance in chances[row]]
+            parts[emotion] += 1 - sum(parts)
+            about["scores"] = {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
         yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds[face["frame"]], 3),
                "object": about}

@@ -1,12 +1,12 @@
 """The faces file beside the results: faces and shots, and what they were found in and how."""
 import hashlib
 import json
-import zipfile
 
 import numpy as np
 
 from indexes.command_line import InputError
 from indexes.files import whole_file
+from indexes.npy import read_arrays
 from video.frames import frame_files
 from video.tracks import FACE
 
@@ -48,14 +48,14 @@ def read_faces(path):
         InputError: it is damaged, or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about, shots = json.loads(str(file["about"])), file["shots"].tolist()
-            if about["version"] != VERSION:
-                return about, None, shots
-            faces = file["faces"]
+        parts = read_arrays(path)
+        about, shots = json.loads(str(parts["about"])), parts["shots"].tolist()
+        if about["version"] != VERSION:
+            return about, None, shots
+        faces = parts["faces"]
         if faces.dtype != FACE or "options" not in about or not _whole(faces, shots):
             raise ValueError("its parts do not fit together")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a faces file, or a damaged one ({error}); delete it, and it is made again") \
             from None
     return about, faces, shots

@@ -3,7 +3,7 @@
 An encoding is dlib's: 128 numbers, nearer than about 0.6 for two pictures of one person (King, "High Quality Face
 Recognition with Deep Metric Learning", 2017).
 """
-import zipfile
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ from indexes.command_line import InputError
 from indexes.files import whole_file
 from indexes.images import IMAGE_SUFFIXES, read_image
 from indexes.layouts import left_over
+from indexes.npy import read_arrays
 from video.detection import frontal, make_detector
 from video.dlib_models import load_model
 
@@ -223,9 +224,11 @@ def read_gallery(path):
     """
     path = Path(path)
     if path.is_dir():
-        pictures = [(folder.name, file) for folder in sorted(path.iterdir()) if folder.is_dir()
-                    for file in sorted(folder.iterdir())
-                    if file.suffix.lower() in IMAGE_SUFFIXES and not left_over(file.name)]
+        files = [file for folder in sorted(path.glob("[!.]*")) if folder.is_dir() and not left_over(folder.name)
+                 for file in sorted(folder.glob("[!.]*")) if file.is_file()]
+        pictures = [(file.parent.name, file) for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+        for file in sorted(set(files) - {file for _, file in pictures}):
+            tqdm.write(f"warning: {file}: left out, as no picture by its name", file=sys.stderr)
         gallery = encode_pictures(pictures, "gallery")
         missing = sorted({name for name, _ in pictures} - set(gallery))
         if missing or not gallery:
@@ -233,15 +236,14 @@ def read_gallery(path):
                              f"{path}: expected folders of pictures, one a person: name/*.jpg")
         return gallery
     try:
-        with np.load(path, allow_pickle=False) as file:
-            gallery = {name: file[name] for name in file.files}
+        gallery = read_arrays(path)
         odd = [name for name, rows in gallery.items() if rows.shape[1:] != (128,) or not np.isfinite(rows).all()]
         if odd:
             raise ValueError(f"{odd[0]}: expected rows of 128 numbers")
         return {name: rows for name, rows in gallery.items() if len(rows)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such gallery") from None
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a gallery, or a damaged one ({error})") from None
 
 

@@ -1,7 +1,6 @@
 import codecs
 import functools
 import importlib
-import io
 import json
 import os
 import pickle
@@ -88,7 +87,7 @@ def test_an_index_that_would_run_code_is_refused(tmp_path, monkeypatch, name, pr
 
 def test_a_pickle_cannot_change_what_it_may_call():
     with pytest.raises(pickle.UnpicklingError, match="would change the program"):
-        PlainUnpickler(io.BytesIO(b"\x80\x02c_codecs\nencode\n}X\x01\x00\x00\x00xK\x01sb.")).read()
+        PlainUnpickler(b"\x80\x02c_codecs\nencode\n}X\x01\x00\x00\x00xK\x01sb.").read()
 
 
 def test_a_nested_index_is_refused(tmp_path):
@@ -193,6 +192,12 @@ def test_a_folder_is_whole_or_as_it_was(tmp_path):
 NAMES = ["a b", "ä" * 127, "x" * 255, "笑顔" * 42, "[a]*?", "a\nb", os.fsdecode(b"\xff" * 250)]
 
 
+def test_short_names_are_whole_letters():
+    for letters in ("李小龙" * 30, "x" + "李小龙" * 30, "xx" + "é笑" * 50):
+        short = short_name(letters)
+        assert short.startswith(letters[:50]) and len(short.encode()) <= 200
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_file_names_of_all_kinds(tmp_path, name):
     with whole_file(tmp_path / name) as temporary:
@@ -247,3 +252,10 @@ def test_results_of_another_form_are_refused(tmp_path, text):
         read_results(tmp_path / "r.json")
     with pytest.raises(InputError, match="no such results"):
         read_results(tmp_path / "other.json")
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path):
+    (tmp_path / "results").write_text("")
+    with pytest.raises(OSError) as error, whole_file(tmp_path / "results/a.json"):
+        pass
+    assert error.value.filename == str(tmp_path / "results")

@@ -5,6 +5,7 @@ from PIL import Image
 from drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from indexes.command_line import InputError
 from indexes.images import read_image, write_image
+from video import names
 from video.names import (
     Portraits,
     agreeing,
@@ -226,3 +227,18 @@ def test_galleries_that_cannot_be_read(tmp_path):
         with pytest.raises(InputError, match="g.npz: not a gallery"):
             read_gallery(tmp_path / "g.npz")
     assert read_image(tmp_path / "faceless/anna/0.jpg").shape == (200, 200, 3)
+
+
+def test_a_gallery_as_it_is_downloaded(tmp_path, monkeypatch, capsys):
+    """.webp is a picture, a Mac's shadows are none, and what is left out is said."""
+    for folder in ("bert", "__MACOSX", ".thumbs"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "._x.jpg").write_bytes(b"shadow")
+    (tmp_path / "__MACOSX/y.jpg").write_bytes(b"shadow")
+    Image.new("RGB", (64, 64)).save(tmp_path / "bert/x.webp")
+    (tmp_path / "bert/z.heic").write_bytes(b"photo")
+    taken = []
+    monkeypatch.setattr(names, "encode_pictures", lambda pictures, _: taken.extend(pictures) or {"bert": None})
+    names.read_gallery(tmp_path)
+    assert taken == [("bert", tmp_path / "bert/x.webp")] and read_image(taken[0][1]).shape == (64, 64, 3)
+    assert "bert/z.heic: left out, as no picture by its name" in capsys.readouterr().err
