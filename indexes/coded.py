@@ -27,7 +27,8 @@ def read_coded(path, tiers=(), words=()):
             known, in any case.
 
     Returns:
-        list of dicts: person, class (an emotion), start and end (s). Annotations without a word, or of none, are left out.
+        list of dicts: person, class (an emotion), start and end (s). Annotations without a word, or of "none", are
+        left out.
 
     Raises:
         InputError: no such file or tier, an unknown word, times that are none, or annotations of one person that
