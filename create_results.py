@@ -3,7 +3,8 @@
 Reads Friends episodes (their extracted frames, or their videos), video files, or photos, and a trained network. Writes
 results/friends_s01_ep01.json (or results/VIDEO.json), one array, one record a line, by seconds, then id; beside it who
 shows which emotion from when to when, friends_s01_ep01.segments.json, and the faces it followed,
-friends_s01_ep01.faces.npz, which another run, with other weights, takes up.
+friends_s01_ep01.faces.npz, which another run, with other weights, takes up. A
+video is read once: faces are looked for, followed, cropped, and shown to the network on the way.
 
     python create_results.py --episode 1
     python create_results.py --video interview.mp4
@@ -105,7 +106,8 @@ def read_source(source, ops, step, gallery, kept=None):
         places, logits = emotions.finish()
     if made and kept:
         write_faces(kept, made, faces, shots)
-    people = identify(faces, portraits.finish() if portraits else {}, gallery, names.name_distance,
+    encodings, clear = portraits.finish() if portraits else ({}, set())
+    people = identify(faces, encodings, clear, gallery, names.name_distance,
                       names.link_distance if names.link else None)
     print(f"{source}: {shots[-1]:,} frames, {len(shots) - 1} shots, {len(people)} faces followed")
     logits = smooth_logits(faces[places], logits, results.frame_stride, results.smooth)

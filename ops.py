@@ -38,7 +38,7 @@ LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 @dataclass
 class Place:
     root: Path = Path(".")
-    """Folder that relative paths below start from."""
+    """Folder that relative paths below start from; the current one where not given."""
     dicts_path: Path = Path("dicts")
     """Folder of the .npy indexes."""
 
@@ -528,10 +528,10 @@ class Names:
     """Greatest distance of a face's encoding to those of its name; beyond it the name is null."""
     link: bool = False
     """Give a person one id in all shots."""
-    link_distance: float = 0.5
-    """Greatest distance of the encodings of one person's faces."""
-    name_crops: int = 5
-    """Faces of a track that are encoded."""
+    link_distance: float = 0.55
+    """Greatest distance, on average, of the encodings of one person's faces."""
+    name_crops: int = 6
+    """Crops of a face that are encoded, the best, half a second apart."""
 
 
 @dataclass
@@ -588,6 +588,10 @@ class Page:
     """Frames per second of a folder of frames."""
     rows: int = 12
     """Rows of the timeline, a person each; those seen least share one more."""
+    compare: Path | None = None
+    """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
+    names: Path | None = None
+    """Names given in a page to the faces of these results, as it saves them: people joined, split and named."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ there. Without the video the page has no pictures.
 
     python report.py --episode 1
     python report.py --results results/interview.json --video interview.mp4
+    python report.py --results results/interview.json --names interview.names.json --compare other/interview.json
 """
 import os
 from pathlib import Path
@@ -16,12 +17,14 @@ from tqdm import tqdm
 
 from indexes.command_line import InputError, parse, run_script
 from indexes.friends import find_metadata
+from indexes.names_file import apply_names, read_names
 from indexes.results import episode_of, read_results, results_name
+from indexes.segments import find_segments
 from ops import ReportOps
-from page.html import add_pictures, page_data, table_of, write_page
+from page.html import add_pictures, page_data, write_page
 from page.pictures import Seen, look, picture_every, spread_faces
 from page.readings import as_readings, choose_rows, place_frames, strongest, time_step
-from page.truth import add_truth, read_annotations
+from page.truth import add_truth, as_annotations, read_annotations
 from video.frames import count_frames, read_frames
 from video.sources import find_episode
 
@@ -53,10 +56,9 @@ def find_source(path, episode, video, friends):
     return overlay if overlay.is_file() else None
 
 
-def find_video(path, source, named):
-    """The video that the page plays, or None: the one that was `named`, else the overlay, else the source."""
-    overlay = path.with_suffix(".overlay.mp4")
-    choices = [source, overlay] if named else [overlay, source]
+def find_video(path, source):
+    """The video that the page plays, or None: what the results were made from, else the overlay."""
+    choices = [source, path.with_suffix(".overlay.mp4")]
     return next((video for video in choices if video and video.is_file() and video.suffix.lower() in PLAYED), None)
 
 
@@ -78,10 +80,24 @@ def find_truth(episode, friends_path, metadata):
     return read_annotations(path, metadata.none_is_neutral)
 
 
+def add_beside(data, readings, rows, place, times, ops, source, beside):
+    """Put under each row what annotators saw or what other results (`beside`) have; returns how they agree, or None."""
+    if beside is None:
+        annotations = find_truth(find_results(ops.page)[1], ops.friends.friends_path, ops.metadata)
+        return add_truth(data, annotations, readings, rows, place if source else None, times, ops.page.fps)
+    frames = place_frames(ops.page.compare, beside.times, times)
+    annotations = as_annotations(beside, frames, np.searchsorted(times, beside.times + 0.9 * time_step(beside)))
+    return add_truth(data, annotations, readings, rows, place, times, ops.page.fps)
+
+
 def see(source, readings, rows, moments, page, framing):
-    """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay)."""
+    """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay).
+
+    Args:
+        moments: places of the readings that the strongest segments show.
+    """
     first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
-    kept = [place for places in moments for place in places] + first
+    kept = [*moments, *first]
     spread, every = spread_faces(readings.times, readings.faces, readings.frontal) if len(rows) else ([], 0)
     if source is None:
         return Seen(), every, kept
@@ -92,36 +108,45 @@ def see(source, readings, rows, moments, page, framing):
     return look(frames, readings, wanted, kept, picture_every(seconds), framing), every, kept
 
 
+def write(path, readings, segments, source, names, parts, ops):
+    """Write the page beside the results; returns what there is to say of it, lines."""
+    page, rows, labels = ops.page, *choose_rows(readings, ops.page.rows)
+    beside = as_readings(page.compare, read_results(page.compare)) if page.compare else None
+    moments = strongest(segments, readings)
+    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["centerface"])
+    times = seen.times if source else np.concatenate([readings.times, *([beside.times] if beside else [])])
+    times = np.unique(times).astype(np.int64)
+    place = place_frames(source or path, readings.times, times)
+    data = page_data(readings, segments, rows, labels, place, times, time_step(readings), seen.size)
+    truth = add_beside(data, readings, rows, place, times, ops, source, beside)
+    output, video, other = path.with_suffix(".html"), find_video(path, source), page.compare and page.compare.stem
+    burnt = video is not None and video.name.endswith(".overlay.mp4")        # has the boxes drawn in
+    data |= {"title": path.stem, "video": relative_url(video, output) if video else None,
+             "videoName": video.name if video else None, "burnt": burnt, "numbered": source is not None,
+             "reach": max(2000, 2 * every), "truthSays": f"{other}:" if other else "annotated",
+             "names": names, "parts": parts}
+    add_pictures(data, seen, readings, rows, place, times, kept)
+    write_page(output, data, title=path.stem, results=path.name, people=len(labels), truth=truth, other=other,
+               scored=readings.scores is not None, burnt=burnt, source=source.name if source else None,
+               video=video.name if video else None)
+    return [source is None and "no video, so no pictures; --video names it",
+            source and not video and "no video that browsers play; create_results.py --overlay writes one",
+            truth and f"{truth['faces']} {f'faces of {other}' if other else 'annotated faces'}, {truth['matched']} of "
+                      "them in the results",
+            not labels and f"{path}: holds no record, no face was found",
+            f"wrote {output}: {len(readings.times):,} records, {output.stat().st_size / 1e6:.1f} MB"]
+
+
 def main(argv=None):
     ops = parse(ReportOps, argv, __doc__)
-    page, friends = ops.page, ops.friends
-    path, episode = find_results(page)
-    readings = as_readings(path, read_results(path))
-    source = find_source(path, episode, page.video, friends)
-    video = find_video(path, source, page.video is not None)
-    rows, labels = choose_rows(readings, page.rows)
-    step = time_step(readings)
-    moments = strongest(readings, rows, step)
-    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["centerface"])
-    frames = np.unique(seen.times if source else readings.times).astype(np.int64)
-    place = place_frames(source or path, readings.times, frames)
-    data, shares = page_data(readings, rows, labels, place, frames, step)
-    annotated = find_truth(episode, friends.friends_path, ops.metadata)
-    truth = add_truth(data, annotated, readings, rows, place if source else None, frames, page.fps)
-    output = path.with_suffix(".html")
-    data |= {"video": relative_url(video, output) if video else None, "numbered": source is not None,
-             "reach": max(2000, 2 * every)}
-    add_pictures(data, seen, readings, rows, place, frames, kept)
-    write_page(output, data, title=path.stem, results=path.name, shares=shares, truth=truth,
-               moments=table_of(moments, readings, rows, place),
-               source=source.name if source else None, video=video.name if video else None)
-    for line in (source is None and "no video, so no pictures; --video names it",
-                 source and not video and "no video that browsers play; create_results.py --overlay writes one",
-                 truth and f"{truth['faces']} annotated faces, {truth['matched']} of them in the results",
-                 not labels and f"{path}: holds no record, no face was found"):
+    path, episode = find_results(ops.page)
+    names = read_names(ops.page.names) if ops.page.names else []
+    records, parts = apply_names(read_results(path), names)
+    readings = as_readings(path, records)
+    source = find_source(path, episode, ops.page.video, ops.friends)
+    for line in write(path, readings, find_segments(records), source, names, parts, ops):
         if line:
             print(line)
-    print(f"wrote {output}: {len(readings.times):,} records, {output.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

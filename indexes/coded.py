@@ -27,7 +27,7 @@ def read_coded(path, tiers=(), words=()):
             known, in any case.
 
     Returns:
-        list of dicts: person, class (an emotion), start and end (s). Annotations without a word, or of "none", are
+        list of dicts: person, class (an emotion), start and end (s). Annotations without a word, or of `none`, are
         left out.
 
     Raises:

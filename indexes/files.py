@@ -6,7 +6,7 @@ import platform
 import shutil
 import sys
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from indexes.command_line import InputError
@@ -34,7 +34,7 @@ def naming(path, temporary=None):
     try:
         yield
     except OSError as error:
-        if error.filename is None or str(error.filename) == str(temporary):
+        if error.filename is None or str(error.filename).removeprefix("file:") == str(temporary):
             raise OSError(error.errno or errno.EIO, f"could not be written ({error.strerror or error})",
                           str(path)) from error
         raise
@@ -90,7 +90,8 @@ def whole_file(path, flush=True):
                     os.fsync(file.fileno())
             os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):       # the error that is on its way says that the folder is a file
+            temporary.unlink(missing_ok=True)
 
 
 def _clear_up(hidden):

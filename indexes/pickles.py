@@ -6,6 +6,7 @@ as `_Array` and `_Dtype`, checked, and then made here. And before it runs its op
 that ask for memory which the file does not fill: a length beyond its end, a memo of a billion places.
 """
 import collections
+import functools
 import io
 import math
 import pickle
@@ -27,8 +28,9 @@ def _class_of(operations):
     return b"[" + b"".join(re.escape(operations[at:at + 1]) for at in range(len(operations))) + b"]"
 
 
-def _short_operations(size):
-    """A pattern of up to 2,000 operations: all that are not long, and of a memo's places those below about `size`.
+@functools.cache
+def _short_operations(blocks):
+    """A pattern of up to 2,000 operations: all that are not long, and of a memo's places the first `blocks` of 65,536.
 
     A loop over ten million operations takes Python ten seconds, and this a few tenths.
     """
@@ -36,8 +38,8 @@ def _short_operations(size):
         re.escape(length.to_bytes(width, "little")) + b".{%d}" % length for length in range(256)))
         for width, operations in ((1, COUNTED[1]), (4, b"TXB"))]
     fixed = [_class_of(operations) + b".{%d}" % width for width, operations in FIXED.items()]
-    third, fourth = (re.escape(bytes([value])) for value in (min(size >> 16 & 255 if size < 1 << 24 else 255, 255),
-                                                             min(size >> 24, 255)))
+    most = (blocks - 1, 0) if blocks <= 256 else (255, min(blocks >> 8, 255))
+    third, fourth = (re.escape(bytes([value])) for value in most)
     memo = b"r..[\\x00-" + third + b"][\\x00-" + fourth + b"]"
     return re.compile(b"(?:" + b"|".join([_class_of(BARE), memo, *fixed, *counted]) + b"){1,2000}", re.DOTALL)
 
@@ -48,7 +50,7 @@ def check_operations(data):
     Raises:
         pickle.UnpicklingError: it does, or is cut short, or holds an operation that no plain data needs.
     """
-    pattern, place = _short_operations(len(data)), 0
+    pattern, place = _short_operations((len(data) >> 16) + 1), 0
     counts = {bytes([operation]): width for width, operations in COUNTED.items() for operation in operations}
     while True:
         match = pattern.match(data, place)

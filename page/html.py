@@ -8,12 +8,13 @@ import jinja2
 import numpy as np
 
 from indexes.files import whole_file
-from indexes.labels import COLOURS, EMOTIONS
+from indexes.labels import EMOTIONS
 from page.pictures import within
 
 WEB = Path(__file__).parent / "web"
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
+SCRIPTS = ("data", "timeline", "player", "tables", "names", "report")     # joined in this order; the last one starts
 CONFIDENCE = 200                                 # steps of a confidence in the page: a byte that keeps two decimals
 
 
@@ -22,37 +23,45 @@ def pack(numbers, type="<u4"):
     return base64.b64encode(np.asarray(numbers).astype(type).tobytes()).decode()
 
 
-def row_data(readings, mine, frames, label, shared):
+def row_data(readings, mine, frames, label, shared, id_of, size):
     """One row of the timeline, of the readings `mine`; of a `shared` one, whose faces they are as well."""
     mine = mine[np.argsort(frames[mine], kind="stable")]
+    boxes = readings.boxes_xyxy[mine].clip(0, [*size, *size] if size else 65535)
     data = {"label": label, "frames": pack(frames[mine]), "emotions": pack(readings.emotions[mine], "u1"),
-            "confidences": pack(np.round(CONFIDENCE * readings.confidences[mine]), "u1")}
+            "confidences": pack(np.round(CONFIDENCE * readings.confidences[mine]), "u1"),
+            "ids": pack([id_of[id] for id in readings.ids[mine]]), "boxes": pack(np.round(boxes), "<u2")}
+    if readings.scores is not None:
+        data["scores"] = pack(np.round(CONFIDENCE * readings.scores[mine]), "u1")
     return data | ({"faces": pack(readings.faces[mine]), "names": readings.labels} if shared else {})
 
 
-def page_data(readings, rows, labels, frames, times, step):
-    """(what the page's scripts are given, the shares of the emotions in each row for its tables).
+def segment_data(segments, id_of):
+    """Segments (list of dicts) as columns: ids (places), emotions, starts, ends and peaks in ms, mean confidences."""
+    def column(key, factor, type):
+        return pack([round(factor * segment[key]) for segment in segments], type)
+
+    return {"ids": pack([id_of[segment["id"]] for segment in segments]),
+            "emotions": pack([EMOTIONS.index(segment["class"]) for segment in segments], "u1"),
+            "starts": column("start", 1000, "<u4"), "ends": column("end", 1000, "<u4"),
+            "peaks": column("peak_seconds", 1000, "<u4"), "means": column("confidence", CONFIDENCE, "u1")}
+
+
+def page_data(readings, segments, rows, labels, frames, times, step, size=None):
+    """What the page's scripts are given.
 
     Args:
-        frames: (N,) the frame of each reading; times: ms of all frames; step: ms from a reading to the next.
+        segments: of indexes.segments; frames: (N,) the frame of each reading; times: ms of all frames;
+        step: ms from a reading to the next; size: (W, H) px of the picture that the boxes lie in, where it is known.
     """
-    data = {"times": pack(times), "step": step, "emotions": list(EMOTIONS), "colours": list(COLOURS.values()),
-            "full": CONFIDENCE, "rows": []}
-    shares = []
+    ids = sorted(set(readings.ids.tolist()))
+    id_of = {id: place for place, id in enumerate(ids)}
+    made = []
     for row, label in enumerate(labels):
         mine = np.flatnonzero(rows == row)
         several = len(set(readings.faces[mine].tolist())) > 1
-        data["rows"].append(row_data(readings, mine, frames, label, several))
-        counts = np.bincount(readings.emotions[mine], minlength=len(EMOTIONS))
-        shares.append({"label": label, "readings": len(mine), "shares": (counts / len(mine)).tolist()})
-    return data, shares
-
-
-def table_of(moments, readings, rows, frames):
-    """The strongest moments for the page's table: for each emotion, dicts of row, frame, face, time, confidence."""
-    return [[{"row": int(rows[place]), "frame": int(frames[place]), "face": int(readings.faces[place]),
-              "label": readings.labels[readings.faces[place]], "time": int(readings.times[place]),
-              "confidence": float(readings.confidences[place])} for place in places] for places in moments]
+        made.append(row_data(readings, mine, frames, label, several, id_of, size))
+    return {"times": pack(times), "step": step, "emotions": list(EMOTIONS), "full": CONFIDENCE, "ids": ids,
+            "size": size, "segments": segment_data(segments, id_of), "rows": made}
 
 
 def add_pictures(data, seen, readings, rows, frames, times, kept):
@@ -66,7 +75,7 @@ def add_pictures(data, seen, readings, rows, frames, times, kept):
     for row, mine in enumerate(data["rows"]):
         here = sorted((place for place in faces if rows[place] == row), key=lambda place: frames[place])
         mine["thumbs"] = {"frames": frames[here].tolist() if here else [],
-                          "faces": readings.faces[here].tolist() if here else [],
+                          "ids": [data["ids"].index(readings.ids[place]) for place in here],
                           "jpegs": [base64.b64encode(faces[place]).decode() for place in here]}
     pictures = within(seen.pictures, {int(times[frames[place]]) for place in kept}, budget)
     data["pictures"] = {"times": list(pictures),
@@ -79,25 +88,20 @@ def as_json(data):
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def clock(time):
-    """Milliseconds as 1:02.34."""
-    hundredths = round(time / 10)
-    return f"{hundredths // 6000}:{hundredths // 100 % 60:02d}.{hundredths % 100:02d}"
-
-
 def write_page(path, data, **texts):
     """Write the page as one whole file: the template with its `data` (for the scripts) and `texts`.
 
     A Content-Security-Policy allows its own two scripts and style, by their hashes, and nothing from a network.
     """
     inlined = {name: (WEB / file).read_text(encoding="utf-8") for name, file in
-               (("library", "echarts.min.js"), ("script", "report.js"), ("style", "report.css"))}
+               (("library", "echarts.min.js"), ("style", "report.css"))}
+    scripts = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    inlined["script"] = "\n".join(['"use strict";\n(() => {', *scripts, "})();\n"])
     digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
                for name, text in inlined.items()}
     web = jinja2.Environment(loader=jinja2.FileSystemLoader(WEB), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
-    web.filters["clock"] = clock
     text = web.get_template("report.html.j2").render(
-        data=as_json(data), digests=digests, emotions=EMOTIONS, colours=COLOURS, **inlined, **texts)
+        data=as_json(data), digests=digests, emotions=EMOTIONS, **inlined, **texts)
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")

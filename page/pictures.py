@@ -20,6 +20,7 @@ class Seen:
     times: list = field(default_factory=list)    # ms of every frame
     faces: dict = field(default_factory=dict)    # {place of a reading: JPEG}
     pictures: dict = field(default_factory=dict)     # {ms of a frame: JPEG}
+    size: tuple | None = None                    # px (W, H) of a frame
 
 
 def spread_faces(times, faces, frontal, most=FACES):
@@ -72,6 +73,7 @@ def look(frames, readings, wanted, kept, every, framing):
                 continue
             seen.faces[reading] = as_jpeg(face, 72)
         if now >= due or here in kept:
+            seen.size = seen.size or frame.rgb.shape[1::-1]
             seen.pictures[now] = as_jpeg(shrink(frame.rgb), 62)
             due = now + every if now >= due else due
     return seen

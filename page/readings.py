@@ -1,4 +1,4 @@
-"""The records of an episode as arrays: whose row each is in, on which frame, and which are the strongest.
+"""The records of an episode as arrays: whose row each is in, on which frame, and where segments are the strongest.
 
 Times are whole milliseconds. A reading is one record of the results; a row is a line of the timeline, one person.
 """
@@ -12,8 +12,7 @@ from indexes.labels import EMOTIONS
 
 NEAR = 2                                         # ms by which a record's time may miss its frame's
 LONGEST = 4_000_000_000                          # ms; times are 32 bits in the page
-GAP = 1.6                                        # steps between two readings that break a run
-STRONGEST, APART = 5, 3000                       # moments an emotion, and ms between two of one person
+STRONGEST = 5                                    # segments of each emotion whose pictures stay in the page
 
 
 @dataclass
@@ -23,6 +22,8 @@ class Readings:
     emotions: np.ndarray                         # 0 to 6
     confidences: np.ndarray                      # 0 to 1
     boxes_xyxy: np.ndarray                       # float (N, 4)
+    ids: np.ndarray                              # as in the results
+    scores: np.ndarray | None                    # float (N, 7), where every record has them
     faces: np.ndarray                            # place in `labels`: a name, or an id without one
     labels: list
     named: list                                  # bool, of each label
@@ -31,7 +32,7 @@ class Readings:
 
 def as_readings(path, records):
     """The records of the results in `path` as `Readings`. InputError names the first one that is not as expected."""
-    labels, rows = {}, []
+    labels, rows, scores = {}, [], []
     for place, record in enumerate(records):
         face = record["object"]
         try:
@@ -39,16 +40,22 @@ def as_readings(path, records):
             time, name, frontal = round(1000 * record["seconds"]), face["name"], float(face.get("frontal", 1))
             good = np.isfinite(box).all() and 0 <= confidence <= 1 and 0 <= frontal <= 1 and time < LONGEST \
                 and isinstance(face["id"], int) and isinstance(name, str | None)
+            given = [float(face["scores"][emotion]) for emotion in EMOTIONS] if "scores" in face else None
+            good = good and (given is None or all(0 <= score <= 1 for score in given))
         except (KeyError, TypeError, ValueError, OverflowError):
             good = False
         if not good:
             raise InputError(f"{path}: record {place}: expected seconds, a box of four numbers, a confidence (and, "
-                             "if any, frontal) from 0 to 1, a whole number as id and a name or null")
+                             "if any, frontal) from 0 to 1, a whole number as id, a name or null, and of scores none "
+                             "or all seven, from 0 to 1")
+        scores.append(given)
         key = (True, name) if name else (False, face["id"])
         rows.append((time, EMOTIONS.index(record["class"]), confidence, labels.setdefault(key, len(labels)), frontal))
     times, emotions, confidences, faces, frontal = map(np.array, zip(*rows)) if rows else np.zeros((5, 0), int)
     boxes = np.array([record["object"]["box"] for record in records], float).reshape(-1, 4)
-    return Readings(times.astype(np.int64), emotions, confidences.astype(float), boxes, faces,
+    ids = np.array([record["object"]["id"] for record in records], object)
+    scores = np.array(scores, float).reshape(-1, len(EMOTIONS)) if scores and None not in scores else None
+    return Readings(times.astype(np.int64), emotions, confidences.astype(float), boxes, ids, scores, faces,
                     [name if named else f"face {name}" for named, name in labels], [named for named, _ in labels],
                     frontal.astype(float))
 
@@ -88,23 +95,14 @@ def time_step(readings):
     return int(np.median(steps[steps > 0])) if (steps > 0).any() else 42
 
 
-def strongest(readings, rows, step):
-    """For each emotion the places of up to 5 readings: the most confident first, each of another run.
-
-    A run is one row's readings of one emotion, `step` ms apart; two of a row are at least 3 s apart.
-    """
-    order = np.lexsort((readings.times, rows))
-    new = np.diff(rows[order], prepend=-1) != 0
-    new |= np.diff(readings.emotions[order], prepend=-1) != 0
-    new |= np.diff(readings.times[order], prepend=0) > GAP * step
-    run = np.zeros(len(order), int)
-    run[order] = np.cumsum(new)
-    found, used = [[] for _ in EMOTIONS], set()
-    for place in np.lexsort((readings.times, -readings.confidences)).tolist():
-        taken = found[readings.emotions[place]]
-        apart = all(rows[other] != rows[place] or abs(readings.times[other] - readings.times[place]) >= APART
-                    for other in taken)
-        if len(taken) < STRONGEST and run[place] not in used and apart:
-            taken.append(place)
-            used.add(run[place])
+def strongest(segments, readings):
+    """Places of the readings at the peaks of the strongest segments of each emotion: their length times confidence."""
+    found, place_of = [], {}
+    for place, (id, time) in enumerate(zip(readings.ids.tolist(), readings.times.tolist())):
+        place_of[id, time] = place
+    for emotion in EMOTIONS:
+        mine = [segment for segment in segments if segment["class"] == emotion]
+        mine.sort(key=lambda segment: (segment["start"] - segment["end"]) * segment["confidence"])
+        peaks = [(segment["id"], round(1000 * segment["peak_seconds"])) for segment in mine[:STRONGEST]]
+        found += [place_of[peak] for peak in peaks if peak in place_of]      # not where rounded twice
     return found

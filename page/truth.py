@@ -33,6 +33,14 @@ def read_annotations(path, none_is_neutral=False):
     return sorted(found, key=lambda face: face.frame)
 
 
+def as_annotations(readings, frames, ends):
+    """Another's `readings` of the same video as annotations, each from its of `frames` to its of `ends`."""
+    faces = [Annotation(int(frame), int(frame), int(end), box.tolist(), int(emotion), readings.labels[face])
+             for frame, end, box, emotion, face in
+             zip(frames, ends, readings.boxes_xyxy, readings.emotions, readings.faces)]
+    return sorted(faces, key=lambda face: face.frame)
+
+
 def match_records(annotations, numbers, boxes_xyxy, every=1):
     """The record (its place, or -1) of each annotation: of its frame, with the greatest overlap of at least 0.3.
 
@@ -89,8 +97,19 @@ def truth_rows(annotations, matched, rows, labels, start):
         row = rows[record] if record >= 0 else labels.index(face.character) if face.character in labels else None
         if row is not None:
             spans[row].append((start(face.first), start(face.end), face.emotion))
-    columns = [list(zip(*sorted(mine))) or [(), (), ()] for mine in spans]
+    columns = [list(zip(*joined(sorted(mine)))) or [(), (), ()] for mine in spans]
     return [dict(zip(("starts", "ends", "emotions"), three)) for three in columns]
+
+
+def joined(spans):
+    """Spans (start, end, emotion), in order, those of one emotion that touch as one."""
+    made = []
+    for start, end, emotion in spans:
+        if made and made[-1][2] == emotion and made[-1][1] == start:
+            made[-1] = (made[-1][0], end, emotion)
+        else:
+            made.append((start, end, emotion))
+    return made
 
 
 def add_truth(data, annotations, readings, rows, place, times, fps):

@@ -206,12 +206,12 @@ def test_the_same_bytes_from_one_pass_whatever_the_threads_and_from_the_faces_ke
 
     monkeypatch.setattr(create_results, "read_frames", counted)
     out, kept = ["--episode", "3", "--results-path", str(tmp_path)], tmp_path / "friends_s01_ep03.faces.npz"
-    for options in ([], ["--link", "--smooth", "0.5"]):
+    for options, threads in (([], ("1", "2", "4", "kept")), (["--link", "--smooth", "0.5"], ("2", "kept"))):
         texts = []
-        for threads in ("1", "2", "4", "kept"):
-            if threads != "kept":
+        for count in threads:
+            if count != "kept":
                 kept.unlink(missing_ok=True)
-                options = [*options, "--detect-threads", threads]
+                options = [*options, "--detect-threads", count]
             decoded.clear()
             results(trained, *out, *options)
             assert decoded == list(range(72))                # no frame twice

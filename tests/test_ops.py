@@ -83,3 +83,8 @@ def test_a_script_from_the_command_line(tmp_path):
 def test_ops_imports_no_torch():
     code = "import sys, ops; sys.exit('torch' in sys.modules or 'cv2' in sys.modules or 'tyro' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_root_is_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parse(ops.PlotOps, [], "").plot.output.resolve() == tmp_path / "results/errval.png"

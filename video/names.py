@@ -24,7 +24,8 @@ PICTURE = (300, 1000)                            # px, between which a gallery's
 LOOKS = (224, 480)                               # px, at which one is looked at until a face is found: it may be small
 CLEARLY = 0.02                                   # so much nearer than the second name must the first be
 APART = 1e6                                      # "distance" of two faces that cannot be one person's, beyond any mean
-SPACING, LEAST_GOOD, LARGE = 12, 0.1, 150        # frames between crops of a face; its least goodness; px that suffice
+SPACING, LARGE = 12, 150                         # frames between crops of a face; px of a side that suffice
+USABLE, CLEAR = 0.1, 0.2                         # goodness of a crop to be encoded; of a face's best to be linked by
 SPARE = 0.4                                      # of a face's side, around the crop that it is encoded from
 
 
@@ -35,7 +36,8 @@ class Portraits:
     """
 
     def __init__(self, count):
-        self.count, self.held, self.encodings = count, {}, {}          # held: {id: [(goodness, -part, crop, box)]}
+        self.count, self.held = count, {}        # held: {id: [(goodness, -part, crop, box)]}
+        self.encodings, self.clear = {}, set()   # clear: ids that may be linked; small, dim faces are all alike
 
     def see(self, frame, faces):
         """Take what is worth it of the `faces` (dtype FACE) of the next frame."""
@@ -49,7 +51,7 @@ class Portraits:
     def _offer(self, id, frame, box, good):
         held, part = self.held.setdefault(id, []), -(frame.number // SPACING)
         former = next((place for place, kept in enumerate(held) if kept[1] == part), None)
-        if good < LEAST_GOOD or (former is not None and good <= held[former][0]):
+        if good < USABLE or (former is not None and good <= held[former][0]):
             return
         if former is not None:
             held.pop(former)
@@ -59,14 +61,16 @@ class Portraits:
             del held[self.count:]
 
     def _encode(self, id):
-        rows = [encode_face(crop, box) for _, _, crop, box in self.held.pop(id)]
-        self.encodings.setdefault(id, []).extend(rows)
+        held = self.held.pop(id)
+        self.encodings.setdefault(id, []).extend(encode_face(crop, box) for _, _, crop, box in held)
+        if held and held[0][0] >= CLEAR:
+            self.clear.add(id)
 
     def finish(self):
-        """{id: encodings (K, 128), K up to `count` each time it came}."""
+        """({id: encodings (K, 128), K up to `count` each time it came}, the ids seen clearly enough to be linked)."""
         for id in list(self.held):
             self._encode(id)
-        return {id: np.array(rows).reshape(-1, 128) for id, rows in self.encodings.items()}
+        return {id: np.array(rows).reshape(-1, 128) for id, rows in self.encodings.items()}, self.clear
 
 
 def goodness(faces):
@@ -152,35 +156,43 @@ def link_faces(encodings, never, distance):
     return [order[one] for one in group[:len(apart)]]
 
 
-def identify(faces, encodings, gallery, name_distance, link_distance):
-    """{id: (person's number, name or None)} of all ids of `faces` (dtype FACE).
+def name_persons(persons, encodings, together, gallery, distance):
+    """{person: name} of those who are clearly in a gallery; of two who are seen together the nearer has the name.
 
-    encodings: {id: (K, 128)}. link_distance None leaves every id a person of its own. Two that are seen together are
-    never one person, nor of one name: the nearer has it. Ids of different names are never linked.
+    persons: each face's person; encodings, together: of the faces, as of `identify`.
     """
-    ids, together = range(1, faces["id"].max(initial=0) + 1), seen_together(faces)
-    known = [agreeing(encodings.get(id, np.zeros((0, 128))), link_distance or name_distance) for id in ids]
-    persons = list(ids)
-    if link_distance:
-        alone = np.array([name_face(rows, gallery, name_distance)[0] for rows in known], object)
-        named = alone != None                    # noqa: E711  of each
-        other = named[:, None] & named & (alone[:, None] != alone)
-        persons = link_faces(known, together | other, link_distance)
-    members, bearers, names = {}, {}, {}         # members: {person: rows}; bearers: {name: rows of all who have it}
+    members, bearers, names = {}, {}, {}         # members: {person: faces}; bearers: {name: faces of all who have it}
     for row, person in enumerate(persons):
         members.setdefault(person, []).append(row)
-    said = {person: name_face(np.concatenate([known[row] for row in rows]), gallery, name_distance)
+    said = {person: name_face(np.concatenate([encodings[row] for row in rows]), gallery, distance)
             for person, rows in members.items()}
     for person in sorted(said, key=lambda person: said[person][1]):
         name, rows = said[person][0], members[person]
         if name is not None and not together[np.ix_(rows, bearers.get(name, []))].any():
             names[person] = name
             bearers.setdefault(name, []).extend(rows)
-    if link_distance:                            # of one name, so one person
-        whole = [names.get(person, person) for person in persons]
-        order = {one: number for number, one in enumerate(dict.fromkeys(whole), 1)}
-        return {id: (order[one], names.get(person)) for id, one, person in zip(ids, whole, persons)}
-    return {id: (person, names.get(person)) for id, person in zip(ids, persons)}
+    return names
+
+
+def identify(faces, encodings, clear, gallery, name_distance, link_distance):
+    """{id: (person's number, name or None)} of all ids of `faces` (dtype FACE).
+
+    encodings, clear: of `Portraits`. link_distance None leaves every id a person of its own. Two that are seen together
+    are never one person, nor of one name. Ids of different names are never linked, those of one name are.
+    """
+    ids, together = range(1, faces["id"].max(initial=0) + 1), seen_together(faces)
+    known = [agreeing(encodings.get(id, np.zeros((0, 128))), link_distance or name_distance) for id in ids]
+    if not link_distance:
+        names = name_persons(ids, known, together, gallery, name_distance)
+        return {id: (id, names.get(id)) for id in ids}
+    alone = np.array([name_face(rows, gallery, name_distance)[0] or "" for rows in known])
+    other = (alone[:, None] != alone) & (alone[:, None] != "") & (alone != "")
+    sure = [rows if id in clear else rows[:0] for id, rows in zip(ids, known)]
+    persons = link_faces(sure, together | other, link_distance)
+    names = name_persons(persons, known, together, gallery, name_distance)
+    whole = [names.get(person, person) for person in persons]
+    order = {one: number for number, one in enumerate(dict.fromkeys(whole), 1)}
+    return {id: (order[one], names.get(person)) for id, one, person in zip(ids, whole, persons)}
 
 
 def encode_pictures(pictures, description):

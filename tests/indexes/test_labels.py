@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from indexes.labels import (
     RAF_COMPOUND,
     RAF_MULTI,
 )
+from page.html import WEB
 
 # How a colour-blind eye sees linear RGB: Machado, Oliveira and Fernandes, 2009, severity 1.
 SIGHT = {
@@ -64,6 +67,25 @@ def test_colours_are_seen_on_white_and_on_dark():
     assert min(1.05 / (value + 0.05) for value in light.values()) > 1.6
     assert min((value + 0.05) / (dark + 0.05) for value in light.values()) > 2.5
     assert len(set(linear(COLOURS["neutral"]).round(6))) == 1                # neutral is grey
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_of_the_page(scheme):
+    """3:1 on every ground, 4.5:1 with the letters on them, and told apart with each kind of colour blindness."""
+    style = (WEB / "report.css").read_text().split("@media screen and (prefers-color-scheme: dark)")[scheme == "dark"]
+    table = {}
+    for name, colour in re.findall(r"--([\w-]+): (#[0-9a-f]+)", style):
+        table.setdefault(name, colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:]))
+
+    def ratio(one, other):
+        a, b = (linear(table[name]) @ [0.2126, 0.7152, 0.0722] + 0.05 for name in (one, other))
+        return max(a, b) / min(a, b)
+
+    for emotion in EMOTIONS:
+        assert min(ratio(emotion, "ground"), ratio(emotion, "panel")) >= 3, emotion
+        assert ratio(emotion, f"on-{emotion}") >= 4.5, emotion
+    for sight in SIGHT.values():
+        assert least_distance([table[emotion] for emotion in EMOTIONS], sight) > 0.1
 
 
 def test_text_on_colours_is_read():

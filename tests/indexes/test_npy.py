@@ -252,3 +252,10 @@ def test_results_of_another_form_are_refused(tmp_path, text):
         read_results(tmp_path / "r.json")
     with pytest.raises(InputError, match="no such results"):
         read_results(tmp_path / "other.json")
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path):
+    (tmp_path / "results").write_text("")
+    with pytest.raises(OSError) as error, whole_file(tmp_path / "results/a.json"):
+        pass
+    assert error.value.filename == str(tmp_path / "results")

@@ -11,10 +11,10 @@ from indexes.crop import crop_face
 from indexes.images import read_image
 from indexes.labels import EMOTIONS
 from ops import Metadata
-from page.html import as_json, clock
+from page.html import as_json
 from page.pictures import base64_bytes, look, shrink, spread_faces, within
-from page.readings import APART, Readings, as_readings, choose_rows, place_frames, strongest, time_step
-from page.truth import Annotation, add_truth, compare, match_records, truth_rows
+from page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
+from page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
 from report import find_source, find_video, relative_url
 from video.frames import Frame
 
@@ -29,7 +29,7 @@ def readings(times, emotions=None, confidences=None, faces=None, named=False):
     count = faces.max(initial=-1) + 1
     return Readings(np.array(times), np.array(emotions if emotions is not None else [3] * len(times)),
                     np.array(confidences if confidences is not None else [0.9] * len(times)),
-                    np.tile([20.0, 20, 60, 60], (len(times), 1)), faces,
+                    np.tile([20.0, 20, 60, 60], (len(times), 1)), faces.astype(object), None, faces,
                     [f"face {face}" for face in range(count)], [named] * count, np.ones(len(times)))
 
 
@@ -81,22 +81,30 @@ def test_readings_find_their_frames_and_miss_those_of_another_video():
         place_frames("a", np.array([42, 60]), frames)
 
 
-def test_strongest_moments_are_of_different_runs_and_apart():
-    step = 40
-    times = np.arange(500) * step                            # 20 s of one person
-    emotions = np.where((times // 4000) % 2 == 0, 3, 4)      # happy and sad in turn, 4 s each
-    confidences = 0.5 + times / 1e5                          # ever more
-    got = readings(times, emotions, confidences)
-    rows = np.zeros(500, int)
-    assert time_step(got) == step
-    found = strongest(got, rows, step)
-    assert [len(places) for places in found] == [0, 0, 0, 3, 2, 0, 0]      # as many as there are runs
-    assert [times[place] for place in found[3]] == [19960, 11960, 3960]     # the best of each run, the best first
-    flicker = readings(times, np.where(np.arange(500) % 2, 3, 4), confidences)
-    moments = times[strongest(flicker, rows, step)[3]]
-    assert len(moments) == 5 and np.abs(np.diff(np.sort(moments))).min() >= APART
-    two = readings(np.repeat(times, 2), confidences=np.tile([0.8, 0.9], 500), faces=np.tile([0, 1], 500))
-    assert len(strongest(two, two.faces, step)[3]) == 2      # one run of each person
+def test_the_strongest_segments_keep_their_pictures():
+    times = np.arange(500) * 40
+    got = readings(times, np.where((times // 4000) % 2 == 0, 3, 4))          # happy and sad in turn, 4 s each
+    assert time_step(got) == 40
+
+    def segment(start, end, confidence, peak, emotion="happy"):
+        return {"id": 0, "class": emotion, "start": start, "end": end, "confidence": confidence, "peak_seconds": peak}
+
+    runs = [segment(n, n + 0.5 + 0.1 * n, 0.5, n + 0.2) for n in range(7)]
+    peaks = strongest([*runs, segment(8, 8.3, 1.0, 8.2), segment(1, 9, 0.2, 5, "sad")], got)
+    assert [got.times[place] for place in peaks] == [6200, 5200, 4200, 3200, 2200, 5000]   # by length times confidence
+
+
+def test_scores_and_ids_are_read():
+    scores = {name: 0.1 for name in EMOTIONS} | {"happy": 0.4}
+    one = record(0.5, id=7)
+    one["object"]["scores"] = scores
+    got = as_readings("a.json", [one])
+    assert got.scores.tolist() == [[0.1, 0.1, 0.1, 0.4, 0.1, 0.1, 0.1]] and got.ids.tolist() == [7]
+    assert as_readings("a.json", [one, record(1)]).scores is None            # not of all: of none
+    for bad in ({"happy": 1}, scores | {"sad": 2}, scores | {"sad": "x"}, 5):
+        one["object"]["scores"] = bad
+        with pytest.raises(InputError, match="a.json: record 1: .*of scores none or all seven"):
+            as_readings("a.json", [record(0), one])
 
 
 def test_thumbnails_are_spread_and_bounded():
@@ -172,11 +180,6 @@ def test_json_cannot_leave_its_script_element():
         as_json({"a": float("nan")})
 
 
-def test_clock():
-    assert [clock(time) for time in (0, 999, 59996, 61234, 3_600_000)] == \
-        ["0:00.00", "0:01.00", "1:00.00", "1:01.23", "60:00.00"]
-
-
 def test_urls_are_relative_and_encoded(tmp_path):
     page = tmp_path / "results/a.html"
     assert relative_url(tmp_path / "results/b c.mp4", page) == "b%20c.mp4"
@@ -191,11 +194,10 @@ def test_the_video_played_is_one_that_browsers_play(tmp_path):
     mkv, mp4, overlay = tmp_path / "a.mkv", tmp_path / "a.MP4", tmp_path / "a.overlay.mp4"
     for video in (mkv, mp4):
         video.touch()
-    assert find_video(path, mkv, True) is None and find_video(path, mp4, False) == mp4
-    assert find_video(path, None, False) is None and find_video(path, tmp_path, True) is None
+    assert find_video(path, mkv) is None and find_video(path, mp4) == mp4
+    assert find_video(path, None) is None and find_video(path, tmp_path) is None
     overlay.touch()
-    assert find_video(path, mkv, True) == overlay and find_video(path, mp4, False) == overlay
-    assert find_video(path, mp4, True) == mp4                # the one that was named comes first
+    assert find_video(path, mkv) == overlay and find_video(path, mp4) == mp4     # boxes are drawn over the original
 
 
 def annotation(frame, box, emotion=3, character="joey"):
@@ -242,6 +244,28 @@ def test_truth_of_readings_that_are_not_in_order_of_frames():
     assert said["faces"] == 3 and said["matched"] == 2       # without a video its end is not known
     data["step"] = 80                                        # a reading of every other frame stands for both
     assert add_truth(data, faces, got, np.array([0, 0]), None, times, 25)["matched"] == 3
+
+
+def test_other_results_stand_in_the_place_of_annotations():
+    got, times = readings([0, 40, 80, 120], [3, 3, 4, 4]), np.array([0, 40, 80, 120])
+    other = readings([0, 80], [3, 3])                        # of every other frame
+    faces = as_annotations(other, np.array([0, 2]), np.array([2, 4]))
+    data = {"rows": [{"label": "face 0"}], "step": 40}
+    said = add_truth(data, faces, got, np.zeros(4, int), np.arange(4), times, 25)
+    assert said["faces"] == said["matched"] == 2 and said["agreement"] == 0.5
+    assert data["rows"][0]["truth"] == {"starts": (0,), "ends": (120,), "emotions": (3,)}
+    assert joined([(0, 5, 1), (5, 9, 1), (9, 12, 2), (13, 15, 2)]) == [(0, 9, 1), (9, 12, 2), (13, 15, 2)]
+
+
+def test_compared_with_other_results(tmp_path, capsys):
+    mine, other = tmp_path / "mine.json", tmp_path / "other.json"
+    mine.write_text(json.dumps([record(n / 24) for n in range(48)]))
+    other.write_text(json.dumps([record(n / 24, "sad" if n < 12 else "happy") for n in range(0, 60, 2)]))
+    report.main(["--results", str(mine), "--compare", str(other)])
+    assert "30 faces of other, 24 of them in the results" in capsys.readouterr().out
+    data, text = page_data(tmp_path / "mine.html"), (tmp_path / "mine.html").read_text()
+    assert data["rows"][0]["truth"]["emotions"] == [4, 3] and data["truthSays"] == "other:"
+    assert "Against other" in text and 'id="agreement">75.0 %' in text
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +347,7 @@ def test_names_are_escaped(tmp_path):
     path.write_text(json.dumps([record(0, name=name), record(0, name="\ud800", id=2)]))
     report.main(["--results", str(path)])
     text = (tmp_path / "a & <b>.html").read_text()
-    assert name not in text and text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 2
+    assert name not in text
     assert "<b>" not in text and "a &amp; &lt;b&gt;" in text
     assert page_data(tmp_path / "a & <b>.html")["rows"][0]["label"] == name
 
@@ -365,6 +389,8 @@ def test_errors(tmp_path, trained, make_video, run_main, capsys):
         said("--results", path, "--video", video)
     (tmp_path / "page.html").write_text("[]")
     assert "page.html: expected results (.json)" in said("--results", tmp_path / "page.html")
+    assert "c.json: no such names" in said("--results", path, "--names", tmp_path / "c.json")
+    assert "c.json: no such results" in said("--results", path, "--compare", tmp_path / "c.json")
     assert "--rows 0: expected from 1 to 40" in said("--results", path, "--rows", "0")
     assert not path.with_suffix(".html").exists()
 

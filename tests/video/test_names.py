@@ -66,7 +66,7 @@ def test_who_is_seen_with_whom():
 
 
 def persons(faces, encodings, gallery=None, link_distance=0.5):
-    found = identify(faces, dict(enumerate(encodings, 1)), gallery or {}, 0.5, link_distance)
+    found = identify(faces, dict(enumerate(encodings, 1)), set(range(1, 30)), gallery or {}, 0.5, link_distance)
     return [found[id] for id in sorted(found)]
 
 
@@ -123,7 +123,16 @@ def test_identify_names_whole_persons(people):
     faces, encodings = seen(range(10), range(10), range(20, 30)), [a(4), b(4), a(1) + 0.02]
     assert persons(faces, encodings, {"anna": a(5)}) == [(1, "anna"), (2, None), (1, "anna")]
     assert persons(faces, encodings, link_distance=None) == [(1, None), (2, None), (3, None)]
-    assert identify(np.zeros(0, FACE), {}, {}, 0.5, 0.5) == {}
+    assert identify(np.zeros(0, FACE), {}, set(), {}, 0.5, 0.5) == {}
+
+
+def test_a_face_that_is_never_seen_clearly_is_linked_by_name_alone(people):
+    a, b = people
+    faces, encodings = seen(range(10), range(20, 30), range(40, 50)), {1: a(4), 2: a(4), 3: a(4)}
+    found = identify(faces, encodings, {1, 3}, {}, 0.5, 0.5)
+    assert [found[id] for id in (1, 2, 3)] == [(1, None), (2, None), (1, None)]
+    found = identify(faces, encodings, {1, 3}, {"anna": a(3)}, 0.5, 0.5)
+    assert [found[id] for id in (1, 2, 3)] == [(1, "anna")] * 3
 
 
 def test_names_never_cross(people):
@@ -181,8 +190,9 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
         faces["score"] = 1 if number in (9, 30) else 0.8
         portraits.see(_Frame(number, draw(rng, looks["bert"], "angry")), faces if number < 36 else faces[:0])
     assert not portraits.held                                # encoded when it was gone, and its pictures let go
-    encodings = portraits.finish()[1]
-    assert encodings.shape == (2, 128)
+    encodings, clear = portraits.finish()
+    encodings = encodings[1]
+    assert clear == {1} and encodings.shape == (2, 128)
     far = {name: np.linalg.norm(encodings[:, None] - rows[None], axis=2).mean() for name, rows in gallery.items()}
     assert far["bert"] < far["anna"]
     write_gallery(tmp_path / "g.npz", gallery)

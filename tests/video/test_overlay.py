@@ -1,3 +1,4 @@
+import resource
 from fractions import Fraction
 from pathlib import Path
 
@@ -79,3 +80,15 @@ def test_an_overlay_of_an_anamorphic_video_keeps_its_shape(tmp_path):
     write_overlay(tmp_path / "out.mp4", read_frames(path), [])
     frame = next(read_frames(tmp_path / "out.mp4"))
     assert frame.size == (256, 144) and frame.rgb.shape == (144, 256, 3)
+
+
+def test_a_disk_that_is_full_is_said_of_the_overlay(make_video, tmp_path):
+    frames = list(read_frames(make_video(tmp_path / "in.mkv", [np.full((180, 320, 3), 40, np.uint8)] * 5)))
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, former[1]))
+    try:
+        with pytest.raises(OSError, match="could not be written") as error:
+            write_overlay(tmp_path / "out.mp4", frames, [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert error.value.filename == str(tmp_path / "out.mp4") and not list(tmp_path.glob(".out*"))

@@ -1,0 +1,270 @@
+/* What the page was given: times, people and their readings, as typed arrays. Times are ms; a frame is a place in
+   `times`; an id is a place in `data.ids`. */
+const byId = id => document.getElementById(id);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const data = JSON.parse(byId("data").textContent);
+const EMOTIONS = data.emotions.length;
+const CODES = data.emotions.map(name => name[0].toUpperCase() + name[1]);      // An, Di, Fe, Ha, Sa, Su, Ne
+
+function bytes(text) {
+  const letters = atob(text), made = new Uint8Array(letters.length);
+  for (let i = 0; i < made.length; i++) made[i] = letters.charCodeAt(i);
+  return made;
+}
+const numbers = text => new Uint32Array(bytes(text).buffer);
+const shorts = text => new Uint16Array(bytes(text).buffer);
+
+/* The first place in an ascending array whose value is at least `value`. */
+function lowerBound(values, value) {
+  let low = 0, high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] < value) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+
+/* The place in an ascending array whose value is nearest; -1 of an empty one. */
+function nearest(values, value) {
+  const after = lowerBound(values, value);
+  if (!values.length) return -1;
+  if (after === values.length) return after - 1;
+  return after && value - values[after - 1] <= values[after] - value ? after - 1 : after;
+}
+
+const times = numbers(data.times);
+/* ms that a frame is shown; readings may be further apart than frames. */
+function lasts(frame) {
+  const next = Math.min(frame + 1, times.length - 1);
+  return next > 0 ? times[next] - times[next - 1] : data.step;
+}
+const total = times.length ? times[times.length - 1] + lasts(times.length - 1) : 1;
+
+// ---- people: a row each
+
+/* The segments of the page as objects, in order of their starts. */
+const segments = (columns => {
+  const ids = numbers(columns.ids), emotions = bytes(columns.emotions), means = bytes(columns.means);
+  const [starts, ends, peaks] = [columns.starts, columns.ends, columns.peaks].map(numbers);
+  return Array.from(ids, (id, i) => ({id, emotion: emotions[i], start: starts[i], end: ends[i], peak: peaks[i],
+                                      mean: means[i] / data.full}));
+})(data.segments);
+const strength = segment => (segment.end - segment.start) / 1000 * segment.mean;
+const weak = segment => segment.mean < 0.5 || segment.end - segment.start < 1000;
+
+const given = data.rows.map(row => ({
+  ...row, frames: numbers(row.frames), emotions: bytes(row.emotions), confidences: bytes(row.confidences),
+  ids: numbers(row.ids), boxes: shorts(row.boxes), scores: row.scores ? bytes(row.scores) : null,
+  faces: row.faces ? numbers(row.faces) : null,
+}));
+let rows = [];
+const edits = [];                                // of names, made in this page: {id, from, to, name}, the last counts
+
+/* The name that the edits give an id at a time, or undefined. */
+function renamed(id, time) {
+  for (let i = edits.length - 1; i >= 0; i--) {
+    if (edits[i].id === id && time >= edits[i].from && time < edits[i].to) return edits[i].name;
+  }
+}
+
+/* A row of the readings (row, places) in `parts`, in order of their frames. */
+function gather(label, parts) {
+  const from = parts.flatMap(([row, places]) => places.map(place => [row, place]));
+  from.sort(([a, i], [b, j]) => a.frames[i] - b.frames[j]);
+  const take = (name, Type, size = 1) => {
+    const made = new Type(from.length * size);
+    from.forEach(([row, place], i) => {
+      for (let k = 0; k < size; k++) made[i * size + k] = row[name][place * size + k];
+    });
+    return made;
+  };
+  const scored = from.every(([row]) => row.scores), [first] = parts[0], shared = first.faces && label === first.label;
+  return {label, frames: take("frames", Uint32Array), emotions: take("emotions", Uint8Array),
+          confidences: take("confidences", Uint8Array), ids: take("ids", Uint32Array),
+          boxes: take("boxes", Uint16Array, 4), scores: scored ? take("scores", Uint8Array, EMOTIONS) : null,
+          faces: shared ? take("faces", Uint32Array) : null, names: first.names, truth: null};
+}
+
+/* The pictures of faces that belong to a row: those whose id and time are its. */
+function thumbsOf(found) {
+  found.sort((a, b) => a[0] - b[0]);
+  return {frames: found.map(each => each[0]), ids: found.map(each => each[1]), jpegs: found.map(each => each[2])};
+}
+
+/* Make the rows anew: those given, but for readings that the edits name otherwise. */
+function buildRows() {
+  const parts = new Map(), thumbs = new Map(), keyOf = (row, id, time) => renamed(id, time) ?? row;
+  const put = (map, key, thing) => map.has(key) ? map.get(key).push(thing) : map.set(key, [thing]);
+  const same = name => given.find(row => !row.faces && row.label === name) ?? name;
+  for (const row of given) {
+    const here = new Map();
+    row.ids.forEach((id, place) => put(here, same(keyOf(row, id, times[row.frames[place]])), place));
+    here.forEach((places, key) => put(parts, key, [row, places]));
+    row.thumbs.frames.forEach((frame, i) => {
+      put(thumbs, same(keyOf(row, row.thumbs.ids[i], times[frame])), [frame, row.thumbs.ids[i], row.thumbs.jpegs[i]]);
+    });
+  }
+  const order = [...given.filter(row => parts.has(row)), ...[...parts.keys()].filter(key => typeof key === "string")];
+  rows = order.map(key => {
+    const mine = parts.get(key), whole = mine.length === 1 && mine[0][1].length === mine[0][0].frames.length;
+    const made = typeof key === "object" && whole && mine[0][0] === key ? {...key} :
+      gather(typeof key === "object" ? key.label : key, mine);
+    const [fullest] = mine.reduce((a, b) => b[1].length > a[1].length ? b : a);
+    made.truth = typeof key === "object" ? key.truth : whole ? fullest.truth : null;
+    made.thumbs = thumbsOf(thumbs.get(key) || []);
+    return made;
+  });
+  rows.forEach(prepare);
+  shareSegments();
+}
+
+function shareSegments() {
+  const owner = new Map();
+  rows.forEach(row => row.ids.forEach((id, place) => {
+    const time = times[row.frames[place]], key = `${id} ${renamed(id, time) ?? ""}`;
+    if (!owner.has(key)) owner.set(key, row);
+  }));
+  for (const segment of segments) {
+    const row = owner.get(`${segment.id} ${renamed(segment.id, segment.start) ?? ""}`);
+    segment.row = row;
+    if (row) row.segments.push(segment);
+  }
+}
+
+/* Count a row's readings and their seconds of each emotion. */
+function prepare(row, place) {
+  row.place = place;
+  row.segments = [];
+  row.bars = [];
+  row.counts = new Uint32Array(EMOTIONS);
+  row.seconds = new Float64Array(EMOTIONS);
+  row.emotions.forEach((emotion, i) => {
+    row.counts[emotion]++;
+    row.seconds[emotion] += (endOf(row, i) - times[row.frames[i]]) / 1000;
+  });
+}
+
+/* When a reading ends: where the row's next begins, or a step on, whichever is sooner. */
+function endOf(row, place) {
+  const time = times[row.frames[place]], limit = time + 1.6 * data.step;
+  let next = place + 1;
+  while (next < row.frames.length && row.frames[next] === row.frames[place]) next++;
+  const following = next < row.frames.length ? times[row.frames[next]] : Infinity;
+  return following <= limit ? following : Math.min(total, time + data.step);
+}
+
+/* The places of a row's readings at a frame: of the last frame that was read, at most a step before. */
+function readingAt(row, frame) {
+  const first = lowerBound(row.frames, lowerBound(times, times[frame] - data.step + 1));
+  const last = lowerBound(row.frames, frame + 1) - 1, found = [];
+  for (let place = last; place >= first && place >= 0 && row.frames[place] === row.frames[last]; place--) {
+    found.unshift(place);
+  }
+  return found;
+}
+
+const confidence = (row, place) => row.confidences[place] / data.full;
+/* How much a reading is of an emotion: its score, or where there are none the confidence of what was named. */
+const scoreOf = (row, place, emotion) => row.scores ? row.scores[place * EMOTIONS + emotion] / data.full :
+  row.emotions[place] === emotion ? confidence(row, place) : 0;
+const named = (row, place) => row.faces ? row.names[row.faces[place]] : row.label;
+const jpeg = text => `data:image/jpeg;base64,${text}`;
+
+/* The thumbnail of a row nearest in time to a frame (a data URL), or null where none is near; of one `id`, if given. */
+function portrait(row, frame, id = null) {
+  const thumbs = row.thumbs, away = place => Math.abs(times[thumbs.frames[place]] - times[frame]);
+  const middle = nearest(thumbs.frames, frame), inside = place => place >= 0 && place < thumbs.frames.length;
+  let best = -1;
+  for (const way of [-1, 1]) {
+    let place = middle;
+    while (id !== null && inside(place) && away(place) <= data.reach && thumbs.ids[place] !== id) place += way;
+    if (inside(place) && away(place) <= data.reach && (best < 0 || away(place) < away(best))) best = place;
+  }
+  return best < 0 ? null : jpeg(thumbs.jpegs[best]);
+}
+const idOf = (row, place) => row.faces ? row.ids[place] : null;
+
+function truthAt(row, time) {
+  const truth = row.truth;
+  if (!truth) return null;
+  for (let i = lowerBound(truth.starts, time + 1) - 1, back = 0; i >= 0 && back < 20; i--, back++) {
+    if (time < truth.ends[i]) return truth.emotions[i];
+  }
+  return null;
+}
+
+// ---- what is shown
+
+const state = {now: 0, from: 0, to: total, rows: new Set(), emotions: new Set(data.emotions.keys()), search: ""};
+
+const chosen = () => rows.filter(row => state.rows.has(row.place));
+const shown = () => state.emotions.size ?
+  chosen().filter(row => row.label.toLowerCase().includes(state.search.toLowerCase())) : [];
+
+/* The lines of the timeline: a person each; of one person alone, each of the emotions under it; of one emotion, the
+   people by that one. `emotion` is null where a line shows all. Of two people, a line of where they differ. */
+function lanes() {
+  const visible = shown(), emotions = [...state.emotions].sort();
+  if (visible.length === 1) {
+    const [row] = visible;
+    return [{row, emotion: null, label: row.label},
+            ...emotions.map(emotion => ({row, emotion, label: data.emotions[emotion], inner: true}))];
+  }
+  const emotion = emotions.length === 1 ? emotions[0] : null;
+  const made = visible.map(row => ({row, emotion, label: row.label})), [row, other] = visible;
+  if (visible.length === 2) made.push({row, other, emotion, label: "difference"});
+  return made;
+}
+
+/* The segments of what is shown, the strongest first: their seconds times their mean confidence. */
+function ranked() {
+  const visible = new Set(shown());
+  return segments.filter(segment => visible.has(segment.row) && state.emotions.has(segment.emotion))
+    .sort((a, b) => strength(b) - strength(a));
+}
+
+// ---- small things
+
+/* ms as 1:02.34, from an hour on as 1:01:02.34; without hundredths where they say nothing. */
+function clock(time, short = false) {
+  const hundredths = short ? Math.round(time / 1000) * 100 : Math.round(time / 10);
+  const two = number => String(number).padStart(2, "0");
+  const hours = Math.floor(hundredths / 360000), minutes = Math.floor(hundredths / 6000) % 60;
+  const seconds = two(Math.floor(hundredths / 100) % 60) + (short ? "" : `.${two(hundredths % 100)}`);
+  return hours ? `${hours}:${two(minutes)}:${seconds}` : `${minutes}:${seconds}`;
+}
+const when = frame => clock(times[frame]) + (data.numbered ? `, frame ${frame}` : "");
+const seconds = number => `${number < 100 ? number.toFixed(1) : Math.round(number).toLocaleString("en")} s`;
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/* The colours of the emotions and of letters on them, as the scheme has them now. */
+const palette = () => data.emotions.map(name => ({fill: style(`--${name}`), ink: style(`--on-${name}`)}));
+
+function swatch(emotion) {
+  const made = element("span", `swatch ${data.emotions[emotion]}`, CODES[emotion]);
+  made.setAttribute("aria-hidden", "true");
+  return made;
+}
+
+/* A name in at most `most` letters: its middle is left out, so that names that end differently stay apart. */
+function shorten(text, most) {
+  const letters = [...text];
+  if (letters.length <= most) return text;
+  const end = Math.floor((most - 1) / 2);
+  return `${letters.slice(0, most - 1 - end).join("")}…${letters.slice(-end).join("")}`;
+}
+
+function save(name, content) {
+  const link = element("a");
+  link.href = content instanceof Blob ? URL.createObjectURL(content) : content;
+  link.download = name;
+  link.click();
+  if (content instanceof Blob) setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}

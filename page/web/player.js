@@ -1,0 +1,204 @@
+/* The player: the video with its faces' boxes drawn over it, or where it does not play the pictures kept in the page;
+   what is read of whom at the present time. */
+const video = byId("video");
+let playing = video ? "video" : "pictures";      // or "sound": a video whose picture this browser cannot decode
+
+const frameAt = time => Math.max(0, lowerBound(times, time + 1) - 1);
+const emphasised = (row, place) => state.rows.has(row.place) && state.emotions.has(row.emotions[place]);
+
+/* The boxes of the faces at a frame, in parts of the picture: over it, none on it where it has them drawn in. */
+function showBoxes(frame) {
+  const layer = byId("boxes"), [wide, tall] = data.size || [video?.videoWidth, video?.videoHeight];
+  const drawn = byId("draw-boxes").checked && !(data.burnt && playing === "video") && wide && times.length;
+  layer.replaceChildren(...(drawn ? rows : []).flatMap(row => readingAt(row, frame).map(place => {
+    const [left, top, right, bottom] = row.boxes.subarray(4 * place, 4 * place + 4), emotion = row.emotions[place];
+    const box = element("div", `box ${data.emotions[emotion]}${emphasised(row, place) ? "" : " faded"}`);
+    box.style.left = `${100 * left / wide}%`;
+    box.style.top = `${100 * top / tall}%`;
+    box.style.width = `${100 * (right - left) / wide}%`;
+    box.style.height = `${100 * (bottom - top) / tall}%`;
+    box.append(element("span", top / tall < 0.1 ? "said below" : "said", `${shorten(named(row, place), 18)} · ` +
+      `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}`));
+    if (left / wide > 0.6) box.classList.add("right");
+    return box;
+  })));
+}
+
+/* What is read at the present frame, as a list, and as a sentence for screen readers; people and emotions that are not
+   shown stay in it, paler. */
+function showPresent() {
+  const list = byId("present"), frame = state.now, said = [];
+  byId("now-time").textContent = times.length ? when(frame) : "–";
+  list.replaceChildren();
+  for (const row of rows) {
+    for (const place of readingAt(row, frame)) {
+      const emotion = row.emotions[place], item = element("li", emphasised(row, place) ? "" : "faded");
+      const picture = portrait(row, frame, idOf(row, place)), image = element(picture ? "img" : "span", "face");
+      const text = element("span"), truth = truthAt(row, times[frame]), name = element("b", "", named(row, place));
+      if (picture) [image.src, image.alt] = [picture, ""];
+      image.hidden = !row.thumbs.jpegs.length;
+      name.title = named(row, place);
+      text.append(name, swatch(emotion), `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}` +
+                  (truth === null ? "" : `, ${data.truthSays} ${data.emotions[truth]}`));
+      item.append(image, text);
+      list.append(item);
+      if (emphasised(row, place)) {
+        said.push(`${named(row, place)} ${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}`);
+      }
+    }
+  }
+  if (!list.children.length) list.append(element("li", "quiet", "no face here"));
+  showBoxes(playing === "video" ? frame : pictureFrame());
+  const place = byId("place");
+  place.value = frame;
+  place.setAttribute("aria-valuetext", times.length ? clock(times[frame]) : "");
+  byId("clock").textContent = `${clock(times[frame] || 0)} / ${clock(times.length ? total : 0)}`;
+  return `${times.length ? when(frame) : ""}: ${said.join("; ") || "no face shown"}`;
+}
+
+let waiting = 0;
+
+/* Say it to screen readers, once the keys rest: a held arrow is not to be read frame by frame. */
+function say(text) {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => { byId("said").textContent = text; }, 150);
+}
+
+const pictureAt = () => times.length ? nearest(data.pictures.times, times[state.now]) : -1;
+const pictureFrame = () => pictureAt() < 0 ? state.now : nearest(times, data.pictures.times[pictureAt()]);
+
+function showPicture() {
+  if (playing === "video") return;
+  const place = pictureAt(), image = byId("picture-image");
+  byId("picture").hidden = place < 0;
+  byId("screen").hidden = place < 0;
+  if (place < 0) return;
+  const time = data.pictures.times[place];
+  if (image.dataset.time !== String(time)) {
+    [image.dataset.time, image.src] = [time, jpeg(data.pictures.jpegs[place])];
+    image.alt = `The frame at ${clock(time)}`;
+  }
+  byId("picture-caption").textContent = time === times[state.now] ? `the frame at ${clock(time)}` :
+    `the frame at ${clock(time)}, the nearest that is kept in this page`;
+}
+
+/* Go to a frame. A video that plays goes on from there; `along` while it does so by itself: nothing is said then. */
+function seek(frame, along = false) {
+  if (!times.length) return;
+  const before = times[state.now], inView = before >= state.from && before < state.to;
+  state.now = Math.max(0, Math.min(times.length - 1, frame));
+  if (video && playing !== "pictures" && !along) {
+    video.currentTime = (times[state.now] + lasts(state.now) / 4) / 1000;       // inside the frame, not on its edge
+  }
+  const text = showPresent();
+  if (!along) say(text);
+  if (!along || video.paused) remember();
+  showPicture();
+  if (inView) follow();
+  placeMarks();
+}
+
+/* Move the timeline along, where the present time leaves it; one that was elsewhere is looked at, and stays. */
+function follow() {
+  const time = times[state.now], length = state.to - state.from;
+  if (time < state.from || time >= state.to) zoom(time - length / 10, time + 9 * length / 10);
+}
+
+/* Go to a segment, and have it in view. */
+function visit(segment) {
+  const frame = frameAt(segment.start), time = times[frame], length = state.to - state.from;
+  if (time < state.from || time >= state.to) zoom(time - length / 4, time + 3 * length / 4);
+  seek(frame);
+}
+
+/* The next segment of an emotion of the people shown begins; after the last one the first. */
+function jump(emotion) {
+  const visible = new Set(shown());
+  const found = segments.filter(each => visible.has(each.row) && each.emotion === emotion)
+    .sort((a, b) => a.start - b.start);
+  const next = found.find(each => frameAt(each.start) > state.now) || found[0];
+  if (next && state.emotions.has(emotion)) visit(next);
+  else say(`no ${data.emotions[emotion]} segment is shown`);
+}
+
+/* A frame or a second on or back. A video stops for a frame, and plays on from a second. */
+function step(how) {
+  const second = {"second-back": -1000, "second-on": 1000}[how];
+  if (second) seek(nearest(times, Math.max(0, times[state.now] + second)));
+  else {
+    video?.pause();
+    seek(state.now + (how === "on" ? 1 : -1));
+  }
+}
+
+function toggle() {
+  if (!video || playing === "pictures") return;
+  if (video.paused) video.play(); else video.pause();
+}
+
+/* Pictures in place of a video that does not play, and why. */
+function fallBack(how, why) {
+  playing = how;
+  video.hidden = true;
+  byId("play").hidden = how === "pictures";
+  for (const id of ["mute", "speed"]) byId(id).hidden = how === "pictures";
+  byId("video-note").hidden = false;
+  byId("video-note").textContent = why + (data.pictures.times.length ? " Pictures are shown instead." : "");
+  fitScreen();
+  showPicture();
+  showPresent();
+}
+
+/* The screen has the shape of the picture, so that the boxes lie on it. */
+function fitScreen() {
+  const [wide, tall] = playing === "video" && video.videoWidth ? [video.videoWidth, video.videoHeight] :
+    data.size || [16, 9];
+  byId("screen").style.setProperty("--ratio", wide / tall);
+}
+
+function wireVideo() {
+  fitScreen();
+  if (!video) return;
+  video.addEventListener("error", () => fallBack("pictures", `${data.videoName} could not be played: it has been ` +
+    "moved, or this browser does not know its kind."));
+  video.addEventListener("loadedmetadata", () => {
+    if (video.videoWidth) fitScreen();
+    else fallBack("sound", `This browser cannot decode the picture of ${data.videoName} (HEVC of a phone, perhaps); ` +
+      "its sound plays. create_results.py --overlay writes a copy that every browser plays.");
+  });
+  const along = () => { if (!video.paused && !video.seeking) seek(frameAt(video.currentTime * 1000), true); };
+  const each = () => {
+    along();
+    video.requestVideoFrameCallback(each);
+  };
+  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(each);
+  video.addEventListener("timeupdate", along);   // of sound alone, and where there are no callbacks
+  for (const event of ["play", "pause"]) {
+    video.addEventListener(event, () => {
+      byId("play").textContent = video.paused ? "▶ play" : "❚❚ pause";
+    });
+  }
+  video.addEventListener("pause", () => {
+    if (!video.seeking) say(showPresent());
+    remember();
+  });
+  byId("play").addEventListener("click", toggle);
+  video.addEventListener("click", toggle);
+  byId("mute").addEventListener("click", () => {
+    video.muted = !video.muted;
+    byId("mute").setAttribute("aria-pressed", String(video.muted));
+  });
+  byId("speed").addEventListener("change", () => { video.playbackRate = Number(byId("speed").value); });
+  video.src = data.video;
+}
+
+function wirePlayer() {
+  byId("place").max = Math.max(0, times.length - 1);
+  byId("place").addEventListener("input", () => seek(Number(byId("place").value)));
+  byId("draw-boxes").addEventListener("change", showPresent);
+  byId("full").hidden = !document.fullscreenEnabled;
+  byId("full").addEventListener("click", () => {
+    if (document.fullscreenElement) document.exitFullscreen(); else byId("now").requestFullscreen();
+  });
+  wireVideo();
+}
