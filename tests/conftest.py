@@ -36,7 +36,8 @@ def pytest_addoption(parser):
 def sample(tmp_path_factory):
     """Root of freshly drawn datasets; not to be changed by a test."""
     root = tmp_path_factory.mktemp("sample")
-    sample_data.main(["--root", str(root), "--stills", "12", "--sample-episodes", "3", "--seconds", "3"])
+    sample_data.main(["--root", str(root), "--stills", "12", "--sample-episodes", "3", "--seconds", "3",
+                      "--interviews", "1"])
     return root
 
 

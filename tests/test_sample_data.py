@@ -8,9 +8,11 @@ import pytest
 import check_demo
 import sample_data
 from drawn.faces import ACTION_NAMES, ACTIONS, Look, Pose, actions, draw_head
+from indexes.coded import read_coded
 from indexes.command_line import InputError
 from indexes.images import read_image
 from indexes.labels import EMOTIONS
+from video.frames import read_frames
 
 SMALL = ("--stills", "4", "--sample-episodes", "3", "--seconds", "3")
 
@@ -112,3 +114,10 @@ def test_check_fails_below_its_floor(trained, run_main, capsys):
     assert run_main(check_demo.main, [*options, "--least", "0"], capsys)[0] == "0"
     assert "sample_truth.json: no such file" in run_main(
         check_demo.main, [*options, "--friends-path", "elsewhere"], capsys)[0]
+
+
+def test_an_interview_is_coded_from_its_start_to_its_end(sample):
+    spans = read_coded(sample / "datasets/Coded/interview1.csv")
+    frames = list(read_frames(sample / "datasets/Coded/interview1.mp4"))
+    assert spans[0]["start"] == 0 and spans[-1]["end"] == 3.0 == len(frames) / 24
+    assert all(one["end"] == other["start"] and one["class"] != other["class"] for one, other in zip(spans, spans[1:]))
