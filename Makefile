@@ -1,5 +1,5 @@
 # make demo   everything on drawn data, in minutes: data sets, parsers, both trainings, plots, results
-# make test   the tests, and ruff
+# make test   ruff, which way the rooms import each other, and the tests, with the slowest ten at the end
 PYTHON ?= python3
 PY := .venv/bin/python
 IN := --root demo
@@ -21,6 +21,7 @@ demo: .venv/installed
 	$(PY) plot_errval.py $(IN) --runs static tsm
 	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt --overlay
 	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json
+	$(PY) export_results.py $(IN) --results results/friends_s01_ep11.json
 	$(PY) check_demo.py $(IN)
 	$(PY) report.py $(IN) --episode 11
 	@echo
@@ -28,16 +29,18 @@ demo: .venv/installed
 	@echo "The emotions, one record a line:  demo/results/friends_s01_ep11.json"
 	@echo "The episode's faces and timeline: demo/results/friends_s01_ep11.png"
 	@echo "The episode with both drawn in:   demo/results/friends_s01_ep11.overlay.mp4"
+	@echo "For pandas, ELAN, VLC and Praat:   demo/results/friends_s01_ep11.{parquet,eaf,vtt,TextGrid}"
 	@echo "Error and accuracy in training:   demo/results/errval.png"
 	@echo "The figures above, as JSON:       demo/results/demo.json"
 
 test: .venv/installed
 	$(PY) -m ruff check .
-	$(PY) -m pytest
+	.venv/bin/lint-imports
+	$(PY) -m pytest -n auto --dist worksteal -m "not alone" --durations 10
+	$(PY) -m pytest -m alone --durations 10
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt requirements-read.txt requirements-export.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed")'
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps face_recognition==1.3.0 scenedetect==0.7.2
 	touch $@

@@ -37,7 +37,9 @@ def main(argv=None):
 
         source = Path(bench.video) if bench.video else draw_video(root / "bench", bench.seconds)
         longer = draw_video(root / "bench", 4 * bench.seconds) if bench.memory and not bench.video else None
-        figures |= measure_episode(bench, ops.tracking, ops.margins.by_source()["hog"], root, source, longer)
+        framing = ops.margins.by_source()[ops.tracking.detector]
+        short = draw_video(root / "bench", 1)
+        figures |= measure_episode(bench, ops.tracking, framing, root, source, short, longer)
         show(figures)
     if "training" in bench.measure:
         from training.bench import measure_training, show_training

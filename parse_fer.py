@@ -1,42 +1,30 @@
 """Index FER2013 with the FER+ votes, from its image folders or from its CSV.
 
-Reads fer2013new.csv (the votes) beside FER2013Train/, FER2013Valid/ and FER2013Test/, whichever are there; where
-none is, fer2013.csv, whose pictures it writes into those folders first. Writes dicts/fer_parsed.npy: [example]
--> img, gt (the whole image), em (the votes as 7 shares), split train/valid/test.
+Reads fer2013new.csv (the votes) and FER2013Train/, FER2013Valid/ and FER2013Test/, wherever in the folder they lie;
+pictures of a folder that holds none, or of all three where none is there, are first written from fer2013.csv or
+icml_face_data.csv. Writes dicts/fer_parsed.npy: [example] -> img, gt (the whole image), em (the votes as 7 shares),
+split train/valid/test.
 
     python parse_fer.py --fer-path datasets/FER2013
     python parse_fer.py --verify
 """
-import csv
 import os
 import shutil
+from pathlib import PurePosixPath
 
 import numpy as np
 from tqdm import tqdm
 
 from indexes.command_line import InputError, parse, run_script
+from indexes.fer2013 import PARTIAL, PIXELS, USAGES, find_empty, find_parts, read_rows
 from indexes.images import write_image
 from indexes.labels import EMOTIONS, FERPLUS, FERPLUS_DROPPED
+from indexes.layouts import names_in
 from indexes.npy import FILES
 from indexes.parsing import Report, check_inside, keep_readable
 from ops import ParseFerOps
 
-USAGES = {"Training": ("FER2013Train", "train"), "PublicTest": ("FER2013Valid", "valid"),
-          "PrivateTest": ("FER2013Test", "test")}
-PARTIAL = "fer2013.partial"                      # there while pictures are being written
 SIDE = 48                                        # px
-
-
-def read_rows(path):
-    """(row number, {column: text}) of each row of a CSV file."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        try:
-            yield from enumerate(reader, 2)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"{path} row {reader.line_num}: not CSV ({error})") from None
 
 
 def soft_label(row):
@@ -66,62 +54,67 @@ def soft_label(row):
     return em / em.sum(), None
 
 
-def write_pictures(root, report):
-    """Write the pictures of fer2013.csv as PNG files into the folders, named as the votes' rows name them.
+def write_pictures(root, votes, pixels, folders, report):
+    """Write the pictures of the CSV `pixels` into `folders` ({name: folder}) as PNG files, named as in the votes.
 
     They are gathered in a folder apart, so that an interrupted writing is not taken for whole.
     """
-    partial = root / PARTIAL
+    partial, votes = root / PARTIAL, read_rows(root / votes)
     shutil.rmtree(partial, ignore_errors=True)
-    votes = read_rows(root / "fer2013new.csv")
-    for number, row in tqdm(read_rows(root / "fer2013.csv"), "write pictures", unit="picture", disable=None):
-        where = f"{root / 'fer2013.csv'} row {number}"
+    for name in folders:
+        (partial / name).mkdir(parents=True)
+    for number, row in tqdm(read_rows(root / pixels), "write pictures", unit="picture", disable=None):
+        where = f"{root / pixels} row {number}"
         _, vote = next(votes, (0, None))
         if vote is None or vote.get("Usage") != row.get("Usage") or row.get("Usage") not in USAGES:
             raise InputError(f"{where}: Usage {row.get('Usage')!r} does not match the row of fer2013new.csv")
-        if not vote.get("Image name"):           # NF: not a face
+        name = USAGES[row["Usage"]][0]
+        if not vote.get("Image name") or name not in folders:        # without a name it is NF, not a face
             continue
+        path = partial / name / check_inside(vote["Image name"], where, flat=True)
         try:
-            pixels = np.array((row.get("pixels") or "").split(), np.uint8).reshape(SIDE, SIDE)
+            image = np.array((row.get("pixels") or "").split(), np.uint8).reshape(SIDE, SIDE)
         except (ValueError, OverflowError):
             report.defect(where, f"expected {SIDE * SIDE} pixels from 0 to 255")
             continue
-        name = f"{USAGES[row['Usage']][0]}/{check_inside(vote['Image name'], where, flat=True)}"
-        write_image(partial / name, np.repeat(pixels[..., None], 3, 2))
+        if not path.exists():                    # of two rows of one name the first counts, here and in the votes
+            write_image(path, np.repeat(image[..., None], 3, 2))
     os.sync()
-    for folder in sorted(partial.glob("*")):
-        shutil.rmtree(root / folder.name, ignore_errors=True)
-        folder.rename(root / folder.name)
-    partial.rmdir()
+    for name, folder in folders.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for path in (partial / name).iterdir():
+            path.rename(root / folder / path.name)
+    shutil.rmtree(partial)
 
 
-def read_votes(root, report):
-    """Entries of the rows of fer2013new.csv whose picture is there."""
-    files = {folder: set(os.listdir(root / folder)) for folder, _ in USAGES.values() if (root / folder).is_dir()}
-    path = root / "fer2013new.csv"
-    for number, row in read_rows(path):
-        where = f"{path} row {number}"
-        name = row.get("Image name")
+def read_votes(root, votes, folders, report):
+    """Entries of the rows of the list `votes` whose picture is there, each picture once."""
+    files = {name: set(names_in(root / folder)) for name, folder in folders.items() if folder}
+    seen = set()
+    for number, row in read_rows(root / votes):
+        where, name = f"{root / votes} row {number}", row.get("Image name")
         if name:
             check_inside(name, where, flat=True)
-        folder, split = USAGES.get(row.get("Usage"), (None, None))
-        if folder is None:
+        part, split = USAGES.get(row.get("Usage"), (None, None))
+        if part is None:
             report.defect(where, f"expected a Usage of {', '.join(USAGES)}, found {row.get('Usage')!r}")
-            continue
-        if folder not in files:
-            report.drop(f"{folder}: no such folder")
             continue
         try:
             em, reason = soft_label(row)
         except ValueError as error:
             report.defect(where, error)
             continue
-        if em is not None and name not in files[folder]:
+        if part not in files:
+            em, reason = None, f"{part}: no such folder"
+        elif em is not None and name not in files[part]:
             em, reason = None, "image missing"
+        elif (part, name) in seen and em is not None:
+            em, reason = None, "the same picture again"
         if em is None:
             report.drop(reason)
             continue
-        yield {"img": f"{folder}/{name}", "gt": [0, 0, SIDE, SIDE], "em": em, "split": split}
+        seen.add((part, name))
+        yield {"img": f"{folders[part]}/{name}", "gt": [0, 0, SIDE, SIDE], "em": em, "split": split}
 
 
 def main(argv=None):
@@ -129,9 +122,19 @@ def main(argv=None):
     root, report = ops.fer.fer_path, Report(ops.parse.strict)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --fer-path names FER2013's, sample_data.py draws a small one")
-    if (root / PARTIAL).is_dir() or not any((root / folder).is_dir() for folder, _ in USAGES.values()):
-        write_pictures(root, report)
-    entries = list(read_votes(root, report))
+    votes, pixels, folders = find_parts(root)
+    empty = find_empty(root, folders)
+    if len(empty) == len(folders) and pixels is None:
+        raise InputError(f"{root / PIXELS[0]}: no such file, and no pictures in {', '.join(folders)}")
+    if empty and pixels:
+        beside = PurePosixPath(votes).parent
+        folders |= {name: folders[name] or (beside / name).as_posix() for name in empty}
+    print(f"FER2013 with the votes of FER+: {votes}, pictures in "
+          + ", ".join(f"{folder}/" + (f" (written from {pixels})" if name in empty and pixels else "")
+                      for name, folder in folders.items() if folder))
+    if empty and pixels:
+        write_pictures(root, votes, pixels, {name: folders[name] for name in empty}, report)
+    entries = list(read_votes(root, votes, folders, report))
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
     report.finish(ops.place.dicts_path / FILES["fer"], entries, dict(enumerate(entries)),

@@ -3,10 +3,10 @@
 Reads the metadata (s01_ep01_....json) and the extracted frames, or the videos where frames were not extracted.
 Writes friends_faces/ep01/*.jpg and dicts/friends_parsed_new.npy: [emotion][example] -> img (4 crops, oldest
 first), pos [episode, character id], emo, period, frame, character, face_rect (x, y, w, h in the frame). An
-episode that is done already, with the same options, is not cut again.
+episode that is done already, with the same options, is not cut again. A face whose emotion is `none` is dropped.
 
     python parse_friends.py
-    python parse_friends.py --episodes 1 2 --frame-stride 4 --crop-size 224
+    python parse_friends.py --episodes 1 2 --frame-stride 4 --crop-size 224 --metadata for_merge
 """
 import hashlib
 import json
@@ -87,17 +87,17 @@ def earlier_cut(folder, done, key, count):
     return earlier if whole else None
 
 
-def parse_episode(episode, metadata, source, faces_path, cutting, report):
+def parse_episode(episode, metadata, source, faces_path, cutting, none_is_neutral, report):
     """Entries of one episode. Its crops are written unless an earlier run did, with the same `cutting` options."""
     name, entries = f"ep{episode:02d}", []
     for row, period in enumerate(read_metadata(metadata)):
-        entries += read_period(period, f"{metadata} period {row}", report)
+        entries += read_period(period, f"{metadata} period {row}", report, none_is_neutral)
     for row, entry in enumerate(entries):
         stem = f"{name}/{entry['frame']:05d}_{entry['character']}_{row}"
         entry["img"] = [f"{stem}_{slot}.jpg" for slot in range(BUFFER)]
         entry["pos"] = [episode, CHARACTERS.index(entry["character"])]
     digest = hashlib.sha256(metadata.read_bytes()).hexdigest()
-    key = cutting | {"source": describe_source(source), "metadata": digest}
+    key = cutting | {"source": describe_source(source), "metadata": digest, "none": none_is_neutral}
     folder, done = faces_path / name, faces_path / f"{name}.json"
     earlier = earlier_cut(folder, done, key, len(entries))
     if earlier is None:
@@ -124,12 +124,16 @@ def make_gallery(entries, faces_path, count):
 def main(argv=None):
     ops = parse(ParseFriendsOps, argv, __doc__)
     friends, buffer, report, entries = ops.friends, ops.buffer, Report(ops.parse.strict), []
-    metadata = find_metadata(friends.friends_path, buffer.episodes)
+    metadata = find_metadata(friends.friends_path, buffer.episodes, ops.metadata.metadata)
     sources = {episode: find_episode(episode, friends.friends_path, friends.frames_path) for episode in metadata}
+    names = [path.relative_to(friends.friends_path).as_posix() for path in metadata.values()]
+    print(f"Friends: {len(names)} episodes, {names[0]}" + (f" to {names[-1]}" if len(names) > 1 else "")
+          + f", {sum(source.is_dir() for source in sources.values())} with extracted frames")
     cutting = {"stride": buffer.frame_stride, "size": buffer.crop_size, "quality": buffer.crop_quality,
                "margin": ops.margins.friends_margin}
     for episode, path in metadata.items():
-        entries += parse_episode(episode, path, sources[episode], friends.faces_path, cutting, report)
+        entries += parse_episode(episode, path, sources[episode], friends.faces_path, cutting,
+                                 ops.metadata.none_is_neutral, report)
     if ops.parse.verify:
         entries = keep_readable(entries, friends.faces_path, ops.parse.workers, report)
     report.finish(ops.place.dicts_path / FILES["friends"], entries, by_emotion(entries),

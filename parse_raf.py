@@ -1,4 +1,4 @@
-"""Index RAF-DB: its basic, compound and multi (RAF-ML) subsets, whichever the folder holds.
+"""Index RAF-DB: its basic, compound and multi (RAF-ML) subsets, whichever the folder holds, wherever in it they lie.
 
 Reads the label lists, box or landmark files; images are looked for, and opened with --verify.
 Writes dicts/raf_parsed.npy: [example] -> img, gt, em (7 numbers that sum to 1), split, subset.
@@ -14,11 +14,12 @@ from indexes.command_line import InputError, parse, run_script
 from indexes.crop import touches
 from indexes.images import image_size
 from indexes.labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
+from indexes.layouts import names_in
 from indexes.npy import FILES
 from indexes.parsing import Report, check_inside, keep_readable, read_numbers
+from indexes.raf import find_subsets
 from ops import ParseRafOps
 
-LISTS = ("list_patition_label.txt", "list_partition_label.txt")      # the first is how RAF-DB spells it
 SPLIT = re.compile(r"(train|test)_")
 
 
@@ -31,8 +32,6 @@ def soft_label(*emotions):
 
 def read_lines(path):
     """(row number, image name, other fields) of each row of a list; a name that leaves the folder is refused."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such list")
     for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines(), 1):
         fields = line.split()
         if not fields:
@@ -46,43 +45,41 @@ def whole_image(root, path):
     return [0, 0, width, height]
 
 
-def locate(root, subset, name, points_file, points_columns, grow, files):
+def locate(root, subset, name, files):
     """(image path, box) of an example: the original with its box, or else the aligned copy; or (None, reason).
 
-    The box spans the points (K, 2) in `points_file`, grown by `grow` of its size on each side.
+    The box of multi spans the landmarks, grown by half of its size on each side. `files`: {folder: names in it}.
     """
-    stem = name.rsplit(".", 1)[0]
-    original, aligned = f"{subset}/Image/original/{name}", f"{subset}/Image/aligned/{stem}_aligned.jpg"
-    points = read_numbers(root / subset / "Annotation" / points_file.format(stem), points_columns)
-    if name in files["original"] and points is not None:
+    stem, multi = name.rsplit(".", 1)[0], subset.name == "multi"
+    aligned = f"{stem}_aligned.jpg"
+    points = subset.points and read_numbers(
+        root / subset.points / f"{stem}_{'manu_ldmk' if multi else 'boundingbox'}.txt", 2 if multi else 4)
+    if name in files[subset.original] and points is not None:
         points = points.reshape(-1, 2)
         (x0, y0), (x1, y1) = points.min(0), points.max(0)
-        if points_columns == 4 and not (points[1] > points[0]).all():
+        if not multi and not (points[1] > points[0]).all():
             return None, "empty or inverted box"
-        gx, gy = grow * (x1 - x0), grow * (y1 - y0)
+        gx, gy = ((x1 - x0) / 2, (y1 - y0) / 2) if multi else (0, 0)
         box = [float(v) for v in (x0 - gx, y0 - gy, x1 - x0 + 2 * gx, y1 - y0 + 2 * gy)]
-        return (original, box) if touches(box, *image_size(root / original)) else (None, "box outside its image")
-    if f"{stem}_aligned.jpg" in files["aligned"]:
-        return aligned, whole_image(root, aligned)
-    if name in files["original"]:
+        path = f"{subset.original}/{name}"
+        return (path, box) if touches(box, *image_size(root / path)) else (None, "box outside its image")
+    if aligned in files[subset.aligned]:
+        path = f"{subset.aligned}/{aligned}"
+        return path, whole_image(root, path)
+    if name in files[subset.original]:
         return None, "no box or landmarks, and no aligned image"
     return None, "image missing"
 
 
-def read_labels(folder, subset, report):
-    """(list file, row, image name, split, soft label) of each labelled image of a subset."""
-    labels = folder / "EmoLabel"
-    partition = {}
-    if subset == "multi":
-        path = labels / "distribution.txt"
-        if (labels / "partition_label.txt").is_file():
-            partition = {name: fields[0] for _, name, fields in read_lines(labels / "partition_label.txt") if fields}
-    else:
-        path = next((labels / name for name in LISTS if (labels / name).is_file()), labels / LISTS[0])
+def read_labels(root, subset, report):
+    """(list file and row, image name, split, soft label) of each labelled image of a subset."""
+    path, partition = root / subset.labels, {}
+    if subset.name == "multi" and (path.parent / "partition_label.txt").is_file():
+        partition = {name: fields[0] for _, name, fields in read_lines(path.parent / "partition_label.txt") if fields}
     for number, name, fields in read_lines(path):
         where = f"{path} row {number}"
         try:
-            em = read_label(subset, fields)
+            em = read_label(subset.name, fields)
         except (ValueError, IndexError, KeyError) as error:
             report.defect(where, error if isinstance(error, ValueError) else f"expected a label, found {fields}")
             continue
@@ -110,22 +107,20 @@ def read_label(subset, fields):
 
 
 def read_subset(root, subset, report):
-    """Entries of one subset."""
-    files = {kind: set(path.name for path in (root / subset / "Image" / kind).glob("*"))
-             for kind in ("original", "aligned")}
-    points = ("manual/{}_manu_ldmk.txt", 2, 0.5) if subset == "multi" else ("boundingbox/{}_boundingbox.txt", 4, 0.0)
-    for where, name, split, em in read_labels(root / subset, subset, report):
+    """Entries of one `Subset`."""
+    files = {folder: set(names_in(root / folder)) if folder else () for folder in (subset.original, subset.aligned)}
+    for where, name, split, em in read_labels(root, subset, report):
         try:
-            image, box = locate(root, subset, name, *points, files)
+            image, box = locate(root, subset, name, files)
         except InputError:
             image, box = None, "image unreadable"
         except ValueError as error:
             report.defect(where, error)
             continue
         if image is None:
-            report.drop(f"{subset}: {box}")
+            report.drop(f"{subset.name}: {box}")
             continue
-        yield {"img": image, "gt": box, "em": em, "split": split, "subset": subset}
+        yield {"img": image, "gt": box, "em": em, "split": split, "subset": subset.name}
 
 
 def main(argv=None):
@@ -133,13 +128,13 @@ def main(argv=None):
     root, report = ops.raf.raf_path, Report(ops.parse.strict)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --raf-path names RAF-DB's, sample_data.py draws a small one")
-    subsets = [subset for subset in ops.subsets.subsets if (root / subset).is_dir()]
-    if not subsets:
-        raise InputError(f"{root}: expected at least one of the folders {', '.join(ops.subsets.subsets)}")
+    subsets = find_subsets(root, ops.subsets.subsets)
+    print("RAF-DB: " + ", ".join(
+        f"{subset.name} ({subset.labels} of {subset.original or subset.aligned}/)" for subset in subsets))
     entries = [entry for subset in subsets for entry in read_subset(root, subset, report)]
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
-    aligned = sum("/aligned/" in entry["img"] for entry in entries)
+    aligned = sum(entry["img"].endswith("_aligned.jpg") for entry in entries)
     print(f"{len(entries) - aligned:,} originals with a box, {aligned:,} aligned copies")
     report.finish(ops.place.dicts_path / FILES["raf"], entries, dict(enumerate(entries)),
                   lambda entry: (f"{entry['subset']} {entry['split']}", int(entry["em"].argmax())), root, "example")

@@ -8,7 +8,7 @@ Reads runs/NAME/log.csv, of the newest run or of those named, overlaid. Writes r
 import time
 
 from indexes.command_line import InputError, parse, run_script
-from indexes.files import whole_file
+from indexes.files import picture_format, whole_file
 from ops import PlotOps
 from training.log import read_log
 
@@ -28,27 +28,32 @@ STYLES = {"train_error": ":", "train_accuracy": ":", "valid_mean_recall": "--"}
 
 
 def draw(logs, path):
-    """Draw error and accuracy of `logs`, {run: rows of read_log}, into a PNG."""
+    """Draw error and accuracy of `logs`, {run: rows of read_log}, into a picture."""
     from matplotlib.figure import Figure  # after the options: it takes a second to import
 
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     for axes, (title, curves) in zip(figure.subplots(1, 2), PANELS.items()):
+        named = [], []                           # by itself a legend leaves out what begins with _
         for number, (name, rows) in enumerate(logs.items()):
             for column, label in curves.items():
                 points = [(row["step"], row[column]) for row in rows if row[column] is not None]
-                axes.plot(*zip(*points) if points else ([], []), STYLES.get(column, "-"), color=f"C{number}",
-                          marker="o", markersize=3, label=f"{name}: {label}")
+                named[0].extend(axes.plot(*zip(*points) if points else ([], []), STYLES.get(column, "-"),
+                                          color=f"C{number}", marker="o", markersize=3))
+                named[1].append(f"{name}: {label}")
         axes.set(xlabel="step", ylabel=title)
         axes.set_ylim(0, None if "error" in title else 1)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        legend = axes.legend(*named, fontsize=8)
+        for text in legend.get_texts():
+            text.set_parse_math(False)           # a run may be called $_$
     with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
+        figure.savefig(temporary, format=picture_format(path), dpi=130)
 
 
 def main(argv=None):
     ops = parse(PlotOps, argv, __doc__)
     plot, sizes = ops.plot, None
+    picture_format(plot.output)
     while True:
         names = plot.runs or (newest_run(plot.runs_path),)
         paths = {name: plot.runs_path / name / "log.csv" for name in names}

@@ -5,6 +5,8 @@ Reads a results JSON and the video or frames it was made from. Writes a PNG besi
     python plot_results.py --results results/friends_s01_ep01.json
     python plot_results.py --results results/interview.json --video interview.mp4
 """
+from collections import defaultdict
+from math import isfinite
 from pathlib import Path
 
 from indexes.command_line import InputError, parse, run_script
@@ -12,8 +14,11 @@ from indexes.files import whole_file
 from indexes.labels import COLOURS, INKS
 from indexes.results import episode_of, read_results
 from ops import PictureOps
+from video.fonts import find_font, name_shown
 from video.frames import read_frames
 from video.sources import find_episode
+
+ROWS = 40                                        # of the timeline; those seen least share one more
 
 
 def find_frames(path, video, friends_path, frames_path):
@@ -26,6 +31,15 @@ def find_frames(path, video, friends_path, frames_path):
     return find_episode(episode, friends_path, frames_path)
 
 
+def check_drawable(path, records):
+    """InputError where a record's numbers or names are none."""
+    for place, record in enumerate(records, 1):
+        numbers, who = [record["seconds"], *record["object"]["box"]], record["object"]
+        if not all(type(number) in (int, float) and isfinite(number) for number in numbers) \
+                or type(who["id"]) is not int or not isinstance(who["name"], str | None):
+            raise InputError(f"{path}: record {place}: expected seconds, a box of numbers, an id, a name or null")
+
+
 def pick_times(records, count):
     """Up to `count` times (seconds), one from each of as many equal parts of the records."""
     step = len(records) / count
@@ -33,6 +47,7 @@ def pick_times(records, count):
 
 
 def draw_frame(axes, frame, records):
+    from matplotlib.font_manager import FontProperties
     from matplotlib.patches import Rectangle
 
     axes.imshow(frame.rgb)
@@ -42,29 +57,45 @@ def draw_frame(axes, frame, records):
         x0, y0, x1, y1 = record["object"]["box"]
         colour = COLOURS[record["class"]]
         axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=2))
-        who = record["object"]["name"] or record["object"]["id"]
-        axes.text(x0, y0 - 8, f"{who} {record['class']}", fontsize=8, color=INKS[record["class"]],
+        text = f"{name_shown(record['object']['name'], record['object']['id'])} {record['class']}"
+        axes.text(x0, y0 - 8, text, color=INKS[record["class"]], parse_math=False,           # a name may be $_$
+                  fontproperties=FontProperties(fname=find_font(text), size=8),
                   bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5})
+
+
+def timeline_rows(records):
+    """[(label, records)] of the people seen, by id; of more than ROWS those seen least are put together."""
+    people = defaultdict(list)
+    for record in records:
+        people[record["object"]["id"]].append(record)
+    most = sorted(sorted(people, key=lambda id: -len(people[id]))[:ROWS])
+    rows = []
+    for id in most:
+        name = people[id][-1]["object"]["name"]
+        rows.append((name if name and find_font(name) else f"face {id}", people[id]))
+    rest = [record for id in sorted(set(people) - set(most)) for record in people[id]]
+    return [*rows, (f"{len(people) - len(most)} others", rest)] if rest else rows
 
 
 def draw_timeline(axes, shares_axes, records):
     """A band a person, a colour an emotion; and beside it the emotions' shares of that person's records."""
+    from matplotlib.font_manager import FontProperties
     from matplotlib.ticker import PercentFormatter
 
     times = sorted({record["seconds"] for record in records})
     step = min((b - a for a, b in zip(times, times[1:])), default=0.04)
-    ids = sorted({record["object"]["id"] for record in records})
-    for row, face in enumerate(ids):
-        mine = [record for record in records if record["object"]["id"] == face]
+    rows = timeline_rows(records)
+    for row, (_, mine) in enumerate(rows):
         left = 0.0
         for emotion, colour in COLOURS.items():
             spans = [(record["seconds"], step * 1.05) for record in mine if record["class"] == emotion]
             axes.broken_barh(spans, (row - 0.4, 0.8), color=colour, linewidth=0)
             shares_axes.barh(row, len(spans) / len(mine), 0.8, left, color=colour)
             left += len(spans) / len(mine)
-    names = {record["object"]["id"]: record["object"]["name"] for record in records}
-    axes.set(xlabel="seconds", ylim=(len(ids) - 0.5, -0.5), yticks=range(len(ids)))
-    axes.set_yticklabels([names[face] or f"face {face}" for face in ids], fontsize=8)
+    axes.set(xlabel="seconds", ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)))
+    axes.set_yticklabels([label for label, _ in rows], parse_math=False)
+    for text, (label, _) in zip(axes.get_yticklabels(), rows):
+        text.set_fontproperties(FontProperties(fname=find_font(label), size=8))
     shares_axes.set(xlim=(0, 1), ylim=axes.get_ylim(), yticks=(), xlabel="share of the time seen")
     shares_axes.xaxis.set_major_formatter(PercentFormatter(1))
 
@@ -78,9 +109,10 @@ def main(argv=None):
     records = read_results(path)
     if not records:
         raise InputError(f"{path}: holds no record, so there is nothing to draw")
+    check_drawable(path, records)
     times = pick_times(records, ops.picture.pictures)
-    figure = Figure(figsize=(3.4 * len(times), 2.3 + 0.16 * len({r["object"]["id"] for r in records}) + 1.0),
-                        layout="constrained")
+    rows = min(len({record["object"]["id"] for record in records}), ROWS + 1)
+    figure = Figure(figsize=(3.4 * len(times), 3.3 + 0.16 * rows), layout="constrained")
     grid = figure.add_gridspec(2, len(times), height_ratios=(1.9, 1))
     drawn, source = 0, find_frames(path, ops.picture.video, ops.friends.friends_path, ops.friends.frames_path)
     for frame in read_frames(source, ops.picture.fps):

@@ -68,19 +68,22 @@ def relative_url(video, page):
     return "/".join(quote(os.fsencode(step), safe="") for step in steps)
 
 
-def find_truth(episode, friends_path):
-    """The annotations of a Friends episode; none where there is no metadata of it."""
-    try:
-        path = find_metadata(friends_path, (episode,))[episode] if episode is not None else None
-    except InputError:
+def find_truth(episode, friends_path, metadata):
+    """The annotations of a Friends episode; none, and why, where there is no metadata of it or more than one."""
+    if episode is None:
         return []
-    return read_annotations(path) if path else []
+    try:
+        path = find_metadata(friends_path, (episode,), metadata.metadata)[episode]
+    except InputError as error:
+        print(f"without annotations: {error}")
+        return []
+    return read_annotations(path, metadata.none_is_neutral)
 
 
 def add_beside(data, readings, rows, place, times, ops, source, beside):
     """Put under each row what annotators saw or what other results (`beside`) have; returns how they agree, or None."""
     if beside is None:
-        annotations = find_truth(find_results(ops.page)[1], ops.friends.friends_path)
+        annotations = find_truth(find_results(ops.page)[1], ops.friends.friends_path, ops.metadata)
         return add_truth(data, annotations, readings, rows, place if source else None, times, ops.page.fps)
     frames = place_frames(ops.page.compare, beside.times, times)
     annotations = as_annotations(beside, frames, np.searchsorted(times, beside.times + 0.9 * time_step(beside)))
@@ -95,7 +98,7 @@ def see(source, readings, rows, moments, page, framing):
     """
     first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
     kept = [*moments, *first]
-    spread, every = spread_faces(readings.times, readings.faces) if len(rows) else ([], 0)
+    spread, every = spread_faces(readings.times, readings.faces, readings.frontal) if len(rows) else ([], 0)
     if source is None:
         return Seen(), every, kept
     total = count_frames(source)
@@ -110,7 +113,7 @@ def write(path, readings, segments, source, names, parts, ops):
     page, rows, labels = ops.page, *choose_rows(readings, ops.page.rows)
     beside = as_readings(page.compare, read_results(page.compare)) if page.compare else None
     moments = strongest(segments, readings)
-    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["hog"])
+    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["centerface"])
     times = seen.times if source else np.concatenate([readings.times, *([beside.times] if beside else [])])
     times = np.unique(times).astype(np.int64)
     place = place_frames(source or path, readings.times, times)

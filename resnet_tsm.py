@@ -170,14 +170,15 @@ def find_weights(weights):
     raise FileNotFoundError(f"{weights}: no such checkpoint; shipped by name: {names}")
 
 
-def resnet18(weights=None, num_classes=NUM_CLASSES):
+def resnet18(weights=None, num_classes=NUM_CLASSES, start=False):
     """The network.
 
     Args:
         weights: None for random ones; "imagenet" for torchvision's (downloaded once, the last layer stays
             random); a name shipped in weights/; or the path of a checkpoint (this project's, a plain state
-            dict, torchvision's own).
+            dict).
         num_classes: length of a logit vector.
+        start: it is to be trained: take torchvision's own file of 1,000 classes too; its last layer stays random.
 
     Raises:
         FileNotFoundError: no such checkpoint.
@@ -185,14 +186,14 @@ def resnet18(weights=None, num_classes=NUM_CLASSES):
     """
     net = ResNetTSM(num_classes)
     if weights == "imagenet":
-        fill(net, ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True), weights)
+        fill(net, ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True), weights, start=True)
     elif weights is not None:
-        fill(net, load_checkpoint(find_weights(weights)), weights)
+        fill(net, load_checkpoint(find_weights(weights)), weights, start)
     return net
 
 
-def fill(net, checkpoint, source):
-    """Load a checkpoint or a plain state dict; ImageNet's last layer, of 1000 classes, is left out and stays random.
+def fill(net, checkpoint, source, start=False):
+    """Load a checkpoint or a plain state dict; with `start` ImageNet's too, whose last layer stays random.
 
     ValueError, which names `source`, where it is of another network or its numbers are not finite.
     """
@@ -202,12 +203,16 @@ def fill(net, checkpoint, source):
     own = net.state_dict()
     if not isinstance(state, dict) or not set(own) <= set(state):
         raise ValueError(f"{source}: expected the parameters of a ResNet18, conv1.weight to fc.bias")
-    state = {name: state[name] for name in own}
+    others = [name for name in state if name not in own]
+    if others:
+        raise ValueError(f"{source}: of another network than ResNet18, which has no {others[0]}")
     broken = [name for name, value in state.items() if not torch.is_tensor(value) or not value.isfinite().all()]
     if broken:
         raise ValueError(f"{source}: {broken[0]} is not a tensor of finite numbers")
-    if state["fc.bias"].numel() == 1000:
-        state |= {name: own[name] for name in ("fc.weight", "fc.bias")}
+    if state["fc.bias"].numel() == 1000 != own["fc.bias"].numel():
+        if not start:
+            raise ValueError(f"{source}: knows ImageNet's 1,000 classes, no emotion; it is a start for training alone")
+        state = {**state, **{name: own[name] for name in ("fc.weight", "fc.bias")}}
     try:
         net.load_state_dict(state)
     except RuntimeError as error:

@@ -1,7 +1,9 @@
 """Write small sample datasets, drawn, in exactly the layouts of the real ones, known defects included.
 
 Reads nothing. Writes datasets/AffectNet, AffectNet2021, RAF-DB, FER2013, CK+ and Friends (videos, metadata
-and sample_truth.json, what was drawn on each frame). A folder that this script did not make is left alone.
+and sample_truth.json, what was drawn on each frame); with --interviews also Coded, videos in another style with what
+was coded in them. A folder that this script did not make is left alone. RAF-DB comes as macOS leaves it; drawn/forms.py
+makes the other forms in which copies lie on people's disks.
 
     python sample_data.py
     python sample_data.py --root demo --stills 20 --seconds 4
@@ -14,6 +16,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from tqdm import tqdm
 
+from drawn.coded import write_interview
+from drawn.forms import leave_by_macos
 from drawn.friends import write_episode
 from drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
 from indexes.command_line import InputError, parse, run_script
@@ -39,7 +43,8 @@ def main(argv=None):
     stills = {where.affectnet_path: write_affectnet, where.raf_path: write_raf, where.fer_path: write_fer,
               where.affectnet_path.with_name(where.affectnet_path.name + "2021"): write_affectnet_2021,
               where.ck_path: write_ck}
-    for folder in (*stills, where.friends_path):
+    folders = [*stills, where.friends_path, *([where.coded_path] if sample.interviews else [])]
+    for folder in folders:
         make_room(folder)
     episodes = range(1, sample.sample_episodes + 1)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -47,15 +52,18 @@ def main(argv=None):
                 for number, (folder, write) in enumerate(stills.items())}
         jobs |= {pool.submit(write_episode, where.friends_path, episode, sample.seconds, sample.seed): episode
                  for episode in episodes}
+        jobs |= {pool.submit(write_interview, where.coded_path, number, sample.seconds, sample.seed): None
+                 for number in range(1, sample.interviews + 1)}
         truth = {}
         for job in tqdm(as_completed(jobs), "draw", len(jobs), unit="dataset or episode", disable=None):
             if jobs[job] is None:
                 job.result()
             else:
                 truth[jobs[job]] = job.result()
+    leave_by_macos(where.raf_path)
     with whole_file(where.friends_path / "sample_truth.json") as temporary:
         temporary.write_text(json.dumps({str(episode): truth[episode] for episode in episodes}))
-    for folder in (*stills, where.friends_path):
+    for folder in folders:
         files = sum(len(names) for _, _, names in os.walk(folder))
         print(f"wrote {folder}: {files:,} files")
 

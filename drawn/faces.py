@@ -12,6 +12,7 @@ import numpy as np
 SUPERSAMPLE = 4
 EXTENT = 2.2                                     # the picture reaches this many head units from its middle
 PARTS_EXTENT = 1.3                               # so far reach eyes, brows, nose and mouth, turned or not
+SOFT = 0.02                                      # head units by which they are blurred, as no camera sees sharp edges
 FACE_BOX = (-1.0, -0.95, 1.0, 1.25)              # x0, y0, x1, y1 of what an annotator would call the face
 # Facial actions at full intensity, after Ekman and Friesen's prototypes (FACS, 1978). Zero is neutral.
 ACTIONS = {
@@ -20,7 +21,7 @@ ACTIONS = {
     "fear": dict(brow_inner=0.9, brow_outer=0.1, lid=0.7, corner=-0.3, open=0.4, wide=0.55),
     "happy": dict(squint=0.35, corner=1.0, open=0.35, wide=0.5),
     "sad": dict(brow_inner=0.75, brow_outer=-0.5, lid=-0.4, corner=-0.9, wide=-0.15),
-    "surprise": dict(brow_inner=0.9, brow_outer=0.9, lid=0.8, open=1.0, wide=-0.4),
+    "surprise": dict(brow_inner=0.9, brow_outer=0.9, lid=0.8, open=0.9, wide=-0.4),
     "neutral": {},
 }
 ACTION_NAMES = ("brow_inner", "brow_outer", "squint", "lid", "wrinkle", "corner", "open", "wide", "lip", "press")
@@ -110,9 +111,14 @@ class _Canvas:
         cv2.polylines(self.rgba, [shifted], False, (*map(float, colour), 255.0),
                       max(1, round(width * self.scale)), shift=4)
 
-    def small(self):
-        """The canvas at its final size, float32 premultiplied RGB (S, S, 3) and alpha (S, S, 1) in [0, 1]."""
+    def small(self, soft=0.0):
+        """The canvas at its final size, float32 premultiplied RGB (S, S, 3) and alpha (S, S, 1) in [0, 1].
+
+        soft: head units by which it is blurred.
+        """
         rgba = cv2.resize(self.rgba, (self.side, self.side), interpolation=cv2.INTER_AREA).astype(np.float32)
+        if soft:
+            rgba = cv2.GaussianBlur(rgba, (0, 0), soft * self.scale / SUPERSAMPLE)
         return rgba[..., :3], rgba[..., 3:] / 255
 
 
@@ -147,19 +153,22 @@ def _draw_head(canvas, look):
 
 def _draw_eye(canvas, look, act, side):
     x, y = side * 0.42 * look.eye_gap, -0.12
-    opening = 0.105 * look.eye_size * np.clip(1 + 0.75 * act["lid"] - 0.55 * act["squint"], 0.18, 2)
-    half = 0.2 * look.eye_size
+    opening = 0.105 * look.eye_size * np.clip(1 + 0.5 * act["lid"] - 0.55 * act["squint"], 0.18, 2)
+    half, skin = 0.2 * look.eye_size, np.array(look.skin)
     across = np.linspace(-1, 1, 13)
     upper = np.stack([x + half * across, y - opening * (1 - across ** 2)], 1)
     lower = np.stack([x + half * across[::-1], y + 0.7 * opening * (1 - across[::-1] ** 2)], 1)
-    white = np.concatenate([upper, lower])
-    canvas.fill(white, (236, 234, 230))
-    radius = min(0.1 * look.eye_size, 1.2 * opening)
-    canvas.fill(_ellipse(x, y, 0.1 * look.eye_size, radius), look.eyes)
-    canvas.fill(_ellipse(x, y, 0.05, min(0.05, radius)), (15, 12, 12))
+    white = np.minimum((205, 198, 192), 0.5 * skin + 110)         # never as white as it is thought of
+    canvas.fill(np.concatenate([upper, lower]), white)
+    canvas.fill(np.concatenate([upper, upper[::-1] + (0, 0.35 * opening)]), 0.62 * white)         # the lid's shadow
+    iris = _ellipse(x, y - 0.1 * opening, 0.115 * look.eye_size, 0.115 * look.eye_size)
+    arch = 1 - ((iris[:, 0] - x) / half) ** 2                     # the lids cover its top and bottom
+    iris[:, 1] = np.clip(iris[:, 1], y - opening * arch, y + 0.7 * opening * arch)
+    canvas.fill(iris, 0.6 * np.array(look.eyes))
+    canvas.fill(_ellipse(x, y, 0.055, min(0.055, 0.7 * opening)), (15, 12, 12))
     canvas.fill(_ellipse(x + 0.03, y - 0.03, 0.016, 0.016, 12), (250, 250, 250))
     canvas.stroke(upper, (40, 26, 22), 0.045)
-    canvas.stroke(lower, 0.6 * np.array(look.skin), 0.02)
+    canvas.stroke(lower, 0.55 * skin, 0.025)
 
 
 def _draw_brow(canvas, look, act, side):
@@ -212,8 +221,25 @@ def _draw_mouth(canvas, look, act):
         canvas.stroke((top + bottom) / 2, 0.4 * lips, 0.025)
 
 
+def _hollows(look, act):
+    """Where a head is hollow, or stands out and catches light: (x, y, half width, half height, how dark) of each.
+
+    In order: the nose's ridge, tip, and shadow, over the lips and under, the chin, the forehead; the eyes, their
+    corners, beside the nose, the cheekbones, beside the mouth.
+    """
+    nose, gap = 0.34 * look.nose, 0.42 * look.eye_gap
+    smile = 0.12 if act["corner"] > 0.3 else 0.0
+    middle = [(0, 0.1, 0.09, 0.32, -0.17), (0, nose - 0.06, 0.09, 0.08, -0.36),
+              (0, nose + 0.02, 0.26, 0.1, 0.26), (0, nose + 0.08, 0.2, 0.05, 0.6),
+              (0, 0.55, 0.07, 0.06, 0.28), (0, 0.93, 0.25, 0.05, 0.36), (0, 0.98, 0.4, 0.09, 0.14),
+              (0, 1.1, 0.2, 0.1, -0.24), (0, -0.5, 0.4, 0.15, -0.18)]
+    sides = [(gap, -0.15, 0.3, 0.2, 0.4), (0.3, -0.2, 0.12, 0.12, 0.36), (0.18, 0.1, 0.07, 0.25, 0.34),
+             (0.55, 0.25, 0.22, 0.18, -0.2 - smile), (0.42, 0.62, 0.1, 0.25, 0.22)]
+    return middle + sides + [(-x, *rest) for x, *rest in sides]
+
+
 def _shade(size, look, pose, act):
-    """Light on the head as a factor per pixel (S, S, 1): radial shading, eye sockets, nose and chin shadow."""
+    """Light on the head as a factor per pixel (S, S, 1): radial shading, and the `_hollows`."""
     axis = np.linspace(-EXTENT, EXTENT, size // 3, dtype=np.float32)   # smooth, so a third of the size is enough
     gx, gy = np.meshgrid(axis, axis)
     cos, sin = np.cos(pose.roll), np.sin(pose.roll)
@@ -221,17 +247,9 @@ def _shade(size, look, pose, act):
     z = np.sqrt(np.clip(1 - (x / 1.3) ** 2 - (y / 1.7) ** 2, 0, 1))
     light = np.array([*pose.light, 1.0]) / np.linalg.norm([*pose.light, 1.0])
     shade = pose.ambient + (1.12 - pose.ambient) * np.clip(light[0] * x + light[1] * y / 1.6 + light[2] * z, 0, 1)
-    dx, dy = np.sin(pose.yaw), np.sin(pose.pitch)
-
-    def dark(cx, cy, rx, ry, depth):
-        return 1 - depth * np.exp(-((x - cx - dx) / rx) ** 2 - ((y - cy - dy) / ry) ** 2)
-
-    gap = 0.42 * look.eye_gap
-    shade *= dark(-gap, -0.15, 0.3, 0.2, 0.34) * dark(gap, -0.15, 0.3, 0.2, 0.34)
-    shade *= dark(0, 0.36 * look.nose, 0.26, 0.1, 0.22) * dark(0, 0.98, 0.4, 0.09, 0.12)
-    shade *= 2 - dark(0, 0.1, 0.09, 0.32, 0.14)                   # the ridge of the nose catches light
-    if act["corner"] > 0.3:
-        shade *= (2 - dark(-0.55, 0.3, 0.2, 0.16, 0.12)) * (2 - dark(0.55, 0.3, 0.2, 0.16, 0.12))
+    x, y = x - np.float32(np.sin(pose.yaw)), y - np.float32(np.sin(pose.pitch))
+    for cx, cy, rx, ry, dark in _hollows(look, act):
+        shade *= 1 - dark * np.exp(-((x - cx) / rx) ** 2 - ((y - cy) / ry) ** 2)
     return cv2.resize(shade.astype(np.float32), (size, size))[..., None]
 
 
@@ -258,7 +276,7 @@ def draw_head(look, act, pose, size):
         _draw_brow(parts, look, act, side)
     _draw_nose(parts, look, act)
     _draw_mouth(parts, look, act)
-    over, over_alpha = parts.small()
+    over, over_alpha = parts.small(SOFT)
     rgb[middle] = rgb[middle] * (1 - over_alpha) + over * (0.85 * pose.ambient + 0.35)
     if pose.noise:
         noise = np.random.default_rng(pose.seed).standard_normal((size, size, 1), np.float32)

@@ -31,7 +31,7 @@ LOOKS = {
 # The annotators' words: both forms, any case.
 WORDS = {"angry": ("angry", "Anger"), "disgust": ("disgust", "Disgust"), "fear": ("fear", "Fear"),
          "happy": ("happiness", "Happy"), "sad": ("Sadness", "sad"), "surprise": ("surprise", "SURPRISE"),
-         "neutral": ("neutral", "Neutral", "none")}
+         "neutral": ("neutral", "Neutral", "NEUTRAL")}
 
 
 def video_name(episode):
@@ -42,7 +42,7 @@ def metadata_name(episode):
     return f"s01_ep{episode:02d}_tag2_visual_{'Final_180809' if episode <= 10 else 'final'}.json"
 
 
-def _expressions(rng, frames, wanted):
+def expressions(rng, frames, wanted):
     """An emotion and its intensity for each frame of a shot: phases that rise, hold and fall back."""
     emotions, intensities = [], []
     while len(emotions) < frames:
@@ -71,7 +71,7 @@ def plan_shots(rng, frames):
             actors.append({"name": str(name), "size": size, "x": spread + rng.uniform(-60, 60),
                            "y": rng.uniform(0.36, 0.5) * HEIGHT, "sway": rng.uniform(4, 22, 2),
                            "phase": rng.uniform(0, 6.28, 4), "light": tuple(rng.uniform(-0.5, 0.5, 2)),
-                           "expression": _expressions(rng, length, wanted), "vary": int(rng.integers(1 << 31))})
+                           "expression": expressions(rng, length, wanted), "vary": int(rng.integers(1 << 31))})
         shots.append({"length": length, "actors": actors, "backdrop": background(rng, HEIGHT, WIDTH)})
         left -= length
     return shots
@@ -143,6 +143,9 @@ def _spoil(periods, frames):
     rect[2]["max_y"] = rect[2]["min_y"]                                  # empty
     rect[3]["max_x"] = "none"                                            # half given
     rect[4].update(min_x="-30")                                          # leaves the image
+    spare[5][0]["person"][0][spare[5][1]][0]["emotion"] = "none"         # no emotion, beside a box
+    periods[1]["image"] = f"Frame_{PERIOD + PERIOD // 2:05d}.jpg.jpg"
+    periods[2]["image"] = f"Frame_{2 * PERIOD + PERIOD // 2:05d}_1.jpg"
     spare[-1][0]["image"] = f"Frame_{frames + 500:05d}.jpg"              # past the end of the video
 
 

@@ -220,7 +220,7 @@ def write_ck(folder, stills, rng):
             path = folder / "Landmarks" / subject / sequence / f"{stem}_landmarks.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             x, y, w, h = box
-            marks = landmarks((x, y + 0.2 * h, w, 0.8 * h))          # brows to chin
+            marks = landmarks((x - 0.02 * w, y + 0.22 * h, 1.04 * w, 0.8 * h))   # brows to chin, ear to ear
             path.write_text("".join(f"  {x:.7e}  {y:.7e}\n" for x, y in marks))
         notes = folder / "Emotion" / subject / sequence
         notes.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,14 @@
 """A script's command line: its options parsed, its errors said in one sentence, its stops by signal."""
 import os
+import re
 import signal
 import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-import tyro
-
 from ops import HUGE, LIMITS
+
+OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient memory|bad.alloc", re.IGNORECASE)
 
 
 class InputError(ValueError):
@@ -20,7 +21,13 @@ class InputError(ValueError):
 
 def parse(options_class, argv, doc):
     """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
-    options = tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,))
+    import tyro  # not before Ctrl-C is seen to, below
+
+    return settle(tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,)))
+
+
+def settle(options):
+    """The options, with paths joined to root; an InputError where a number is out of its limits."""
     root = options.place.root
     for concern in (getattr(options, item.name) for item in fields(options)):
         if is_dataclass(concern):
@@ -54,6 +61,8 @@ def run_script(main):
     Asked to stop by Ctrl-C or SIGTERM, it says so and exits as a shell expects it: 130 or 143.
     """
     signal.signal(signal.SIGTERM, stop)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")        # a file's name may be no text
     try:
         main()
     except (InputError, OSError) as error:
@@ -68,6 +77,10 @@ def run_script(main):
         say_the_last()
         print("stopped", file=sys.stderr)
         sys.exit(128 + getattr(asked, "number", signal.SIGINT))
+    except Exception as error:
+        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+            sys.exit("error: out of memory")
+        raise
 
 
 def say_the_last():
@@ -79,3 +92,18 @@ def torchrun_places():
     """(rank, processes, rank on this machine, processes on it) as torchrun says; 0, 1, 0, 1 where it started none."""
     names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
     return tuple(int(os.environ.get(name, default)) for name, default in names)
+
+
+def _say_uncaught(kind, error, trace):
+    """Python's own word on what ends a script, but for Ctrl-C while it still imports what it needs."""
+    stopped = error
+    while stopped is not None and not isinstance(stopped, KeyboardInterrupt):
+        stopped = stopped.__context__
+    if stopped is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+
+
+sys.excepthook = _say_uncaught

@@ -4,15 +4,28 @@ import glob
 import os
 import platform
 import shutil
+import sys
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
+
+from indexes.command_line import InputError
 
 
 def short_name(name, most=200):
     """A file's name in at most `most` bytes, of 255 that file systems allow: a longer one is cut and told by a sum."""
     data = os.fsencode(name)
-    return name if len(data) <= most else os.fsdecode(data[:most - 9]) + f"~{zlib.crc32(data):08x}"
+    if len(data) <= most:
+        return name
+    return data[:most - 9].decode(sys.getfilesystemencoding(), "ignore") + f"~{zlib.crc32(data):08x}"
+
+
+def picture_format(path):
+    """The format that a picture's name asks for by its ending: png, pdf or svg. InputError for another."""
+    form = Path(path).suffix.lower()[1:]
+    if form not in ("png", "pdf", "svg"):
+        raise InputError(f"{path}: expected the name of a picture, ending in .png, .pdf or .svg")
+    return form
 
 
 @contextmanager

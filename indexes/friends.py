@@ -4,30 +4,50 @@ import re
 
 from indexes.command_line import InputError
 from indexes.crop import check_pixels, xyxy_to_xywh
-from indexes.labels import CHARACTERS, FRIENDS
+from indexes.labels import CHARACTERS, FRIENDS, NEUTRAL
+from indexes.layouts import find_files
 
 METADATA = re.compile(r"s01_ep(\d+)_.*\.json$", re.IGNORECASE)
+FRAME = re.compile(r"(?:frame_|^[a-z])(\d{1,7})(?:_\d+)?(?:\.\w+)*$", re.IGNORECASE)
+LAST_NUMBER = re.compile(r"(?<!\d)(\d{1,7})(?:\.\w+)*$")
 TIMECODE = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[;:.](\d{1,2})")
 CORNERS = ("min_x", "min_y", "max_x", "max_y")
 
 
-def find_metadata(folder, episodes):
-    """{episode: metadata file} of those wanted, all where none are named."""
+def find_metadata(folder, episodes, named=""):
+    """{episode: metadata file} of those wanted, all where none are named, in `folder` or up to two levels below.
+
+    Raises:
+        InputError: an episode has none, or several of which not just one has `named` in its name.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --friends-path names Friends', sample_data.py draws a small one")
-    found = {int(METADATA.match(path.name).group(1)): path for path in sorted(folder.glob("*.json"))
-             if METADATA.match(path.name)}
+    found = {}
+    for path in (folder / name for name in find_files(folder, METADATA.match, levels=2)):
+        found.setdefault(int(METADATA.match(path.name).group(1)), []).append(path)
     missing = sorted(set(episodes) - set(found))
     if missing or not found:
         wanted = f"episodes {missing}" if missing else "any episode"
         raise InputError(f"{folder}: no metadata (s01_ep01_....json) of {wanted}")
-    return {episode: found[episode] for episode in sorted(episodes or found)}
+    return {episode: _choose(episode, found[episode], named) for episode in sorted(episodes or found)}
+
+
+def _choose(episode, paths, named):
+    fit = [path for path in paths if named in path.name] if len(paths) > 1 else paths
+    if len(fit) != 1:
+        first, second = (fit or paths)[:2]
+        raise InputError(f"{first} and {second}: two metadata files of episode {episode}; expected --metadata with "
+                         "a part of the name of the one to read")
+    return fit[0]
 
 
 def read_metadata(path):
-    """The periods (list of dicts) of an episode's metadata; bytes that are not UTF-8 are replaced."""
+    """The periods (list of dicts) of an episode's metadata; bytes that are not UTF-8 are replaced.
+
+    Texts may hold tabs and newlines.
+    """
     try:
-        data = json.loads(path.read_bytes().decode("utf-8-sig", errors="replace"))
+        data = json.loads(path.read_bytes().decode("utf-8-sig", errors="replace"), strict=False)
     except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
     periods = data.get("visual_results") if isinstance(data, dict) else None
@@ -37,8 +57,8 @@ def read_metadata(path):
 
 
 def read_frame_number(image):
-    """The number in `Frame_01234.jpg`, or in a letter and digits."""
-    match = re.search(r"(?<!\d)(\d{1,7})(\.\w+)?$", str(image))
+    """The number in `Frame_01234.jpg`, `Frame_01234_1.jpg` or `Frame_01234.jpg.jpg`, or in a letter and digits."""
+    match = FRAME.search(str(image)) or LAST_NUMBER.search(str(image))
     if not match:
         raise ValueError(f"expected an image name that ends in a frame number, found {image!r}")
     return int(match.group(1))
@@ -59,8 +79,11 @@ def read_box(rect):
     return box, None
 
 
-def read_period(period, where, report):
-    """Entries (without img and pos) of the faces in one period; what is dropped goes to the report."""
+def read_period(period, where, report, none_is_neutral=False):
+    """Entries (without img and pos) of the faces in one period; what is dropped goes to the report.
+
+    A face whose emotion is `none` is dropped, or with `none_is_neutral` neutral.
+    """
     try:
         frame, number = read_frame_number(period["image"]), int(period["period_num"])
         faces = [(name.strip().lower(), note) for people in period["person"] for name, notes in people.items()
@@ -75,12 +98,15 @@ def read_period(period, where, report):
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             report.defect(f"{where}, {name}", f"expected emotion and face_rect with four numbers ({error!r})")
             continue
+        label = NEUTRAL if emotion == "none" and none_is_neutral else FRIENDS.get(emotion)
         if box is None:
             report.drop(reason)
-        elif name not in CHARACTERS or emotion not in FRIENDS:
+        elif name not in CHARACTERS or (label is None and emotion != "none"):
             report.defect(f"{where}, {name}", f"expected a known character and emotion, found {name!r}, {emotion!r}")
+        elif label is None:
+            report.drop("emotion none beside a face box")
         else:
-            yield {"emo": FRIENDS[emotion], "face_rect": box, "period": number, "frame": frame, "character": name}
+            yield {"emo": label, "face_rect": box, "period": number, "frame": frame, "character": name}
 
 
 def read_span(period, frame):

@@ -14,7 +14,15 @@ cv2.setNumThreads(1)
 
 REDUCED = {divisor: getattr(cv2, f"IMREAD_REDUCED_COLOR_{divisor}") | cv2.IMREAD_IGNORE_ORIENTATION
            for divisor in (2, 4, 8)} | {1: cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION}
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+FEW_PIXELS, DENSEST = 1 << 24, 1000              # always believed; more than a PNG of one colour has in a byte
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def _check_claim(image, size):
+    """Refuse an image (opened, not decoded) whose header claims more pixels than a file of `size` bytes can hold."""
+    pixels = image.size[0] * image.size[1]
+    if pixels > max(FEW_PIXELS, DENSEST * size):
+        raise ValueError(f"claims {image.size[0]}x{image.size[1]} pixels, in {size:,} bytes")
 
 
 def read_image(path, upright=False):
@@ -24,10 +32,11 @@ def read_image(path, upright=False):
     """
     try:
         with Image.open(path) as image:
+            _check_claim(image, Path(path).stat().st_size)
             return np.asarray((ImageOps.exif_transpose(image) if upright else image).convert("RGB"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
         why = "of no known format" if isinstance(error, UnidentifiedImageError) else error
         raise InputError(f"{path}: not a readable image ({why}); the parsers' --verify finds such files") from None
 
@@ -47,6 +56,7 @@ def read_reduced(path, side, least):
     try:
         data = Path(path).read_bytes()
         with Image.open(io.BytesIO(data)) as image:
+            _check_claim(image, len(data))
             side = side or max(image.size)
             divisor = max(2 ** power for power in range(4) if power == 0 or side >= least * 2 ** power)
             if image.format == "JPEG" and image.mode in ("L", "RGB"):

@@ -27,11 +27,10 @@ FERPLUS = {"neutral": NEUTRAL, "happiness": HAPPY, "surprise": SURPRISE, "sadnes
 FERPLUS_DROPPED = ("contempt", "unknown", "NF")
 # CK+'s emotion files; 2 is contempt, which is dropped.
 CK = {0: NEUTRAL, 1: ANGRY, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SAD, 7: SURPRISE}
-# Friends: annotators wrote nouns and adjectives, in any case. `none` beside a face is a face without one
-# of the six emotions, so it is neutral.
+# Friends: annotators wrote nouns and adjectives, in any case, and `none` beside faces that they gave no emotion.
 FRIENDS = {
     "angry": ANGRY, "anger": ANGRY, "disgust": DISGUST, "disgusted": DISGUST, "fear": FEAR, "fearful": FEAR,
     "happy": HAPPY, "happiness": HAPPY, "sad": SAD, "sadness": SAD, "surprise": SURPRISE,
-    "surprised": SURPRISE, "neutral": NEUTRAL, "none": NEUTRAL,
+    "surprised": SURPRISE, "neutral": NEUTRAL,
 }
 CHARACTERS = ("chandler", "joey", "monica", "phoebe", "rachel", "ross")

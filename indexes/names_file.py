@@ -56,6 +56,8 @@ def apply_names(records, entries):
 
     What is named for a time only is another face than the rest of its id: it gets an id of its own, above all.
     """
+    if not entries:
+        return records, {}
     above = 1 + max([record["object"]["id"] for record in records], default=0)
     of_id, parts = {}, {}
     for entry in entries:

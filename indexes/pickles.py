@@ -2,9 +2,11 @@
 
 A pickle is a small program: it may call any function by name, and NumPy's own functions, called with made-up
 arguments, write where they should not. So nothing of NumPy's is given to it: arrays and their types are first noted
-as `_Array` and `_Dtype`, checked, and then made here. A file made for it can still use up memory or time.
+as `_Array` and `_Dtype`, checked, and then made here. And before it runs its operations are looked through for those
+that ask for memory which the file does not fill: a length beyond its end, a memo of a billion places.
 """
 import collections
+import io
 import math
 import pickle
 import re
@@ -13,6 +15,63 @@ import numpy as np
 
 PLAIN_TYPE = re.compile(r"([<>=|]?)(\?|[biufc]\d*|[SU]\d+|O\d*)")
 NEVER_TOO_DEEP = 50                              # containers within containers
+MANY_EMPTY = 1_000_000                           # texts without a letter in one array
+# Operations by what follows them: nothing; so many bytes; bytes whose length stands in so many bytes; lines of text.
+BARE = b"(01e2bNQRt)u}aldos]\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x92\x93\x94\x97\x98"
+FIXED = {1: b"Kqh\x80", 2: b"M", 4: b"Jj", 8: b"G\x95"}
+COUNTED = {1: b"U\x8c\x8aC", 4: b"TXB\x8b", 8: b"\x8e\x8d\x96"}
+LINES = {b"I": 1, b"L": 1, b"F": 1, b"S": 1, b"V": 1, b"g": 1, b"c": 2, b"i": 2}
+
+
+def _class_of(operations):
+    return b"[" + b"".join(re.escape(operations[at:at + 1]) for at in range(len(operations))) + b"]"
+
+
+def _short_operations(size):
+    """A pattern of up to 2,000 operations: all that are not long, and of a memo's places those below about `size`.
+
+    A loop over ten million operations takes Python ten seconds, and this a few tenths.
+    """
+    counted = [b"%s(?:%s)" % (_class_of(operations), b"|".join(
+        re.escape(length.to_bytes(width, "little")) + b".{%d}" % length for length in range(256)))
+        for width, operations in ((1, COUNTED[1]), (4, b"TXB"))]
+    fixed = [_class_of(operations) + b".{%d}" % width for width, operations in FIXED.items()]
+    third, fourth = (re.escape(bytes([value])) for value in (min(size >> 16 & 255 if size < 1 << 24 else 255, 255),
+                                                             min(size >> 24, 255)))
+    memo = b"r..[\\x00-" + third + b"][\\x00-" + fourth + b"]"
+    return re.compile(b"(?:" + b"|".join([_class_of(BARE), memo, *fixed, *counted]) + b"){1,2000}", re.DOTALL)
+
+
+def check_operations(data):
+    """Refuse a pickle (bytes) that asks for more memory than a small multiple of its length.
+
+    Raises:
+        pickle.UnpicklingError: it does, or is cut short, or holds an operation that no plain data needs.
+    """
+    pattern, place = _short_operations(len(data)), 0
+    counts = {bytes([operation]): width for width, operations in COUNTED.items() for operation in operations}
+    while True:
+        match = pattern.match(data, place)
+        place = match.end() if match else place
+        operation = data[place:place + 1]
+        if operation == b".":
+            return
+        if operation in counts:
+            start = place + 1 + counts[operation]
+            place = start + int.from_bytes(data[place + 1:start], "little")
+        elif operation in LINES or operation == b"p":
+            for _ in range(LINES.get(operation, 1)):
+                start, place = place + 1, data.find(b"\n", place + 1)
+                if place < 0:
+                    raise pickle.UnpicklingError("it is cut short")
+            if operation == b"p" and not 0 <= int(data[start:place]) <= len(data):
+                raise pickle.UnpicklingError("it asks for more memory than it fills")
+            place += 1
+        elif not match:
+            raise pickle.UnpicklingError("it is cut short, or asks for more memory than it fills" if operation else
+                                         "it is cut short")
+        if place > len(data):
+            raise pickle.UnpicklingError("it is cut short")
 
 
 class _Dtype:
@@ -70,6 +129,8 @@ def _array_of_bytes(data, dtype, shape, order="C"):
         raise pickle.UnpicklingError("it passes bytes for objects")
     _check_shape(shape)
     if dtype.dtype.itemsize == 0:                # empty text
+        if math.prod(shape) > MANY_EMPTY:
+            raise pickle.UnpicklingError("it asks for more memory than it fills")
         return np.zeros(shape, dtype.dtype)
     return np.frombuffer(_bytes_of(data), dtype.dtype).reshape(shape, order=order).copy(order)
 
@@ -86,8 +147,9 @@ class PlainUnpickler(pickle.Unpickler):
     is read as file names are, so that `os.fsencode` gives its bytes.
     """
 
-    def __init__(self, file):
-        super().__init__(file, encoding="utf-8", errors="surrogateescape")
+    def __init__(self, data):
+        check_operations(data)
+        super().__init__(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
         self.arrays = 0
 
     def read(self):

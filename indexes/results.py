@@ -19,8 +19,8 @@ def episode_of(results):
     return int(match.group(1)) if match else None
 
 
-def read_results(path):
-    """The records (list of dicts) of a results file."""
+def read_results(path, photos=False):
+    """The records (list of dicts) of a results file; those of photos, without times, only where they are wanted."""
     try:
         records = json.loads(path.read_text())
     except FileNotFoundError:
@@ -28,7 +28,10 @@ def read_results(path):
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from None
     try:
-        good = all(record["class"] in EMOTIONS and record["seconds"] >= 0 and len(record["object"]["box"]) == 4
+        if not photos and any("file" in record for record in records):
+            raise InputError(f"{path}: of photos, which have no times")
+        good = all(record["class"] in EMOTIONS and (record["file"] if record["seconds"] is None else
+                                                    record["seconds"] >= 0) and len(record["object"]["box"]) == 4
                    and {"id", "name"} <= set(record["object"]) for record in records)
     except (KeyError, TypeError):
         good = False

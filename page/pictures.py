@@ -23,13 +23,16 @@ class Seen:
     size: tuple | None = None                    # px (W, H) of a frame
 
 
-def spread_faces(times, faces, most=FACES):
-    """(places of readings to show a thumbnail of, ms between two): each face evenly in time, `most` in all."""
-    every = FACE_EVERY
+def spread_faces(times, faces, frontal, most=FACES):
+    """(places of readings to show a thumbnail of, ms between two): each face evenly in time, `most` in all.
+
+    Of the readings between two, the most frontal one is shown.
+    """
+    every, best = FACE_EVERY, np.argsort(-frontal, kind="stable")
     while True:
-        _, first = np.unique(np.stack([faces, times // every]), axis=1, return_index=True)
+        _, first = np.unique(np.stack([faces, times // every])[:, best], axis=1, return_index=True)
         if len(first) <= max(most, len(set(faces.tolist()))):
-            return np.sort(first).tolist(), int(every)
+            return np.sort(best[first]).tolist(), int(every)
         every *= 1.3
 
 

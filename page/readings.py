@@ -27,6 +27,7 @@ class Readings:
     faces: np.ndarray                            # place in `labels`: a name, or an id without one
     labels: list
     named: list                                  # bool, of each label
+    frontal: np.ndarray                          # 0 to 1; 1 where the results do not tell
 
 
 def as_readings(path, records):
@@ -36,25 +37,27 @@ def as_readings(path, records):
         face = record["object"]
         try:
             box, confidence = [float(value) for value in face["box"]], float(face["confidence"])
-            time, name = round(1000 * record["seconds"]), face["name"]
-            good = np.isfinite(box).all() and 0 <= confidence <= 1 and time < LONGEST and isinstance(face["id"], int) \
-                and isinstance(name, str | None)
+            time, name, frontal = round(1000 * record["seconds"]), face["name"], float(face.get("frontal", 1))
+            good = np.isfinite(box).all() and 0 <= confidence <= 1 and 0 <= frontal <= 1 and time < LONGEST \
+                and isinstance(face["id"], int) and isinstance(name, str | None)
             given = [float(face["scores"][emotion]) for emotion in EMOTIONS] if "scores" in face else None
             good = good and (given is None or all(0 <= score <= 1 for score in given))
         except (KeyError, TypeError, ValueError, OverflowError):
             good = False
         if not good:
-            raise InputError(f"{path}: record {place}: expected seconds, a box of four numbers, a confidence from 0 "
-                             "to 1, a whole number as id, a name or null, and of scores none or all seven, from 0 to 1")
+            raise InputError(f"{path}: record {place}: expected seconds, a box of four numbers, a confidence (and, "
+                             "if any, frontal, and all seven scores) from 0 to 1, a whole number as id and a name or "
+                             "null")
         scores.append(given)
         key = (True, name) if name else (False, face["id"])
-        rows.append((time, EMOTIONS.index(record["class"]), confidence, labels.setdefault(key, len(labels))))
-    times, emotions, confidences, faces = (np.array(column) for column in zip(*rows)) if rows else np.zeros((4, 0), int)
+        rows.append((time, EMOTIONS.index(record["class"]), confidence, labels.setdefault(key, len(labels)), frontal))
+    times, emotions, confidences, faces, frontal = map(np.array, zip(*rows)) if rows else np.zeros((5, 0), int)
     boxes = np.array([record["object"]["box"] for record in records], float).reshape(-1, 4)
     ids = np.array([record["object"]["id"] for record in records], object)
     scores = np.array(scores, float).reshape(-1, len(EMOTIONS)) if scores and None not in scores else None
     return Readings(times.astype(np.int64), emotions, confidences.astype(float), boxes, ids, scores, faces,
-                    [name if named else f"face {name}" for named, name in labels], [named for named, _ in labels])
+                    [name if named else f"face {name}" for named, name in labels], [named for named, _ in labels],
+                    frontal.astype(float))
 
 
 def choose_rows(readings, most):

@@ -22,11 +22,11 @@ class Annotation:
     character: str
 
 
-def read_annotations(path):
+def read_annotations(path, none_is_neutral=False):
     """The usable annotations of an episode's metadata file, in order of their frames. InputError where it is none."""
     report, found = Report(), []
     for row, period in enumerate(read_metadata(path)):
-        for face in read_period(period, f"{path} period {row}", report):
+        for face in read_period(period, f"{path} period {row}", report, none_is_neutral):
             x, y, w, h = face["face_rect"]
             found.append(Annotation(face["frame"], *read_span(period, face["frame"]), [x, y, x + w, y + h],
                                     face["emo"], face["character"]))

@@ -1,6 +1,10 @@
 """A small sample of every dataset, parsed once, and two networks trained for a few steps, for all tests."""
+import os
 import shutil
 import signal
+
+if "PYTEST_XDIST_WORKER" in os.environ:          # tests share the cores out among themselves, so each keeps to one
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import av
 import numpy as np

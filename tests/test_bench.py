@@ -1,11 +1,14 @@
 import json
 
+import pytest
+
 import bench
 import training.bench as training_bench
 import video.bench
 from training.clips import FaceClips
 
 
+@pytest.mark.alone
 def test_a_short_bench_of_training(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training_bench, "PICTURES", 60)
     bench.main(["--root", str(tmp_path), "--measure", "training", "--output", str(tmp_path / "bench.json"),
@@ -27,6 +30,7 @@ def test_the_bench_compares_what_makes_the_same_pictures(tmp_path, monkeypatch):
         assert ours[key][0].shape == theirs[key].shape and apart.mean() < 4
 
 
+@pytest.mark.alone
 def test_a_short_bench_measures_every_part(trained, tmp_path, capsys):
     bench.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--seconds", "3", "--output",
                 str(tmp_path / "bench.json"), "--reference-every", "24", "--no-memory", "--measure", "episode"])
@@ -36,7 +40,10 @@ def test_a_short_bench_measures_every_part(trained, tmp_path, capsys):
     assert all(value > 0 for name, value in figures["ms_a_frame"].items() if name != "shots")
     network = figures["ms_a_face_and_frame"]
     assert network["streaming, PyTorch"] < network["four-frame window, PyTorch"]
-    assert figures["whole"]["second_run_ms_a_frame"] < figures["whole"]["first_run_ms_a_frame"]
+    whole = figures["whole"]
+    assert 0 < whole["second_run_cpu_ms_a_frame"] < whole["first_run_cpu_ms_a_frame"]
+    assert 0 < whole["help_seconds"] < whole["startup"]["seconds"] and 50 < whole["startup"]["mb"] < 600
+    assert list(whole["peak_memory_mb"]) == ["1x"] and whole["peak_memory_mb"]["1x"] < 600
     against = figures["against_hog_on_every_frame"]
     assert against["reference_faces"] > 0 and against["matched"] > 0.9 and against["without_a_face"] < 0.1
     out = capsys.readouterr().out
@@ -47,7 +54,8 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
     """Three frames: one face matched, one missed, one of ours where there is none."""
     import numpy as np
 
-    from video.tracks import Track
+    from video.detection import Detections
+    from video.tracks import FACE
 
     class Frame:
         size = (100, 100)
@@ -60,7 +68,8 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
 
     found = {0: [[0, 0, 10, 10]], 1: [[50, 50, 60, 60]], 2: []}
     monkeypatch.setattr(video.bench, "read_frames", lambda source: map(Frame, range(3)))
-    monkeypatch.setattr(video.bench, "detect_faces", lambda grey, scale: np.array(found[grey], float).reshape(-1, 4))
-    tracks = [Track(1, 0, np.array([[0, 0, 10, 11]], np.float32), np.ones(1, bool)),
-              Track(2, 2, np.array([[0, 0, 10, 10]], np.float32), np.ones(1, bool))]
-    assert video.bench.compare("x", tracks, 1) == {"reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}
+    monkeypatch.setattr(video.detection.Hog, "find", lambda self, grey, scale: Detections(
+        np.array(found[grey], np.float32).reshape(-1, 4), np.ones(len(found[grey])), None))
+    faces = np.zeros(2, FACE)
+    faces["frame"], faces["box_xyxy"] = (0, 2), [[0, 0, 10, 11], [0, 0, 10, 10]]
+    assert video.bench.compare("x", faces, 1) == {"reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}

@@ -8,14 +8,17 @@ import pytest
 import torch
 
 import create_results
+import video.faces_file
 from indexes.command_line import InputError
 from indexes.crop import iou
-from indexes.images import read_image
+from indexes.images import read_image, write_image
 from indexes.labels import CHARACTERS, EMOTIONS
 from indexes.segments import find_segments, read_segments
+from ops import EpisodeSource, Friends
 from resnet_tsm import resnet18
 from video.backends import OnnxStep
 from video.emotions import EmotionStream
+from video.frames import read_frames
 from video.sources import find_videos
 from video.torch_backend import TorchStep, export
 
@@ -37,13 +40,14 @@ def test_an_episode_from_frames_and_from_video(trained, tmp_path, capsys):
     assert order == sorted(order) and len(set(order)) == len(order)
     for record in records:
         assert list(record) == ["type", "class", "seconds", "object"] and record["type"] == "emotion"
-        assert record["class"] in EMOTIONS and list(record["object"]) == ["id", "name", "box", "confidence",
-                                                                                              "scores"]
+        assert record["class"] in EMOTIONS
+        assert list(record["object"]) == ["id", "name", "box", "confidence", "frontal", "scores"]
         scores = record["object"]["scores"]
         assert tuple(scores) == EMOTIONS and sum(scores.values()) == pytest.approx(1, abs=1e-9)
         assert record["class"] == max(scores, key=scores.get)
         x0, y0, x1, y1 = record["object"]["box"]
-        assert 0 <= x0 < x1 <= 1280 and 0 <= y0 < y1 <= 720 and 1 / 7 <= record["object"]["confidence"] <= 1
+        assert 0 <= x0 < x1 <= 1280 and 0 <= y0 < y1 <= 720 and 1 / 14 <= record["object"]["confidence"] <= 1
+        assert 0 <= record["object"]["frontal"] <= 1
         assert record["object"]["name"] in (*CHARACTERS, None)
     assert records[-1]["seconds"] == pytest.approx(71 * 1001 / 24000, abs=1e-3)
     other = json.loads((tmp_path / "b/friends_s01_ep03.json").read_text())
@@ -149,7 +153,7 @@ def test_the_sample_videos_are_found(trained):
     assert sorted(find_videos(trained / "datasets/Friends")) == [1, 2, 3]
 
 
-def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_path, capsys):
+def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_path, monkeypatch, capsys):
     out = ["--episode", "1", "--results-path", str(tmp_path)]
     results(trained, *out)
     first = (tmp_path / "friends_s01_ep01.json").read_text()
@@ -160,6 +164,9 @@ def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_pa
     assert "faces from" in capsys.readouterr().out and (tmp_path / "friends_s01_ep01.json").read_text() != first
     results(trained, *out, "--detect-every", "12")
     assert "looking for faces again" in capsys.readouterr().out
+    monkeypatch.setattr(video.faces_file, "VERSION", 99)
+    results(trained, *out, "--detect-every", "12")
+    assert "found with other options or by an earlier version; looking for faces again" in capsys.readouterr().out
     (tmp_path / "friends_s01_ep01.faces.npz").write_bytes(b"junk")
     with pytest.raises(InputError, match="not a faces file"):
         results(trained, *out)
@@ -187,6 +194,29 @@ def test_thinned_and_smoothed_output(trained, tmp_path):
         return count
 
     assert changes(smooth) <= changes(whole) and smooth != whole
+
+
+def test_the_same_bytes_from_one_pass_whatever_the_threads_and_from_the_faces_kept(trained, tmp_path, monkeypatch):
+    decoded = []
+
+    def counted(*args):
+        for frame in read_frames(*args):
+            decoded.append(frame.number)
+            yield frame
+
+    monkeypatch.setattr(create_results, "read_frames", counted)
+    out, kept = ["--episode", "3", "--results-path", str(tmp_path)], tmp_path / "friends_s01_ep03.faces.npz"
+    for options in ([], ["--link", "--smooth", "0.5"]):
+        texts = []
+        for threads in ("1", "2", "4", "kept"):
+            if threads != "kept":
+                kept.unlink(missing_ok=True)
+                options = [*options, "--detect-threads", threads]
+            decoded.clear()
+            results(trained, *out, *options)
+            assert decoded == list(range(72))                # no frame twice
+            texts.append((tmp_path / "friends_s01_ep03.json").read_text())
+        assert len(set(texts)) == 1 and len(texts[0]) > 1000
 
 
 def test_episodes_are_shared_out_and_resumed(trained, tmp_path, monkeypatch, capsys):
@@ -242,3 +272,24 @@ def test_a_video_of_variable_frame_rate_keeps_its_own_times(trained, tmp_path):
     with av.open(str(tmp_path / "vfr.overlay.mp4")) as container:
         assert [picture.time for picture in container.decode(container.streams.video[0])] == pytest.approx(
             [time / 1000 for time in times], abs=2e-3)
+
+
+def test_another_videos_results_are_not_taken_for_ones_own(trained, make_video, tmp_path, capsys):
+    said = []
+    for folder, level in (("a", 20), ("b", 90), ("b", 90)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        video = make_video(tmp_path / folder / "cam.mp4", [np.full((72, 128, 3), level, np.uint8)] * 3)
+        create_results.main(["--root", str(tmp_path), "--video", str(video), "--resume", "--device", "cpu"])
+        said.append(capsys.readouterr().out)
+    assert "of another video than" not in said[0] and "b/cam.mp4, so it is made again" in said[1]
+    assert "is there already" in said[2]
+
+
+def test_a_folder_named_by_a_dot_gives_its_own_name(trained, tmp_path, monkeypatch):
+    (tmp_path / "walk").mkdir()
+    for number in range(3):
+        write_image(tmp_path / "walk" / f"{number}.jpg", np.full((72, 128, 3), 90, np.uint8))
+    monkeypatch.chdir(tmp_path / "walk")
+    assert [name for _, name in create_results.find_sources(EpisodeSource(video="."), Friends())] == ["walk"]
+    monkeypatch.chdir("/")
+    assert [name for _, name in create_results.find_sources(EpisodeSource(video="."), Friends())] == ["frames"]

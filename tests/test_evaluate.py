@@ -7,6 +7,8 @@ from PIL import Image
 import evaluate
 import parse_ck
 from evaluate import measure
+from indexes.labels import EMOTIONS
+from indexes.results import write_records
 from training.clips import FaceClips
 
 
@@ -72,6 +74,66 @@ def test_flip_is_symmetric(trained, tmp_path, monkeypatch):
         run(trained, "--valid-episodes", "3", "--flip", "--results-path", str(tmp_path))
         figures.append(json.loads((tmp_path / "evaluate_friends_3.json").read_text()))
     assert figures[0]["confusion"] == figures[1]["confusion"]
+
+
+@pytest.fixture
+def coded(tmp_path):
+    """Results of two people for 20 s, and a coding of them that another emotion was said of in a quarter."""
+    records, lines = [], ["person,emotion,start,end"]
+    for place in range(200):
+        for id, name in enumerate(("rachel", None)):
+            emotion = EMOTIONS[(place // 10 + id) % 7]
+            said = "fear" if place % 4 == id else emotion
+            records.append({"type": "emotion", "class": said, "seconds": place / 10,
+                            "object": {"id": id, "name": name, "box": [0, 0, 9, 9], "confidence": 0.9}})
+            if place % 10 == 0:
+                lines.append(f"{name or 'face 1'},{emotion},{place / 10},{place / 10 + 1}")
+    write_records(tmp_path / "talk.json", records)
+    (tmp_path / "talk.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def test_results_against_people_who_coded_them(coded, capsys):
+    evaluate.main(["--coded", str(coded / "talk.csv"), "--results", str(coded / "talk.json"), "--resamples", "200"])
+    figures = json.loads((coded / "talk.agreement.json").read_text())
+    hits = sum(figures["confusion"][emotion][emotion] for emotion in range(7))
+    value, low, high = figures["agreement"]
+    assert figures["records"] == 400 and value == pytest.approx(hits / 400) and low <= value <= high
+    assert 0.7 < value < 0.85 and 0.6 < figures["kappa"][0] < value
+    assert list(figures["persons"]) == ["face 1", "rachel"] and figures["persons"]["rachel"]["records"] == 200
+    assert figures["persons"]["rachel"]["read"] == 1
+    with Image.open(coded / "talk.agreement.png") as image:
+        assert image.size[0] > 500
+    out = capsys.readouterr().out
+    assert "rachel " in out and f"{value:.2f} ({low:.2f} to {high:.2f})" in out and "talk.agreement.json" in out
+
+
+def test_people_under_other_names_and_tiers(coded, capsys):
+    argv = ["--coded", str(coded / "talk.csv"), "--results", str(coded / "talk.json"), "--resamples", "100"]
+    evaluate.main([*argv, "--tiers", "rachel"])
+    assert list(json.loads((coded / "talk.agreement.json").read_text())["persons"]) == ["rachel"]
+    text = (coded / "talk.csv").read_text()
+    (coded / "talk.csv").write_text(text.replace("rachel,", "guest,"))
+    evaluate.main([*argv, "--people", "guest", "rachel", "face 1", "any"])
+    assert list(json.loads((coded / "talk.agreement.json").read_text())["persons"]) == ["face 1", "guest"]
+
+
+def test_errors_of_coding(coded, run_main, capsys):
+    def said(*argv):
+        return run_main(evaluate.main, ["--coded", coded / "talk.csv", *argv], capsys)[0]
+
+    results = ("--results", coded / "talk.json")
+    assert "expected --results FILE" in said()
+    assert "no.json: no such results" in said("--results", coded / "no.json")
+    assert "no tier 'ross' with annotations; it has rachel, face 1" in said(*results, "--tiers", "ross")
+    text = (coded / "talk.csv").read_text()
+    (coded / "talk.csv").write_text(text.replace("rachel,", "guest,"))
+    assert "'guest' was coded, and is not in the results" in said(*results)
+    (coded / "talk.csv").write_text(text + "\nrachel,happy,75,76")
+    assert "past the end of the results at 19.9 s" in said(*results)
+    (coded / "talk.csv").write_text("person,emotion,start,end\nrachel,happy,0.01,0.02")
+    assert "none has a record of that time" in said(*results)
+    assert sorted(path.name for path in coded.iterdir()) == ["talk.csv", "talk.json"]
 
 
 def test_errors(trained, run_main, capsys, tmp_path):

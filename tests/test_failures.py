@@ -184,9 +184,9 @@ def unsafe(tree):
 
 
 def test_nothing_unsafe_is_called():
-    scripts = sorted(HERE.glob("*.py"))
-    found = [f"{path.name}:{line} {what}" for path in scripts for line, what in unsafe(ast.parse(path.read_text()))]
-    assert len(scripts) > 30 and not found
+    files = [*HERE.glob("*.py"), *(path for room in HERE.glob("*/__init__.py") for path in room.parent.rglob("*.py"))]
+    found = [f"{path}:{line} {what}" for path in files for line, what in unsafe(ast.parse(path.read_text()))]
+    assert len(files) > 50 and not found
     for line in ("np.load(a, allow_pickle=True)", "torch.load(a)", "torch.load(a, weights_only=False)", "eval(a)",
                  "subprocess.run('ls ' + a, shell=True)", "os.system(a)", "subprocess.run(f'ls {a}')",
                  "pickle.load(a)", "from os import system", "from torch import load"):

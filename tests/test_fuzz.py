@@ -11,10 +11,13 @@ import parse_ck
 import parse_fer
 import parse_raf
 from indexes import friends
+from indexes.affectnet_2021 import read_example
 from indexes.command_line import InputError
+from indexes.fer2013 import find_parts
 from indexes.images import read_image, read_reduced, write_image
 from indexes.npy import read_index, write_index
 from indexes.parsing import Report
+from indexes.raf import find_subsets
 from indexes.results import read_results
 from training.log import read_log
 
@@ -86,16 +89,23 @@ def readers(parsed, trained, tmp_path_factory):
     raf, ck, fer, old, new = (root / name for name in ("RAF-DB", "CK+", "FER2013", "AffectNet", "AffectNet2021"))
 
     def subset(name):
-        return lambda _: sound(parse_raf.read_subset(raf, name, Report()))
+        return lambda _: [sound(parse_raf.read_subset(raf, found, Report())) for found in find_subsets(raf, (name,))]
 
     def sequence(_):
-        entry = parse_ck.read_sequence(ck, label, Report())
+        entry = parse_ck.read_sequence(ck, parse_ck.find_parts(ck), label, Report())
         sound([entry] if entry else [])
+
+    def lists(_):
+        sound(parse_affectnet.read_2017(old, parse_affectnet.find_lists(old, False), Report()))
+
+    def votes(_):
+        names, _, folders = find_parts(fer)
+        sound(parse_fer.read_votes(fer, names, folders, Report()))
 
     def example(_):
         try:
-            entry, _ = parse_affectnet.read_2021_example(new, "train_set/images/0.jpg")
-        except (ValueError, OverflowError):      # what read_2021 makes a defect of
+            entry, _ = read_example(new, "train_set/images/0.jpg", "train")
+        except (ValueError, OverflowError):      # what read_examples makes a defect of
             return
         sound([entry] if entry else [])
 
@@ -111,12 +121,12 @@ def readers(parsed, trained, tmp_path_factory):
     periods = friends.read_metadata(first(parsed, "datasets/Friends/s01_ep01_*.json"))
     notes.write_text(json.dumps({"visual_results": periods[:12]}))
     return [
-        (old / "training.csv", lambda _: sound(parse_affectnet.read_2017(old, False, Report())), 15),
+        (old / "training.csv", lists, 15),
         (next(new.glob("train_set/annotations/0_exp.npy")), example, 8),
         *[(first(raf, f"{kind}/EmoLabel/[ld]ist*.txt"), subset(kind), 6) for kind in ("basic", "compound", "multi")],
         (first(raf, "basic/Annotation/boundingbox/train_*.txt"), subset("basic"), 3),
         (first(raf, "multi/Annotation/manual/*_ldmk.txt"), subset("multi"), 3),
-        (fer / "fer2013new.csv", lambda _: sound(parse_fer.read_votes(fer, Report())), 12),
+        (fer / "fer2013new.csv", votes, 12),
         (label, sequence, 5), (ck / "Landmarks" / Path(*label.parts[-3:-1]) / f"{peak}_landmarks.txt", sequence, 5),
         (notes, metadata, 30), (root / "raf_parsed.npy", read_index, 20), (root / "results.json", results, 10),
         (root / "log.csv", read_log, 8), (root / "face.jpg", partial(read_reduced, side=0, least=20), 4),

@@ -174,6 +174,7 @@ def test_2021_annotations_that_are_no_numbers(sample, tmp_path, run_main, capsys
     assert "0.jpg: annotation _exp.npy is not one number" in said
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory of a process is read from /proc")
 def test_a_list_of_420000_rows_parses_in_time_and_memory(tmp_path):
     """Landmarks of full length; the images are empty files in folders like AffectNet's."""

@@ -106,6 +106,7 @@ def test_frames_by_other_names(copy):
     (copy / "friends/ep01/source.json").unlink()
     for path in (copy / "friends/ep01").iterdir():
         path.rename(path.with_name(f"{int(path.stem)}.JPG"))
+    (copy / "friends/ep01/._0.JPG").write_bytes(b"\x00\x05\x16\x07")      # macOS's
     assert [entry["img"] for entry in parse(copy, "--episodes", "1", "--crop-quality", "90")] == expected
 
 
@@ -165,11 +166,63 @@ def test_a_buffer_with_a_frame_missing_is_dropped_whole(copy, capsys):
 
 @pytest.mark.parametrize("word,emotion", [("Anger", 0), ("ANGRY", 0), ("disgust", 1), ("Fear", 2), ("Happiness", 3),
                                           ("happy", 3), ("Sadness", 4), ("sad ", 4), ("Surprise", 5), ("neutral", 6),
-                                          ("none", 6)])
+                                          (" Neutral", 6)])
 def test_words_of_the_annotators(copy, word, emotion):
     change(copy, lambda periods: face(periods[3], emotion=word))
     (entry,) = [entry for entry in parse(copy, "--episodes", "1") if entry["period"] == 3]
     assert entry["emo"] == emotion and entry["character"] == "monica"
+
+
+def test_an_emotion_of_none_beside_a_box(copy, capsys):
+    """It is dropped and counted, as the ancestor did; --none-is-neutral counts it as neutral."""
+    change(copy, lambda periods: face(periods[3], emotion="None "))
+    kept = parse(copy, "--episodes", "1", "--strict")
+    assert "dropped 2: emotion none beside a face box" in capsys.readouterr().out       # one of them is the sample's
+    assert not [entry for entry in kept if entry["period"] == 3]
+    neutral = parse(copy, "--episodes", "1", "--none-is-neutral")
+    assert "emotion none" not in capsys.readouterr().out
+    assert len(neutral) == len(kept) + 2
+    assert [entry["emo"] for entry in neutral if entry["period"] == 3] == [6]
+    assert all((copy / "friends_faces" / name).is_file() for entry in neutral for name in entry["img"])
+    change(copy, lambda periods: face(periods[3], emotion="none", rect=("none",) * 4))
+    parse(copy, "--episodes", "1")
+    assert "dropped 1: emotion none beside a face box" in capsys.readouterr().out       # absent is not without emotion
+
+
+def test_two_metadata_files_of_one_episode(copy, run_main, capsys):
+    first = metadata(copy)
+    second = first.with_name("s01_ep01_tag2_visual_Final_for_merge.json")
+    second.write_text(json.dumps({"visual_results": read_metadata(first)[:6]}))
+    for more in ((), ("--metadata", "Final"), ("--metadata", "other")):
+        said, _ = run_main(parse_friends.main, ["--root", copy, *more], capsys)
+        assert said.startswith(f"error: {first} and {second}: two metadata files of episode 1; expected --metadata")
+    assert not (copy / "dicts").exists()
+    assert {entry["pos"][0] for entry in parse(copy, "--episodes", "2")} == {2}         # others are not concerned
+    whole, part = (parse(copy, "--episodes", "1", "--metadata", named) for named in ("180809", "for_merge"))
+    assert 0 < len(part) < len(whole) and max(entry["period"] for entry in part) < 6
+
+
+def test_as_it_was_delivered(copy, capsys):
+    """In a folder of its own; pictures' names with two endings or a part's number; raw tabs and line ends in texts."""
+    expected = parse(copy, "--episodes", "1")
+    path = metadata(copy)
+    (path.parent / "metadata/S01").mkdir(parents=True)
+    (path.parent / "metadata/S01/._s01_ep01_tag2_visual_Final_180809.json").write_bytes(b"\x00\x05\x16\x07")
+
+    def rename(periods):
+        for number, period in enumerate(periods):
+            stem = period["image"].split(".")[0]
+            ending = ("_2.jpg", ".jpg.jpg", ".JPG", "_10.jpeg")[number % 4]
+            period["image"] = stem if stem.endswith("_1") else stem + ending
+
+    change(copy, rename)
+    text = path.read_text().replace('"stand up"', '"stand\tup\r\n"')
+    (path.parent / "metadata/S01" / path.name).write_text(text)
+    path.unlink()
+    capsys.readouterr()
+    assert parse(copy, "--episodes", "1") == expected and "\t" in text
+    assert capsys.readouterr().out.startswith(
+        f"Friends: 1 episodes, metadata/S01/{path.name}, 1 with extracted frames\n")
 
 
 def test_a_box_beyond_the_image_is_dropped_and_its_crops_with_it(copy, capsys):

@@ -1,12 +1,15 @@
 import json
 import os
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import plot_errval
+import plot_framing
 import plot_results
+from training.log import LOG_COLUMNS
 
 
 def picture(path):
@@ -86,3 +89,55 @@ def test_results_picture_errors(tmp_path, trained, run_main, capsys):
     assert "not of a Friends episode; --video" in said("--results", tmp_path / "a.json")
     (tmp_path / "a.json").write_text(json.dumps([record(99, "sad")]))
     assert "has no frame at 99 s" in said("--results", tmp_path / "a.json", "--video", trained / "friends/ep01")
+
+
+def test_a_picture_has_the_format_of_its_name(trained, tmp_path, run_main, capsys):
+    for name, begins in (("x.pdf", b"%PDF"), ("x.svg", b"<?xml"), ("x.png", b"\x89PNG")):
+        plot_errval.main(["--root", str(trained), "--runs", "static", "--output", str(tmp_path / name)])
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    for script in (plot_errval, plot_framing):
+        said, _ = run_main(script.main, ["--root", trained, "--output", tmp_path / "x.doc"], capsys)
+        assert "x.doc: expected the name of a picture, ending in .png, .pdf or .svg" in said
+
+
+def test_runs_of_any_name_are_in_the_legend(trained, tmp_path):
+    rows = [{name: 0.5 for name in LOG_COLUMNS} | {"step": step} for step in (1, 2)]
+    plot_errval.draw({"_x": rows, "$_$": rows}, tmp_path / "a.svg")
+    svg = (tmp_path / "a.svg").read_text()
+    assert all(f"<!-- {name}: {label} -->" in svg for name in ("_x", "$_$") for label in ("training", "validation"))
+
+
+@pytest.mark.parametrize("name", ["$_$", "_x", "Zoë", "李小龙"])
+def test_results_of_any_name_are_drawn(trained, tmp_path, name, recwarn):
+    records = [record(round(n * 1001 / 24000, 3), "happy") for n in range(72)]
+    for told in records:
+        told["object"]["name"] = name
+    path = tmp_path / "friends_s01_ep01.json"
+    path.write_text(json.dumps(records))
+    plot_results.main(["--root", str(trained), "--results", str(path), "--pictures", "1"])
+    assert path.with_suffix(".png").is_file() and not [w for w in recwarn if "Glyph" in str(w.message)]
+
+
+@pytest.mark.parametrize("change", [{"seconds": 1e999}, {"box": [1, 2, "3", 4]}, {"box": [1, 2, None, 4]}, {"id": [1]},
+                                    {"name": 5}])
+def test_malformed_records_are_named(trained, tmp_path, run_main, capsys, change):
+    records = [record(0, "sad"), record(0.042, "sad")]
+    for key, value in change.items():
+        (records[1] if key in records[1] else records[1]["object"])[key] = value
+    path = tmp_path / "friends_s01_ep01.json"
+    path.write_text(json.dumps(records))
+    said, _ = run_main(plot_results.main, ["--root", trained, "--results", path], capsys)
+    assert "friends_s01_ep01.json: record 2: expected seconds, a box of numbers, an id, a name or null" in said
+
+
+def test_thousands_of_faces_share_a_row(trained, tmp_path):
+    records = [record(round(n * 1001 / 24000, 3), "happy", id) for n in range(72) for id in range(n * 50, n * 50 + 55)]
+    rows = plot_results.timeline_rows(records)
+    assert len(rows) == plot_results.ROWS + 1 and rows[-1][0] == "3565 others"
+    assert sum(len(mine) for _, mine in rows) == len(records)
+    assert rows[0][0] == "face 50" and len(rows[0][1]) == 2                      # the first seen twice
+    path = tmp_path / "friends_s01_ep01.json"
+    path.write_text(json.dumps(records))
+    since = time.process_time()
+    plot_results.main(["--root", str(trained), "--results", str(path), "--pictures", "1"])
+    assert time.process_time() - since < 15                  # it was 200 s

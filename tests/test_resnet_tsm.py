@@ -5,9 +5,13 @@ import pytest
 import torch
 from torchvision.models import ResNet18_Weights
 from torchvision.models import resnet18 as torchvision_resnet18
+from torchvision.models import resnet34 as torchvision_resnet34
 
 import resnet_tsm
+from indexes.command_line import InputError
+from indexes.weights import load_network
 from resnet_tsm import load_checkpoint, resnet18, select_rows, shift
+from video.backends import make_step
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +172,22 @@ def test_imagenet_weights_through_torchvision(net, tmp_path, monkeypatch):
     loaded = resnet18("imagenet")
     torch.testing.assert_close(loaded.layer3[0].conv1.weight, imagenet["layer3.0.conv1.weight"])
     assert loaded.fc.weight.shape == (7, 512)
+
+
+def test_other_networks_are_refused(tmp_path):
+    """A deeper ResNet has all that a ResNet18 has, and more; ImageNet's file knows no emotion."""
+    torch.save(torchvision_resnet34(num_classes=7).state_dict(), tmp_path / "deep.pt")
+    torch.save(torchvision_resnet18(num_classes=1000).state_dict(), tmp_path / "imagenet.pt")
+    with pytest.raises(ValueError, match=r"deep\.pt: of another network than ResNet18, which has no layer1\.2\."):
+        resnet18(tmp_path / "deep.pt")
+    with pytest.raises(ValueError, match=r"imagenet\.pt: knows ImageNet's 1,000 classes, no emotion"):
+        resnet18(tmp_path / "imagenet.pt")
+    assert resnet18(tmp_path / "imagenet.pt", start=True).fc.weight.shape == (7, 512)
+    assert load_network(str(tmp_path / "imagenet.pt")).fc.weight.shape == (7, 512)                  # to be trained
+    with pytest.raises(InputError, match="a start for training alone"):
+        load_network(str(tmp_path / "imagenet.pt"), trained=True)
+    with pytest.raises(InputError, match="a start for training alone"):
+        make_step("onnx", "cpu", tmp_path / "imagenet.pt", tmp_path / "graphs")
 
 
 class _Harm:

@@ -36,7 +36,8 @@ def test_layouts(sample):
                  "RAF-DB/basic/EmoLabel/list_patition_label.txt", "RAF-DB/compound/EmoLabel/list_partition_label.txt",
                  "RAF-DB/multi/EmoLabel/distribution.txt", "FER2013/fer2013.csv", "FER2013/fer2013new.csv",
                  "FER2013/FER2013Train/fer0000000.png", "CK+/cohn-kanade-images/S005/001/S005_001_00000001.png",
-                 "CK+/Landmarks/S005/001/S005_001_00000001_landmarks.txt"):
+                 "CK+/Landmarks/S005/001/S005_001_00000001_landmarks.txt", "RAF-DB/multi/EmoLabel/._distribution.txt",
+                 "RAF-DB/basic/Image/original/._test_0001.jpg", "RAF-DB/.DS_Store"):
         assert (root / path).is_file(), path
     assert (root / "AffectNet/training.csv").read_text().startswith("subDirectory_filePath,face_x")
     assert not (root / "AffectNet/validation.csv").read_text().startswith("sub")

@@ -3,11 +3,15 @@
 Which samples make step s, and how they are augmented, follows from (seed, s) alone: a resumed run sees what an
 uninterrupted one would have.
 """
+import atexit
+import multiprocessing
 import signal
+from functools import cache
 
 import numpy as np
 from torch.utils.data import DataLoader, Sampler
 
+from indexes.command_line import InputError
 from indexes.labels import EMOTIONS, NEUTRAL
 
 
@@ -26,6 +30,9 @@ def sampling_weights(sources, shares, neutral_ratio, balance=1.0):
         chance = np.zeros(len(EMOTIONS))
         chance[NEUTRAL] = neutral_ratio if counts[NEUTRAL] else 0
         chance[emotions] = (1 - neutral_ratio) / max(len(emotions), 1)
+        if not chance.any():
+            raise InputError(f"--neutral-ratio {neutral_ratio:g}: leaves nothing of {source.name}, which has "
+                             f"{'no' if neutral_ratio else 'only'} neutral faces to train on")
         chance = chance ** balance * counts ** (1 - balance)
         chance /= chance.sum()
         weights.append(share * chance[labels] / counts[labels])
@@ -78,7 +85,21 @@ def _start_worker(_):
         signal.signal(number, signal.SIG_IGN)
 
 
+@cache
+def _end_workers_at_exit():
+    """Kill, at this process's exit, the workers that an error has left: Python would wait for them for ever."""
+    def end():
+        workers = multiprocessing.active_children()
+        if workers and hasattr(signal, "SIGCHLD"):               # PyTorch's handler makes an error of each that ends
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for worker in workers:
+            worker.kill()
+
+    atexit.register(end)                         # runs before multiprocessing's own, which was registered first
+
+
 def make_loader(dataset, batches, num_workers, pin_memory=False):
     """A DataLoader of `dataset` over `batches`."""
+    _end_workers_at_exit()
     return DataLoader(dataset, batch_sampler=batches, num_workers=num_workers, pin_memory=pin_memory,
                       persistent_workers=num_workers > 0, worker_init_fn=_start_worker)

@@ -122,7 +122,7 @@ def time_steps(samples, device, precision, batch_size, steps, workers):
     fit(net, Average(net, 0), optimizer, take_step, loader, lambda: {"error": 0, "accuracy": 0, "mean_recall": 0},
         Run("bench", StaticTrainOps(), False, writes=False), Ranks(device, batch_size), Unreadable(0), lambda _: 1e-4,
         steps, steps, steps, steps // 2)
-    skipped = min(3, steps // 2)                 # warming up
+    skipped = min(3, (steps - 1) // 2)           # warming up
     looped = (begun[-1] - begun[skipped]) / (steps - 1 - skipped)
     share = sum(end - start for start, end in zip(begun[skipped:-1], ended[skipped:-1])) / (begun[-1] - begun[skipped])
     clips, target = torch.randint(0, 255, (batch_size, 1, 3, SIZE, SIZE), dtype=torch.uint8).to(device), \

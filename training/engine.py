@@ -11,6 +11,7 @@ from tqdm import tqdm
 from indexes.command_line import InputError, Stopped, stop
 from indexes.labels import EMOTIONS
 from training.optimization import set_lr
+from training.runs import is_finite
 
 
 def autocast(device, precision="auto"):
@@ -160,6 +161,16 @@ class Unreadable:
                        "stood in")
 
 
+def check_finite(net, errors, ranks, step, lr_at):
+    """Refuse to go on from step `step` where the `errors` of the last steps, or the network, are not finite."""
+    broken = (~torch.stack(errors).isfinite()).nonzero()
+    if ranks.total(len(broken) + (not is_finite(net)))[0]:
+        first = step - len(errors) + 1 + int(broken[0]) if len(broken) else step
+        raise InputError(f"training diverged at step {first:,}, at a learning rate of {lr_at(first - 1):g}: its error "
+                         "or its weights are not finite; last.pt, where there is one, is of a step before: --resume "
+                         "with a lower --lr continues")
+
+
 @contextmanager
 def stop_at_a_step():
     """Yield a list that gets the signal by which the run is asked to stop; one a second later stops at once.
@@ -237,6 +248,7 @@ def fit(net, average, optimizer, take_step, loader, check, run, ranks, unreadabl
                 unreadable.add(left_out, drawn)
                 due = asks or owed or step % save_every == 0
                 if asks or owed or step % log_every == 0:
+                    check_finite(net, meter.errors, ranks, step, lr_at)
                     row = meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
                     steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
                     if owed:

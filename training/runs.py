@@ -87,17 +87,23 @@ class Run:
         options.
 
         The schedule is a function of the step, so it has no state of its own. With `optimizer` None the file
-        is for use, not for resuming; `owed` tells that this step's validation is still to be done.
+        is for use, not for resuming; `owed` tells that this step's validation is still to be done. A network that is
+        not finite is of no use, and is not written.
 
         Raises:
             OSError: it could not be written; what was there before is there still.
         """
-        if not self.writes:
+        if not (self.writes and is_finite(net)):
             return
         checkpoint = {"net": net.state_dict(), "average": average,
                       "optimizer": optimizer.state_dict() if optimizer else None, "step": step, "best": best,
                       "owed": owed, "random": random_states(), "options": self.options, "revision": code_revision()}
         write_checkpoint(self.folder / name, checkpoint)
+
+
+def is_finite(net):
+    """Whether all of a network's weights and statistics are finite."""
+    return all(bool(value.isfinite().all()) for value in net.state_dict().values())
 
 
 def write_checkpoint(path, checkpoint):

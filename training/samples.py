@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from indexes.ancestor import adopt
 from indexes.command_line import InputError
 from indexes.labels import EMOTIONS
 from indexes.npy import BUFFER, FILES, read_index
 
-HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid"}     # each index's own split to validate on
+# Each index's own split to validate on.
+HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid", "coded": "valid"}
 
 
 @dataclass
@@ -34,23 +36,23 @@ def _one_hot(label):
     return np.eye(len(EMOTIONS), dtype=np.float32)[label]
 
 
-def _entries(source, index, path):
-    """(paths, box, target, entry) of each example of an index, whatever its structure.
-
-    An index of the ancestor project calls the box `bb`, may count in floats, and has no splits.
-    """
+def _entries(source, index, path, root):
+    """(paths, box, target, entry) of each example of an index, whatever its structure."""
     try:
-        if source in ("affectnet", "friends", "ck"):
+        adopt(source, index, path, root)
+        if source in ("affectnet", "friends", "ck", "coded"):
             for emotion in sorted(index):
                 for entry in index[emotion].values():
                     paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
                     if source != "affectnet" and (len(paths) != BUFFER or len(entry["pos"]) != 2):
                         raise ValueError(f"{len(paths)} images, pos {entry['pos']}")
-                    yield paths, entry.get("gt", entry.get("bb", (0, 0, 0, 0))), _one_hot(int(entry["emo"])), entry
+                    yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(int(entry["emo"])), entry
         else:
             for entry in index.values():
                 target = np.asarray(entry["em"], np.float32).reshape(len(EMOTIONS))
-                yield [entry["img"]], entry["gt"] if "gt" in entry else entry["bb"], target, entry
+                yield [entry["img"]], entry["gt"], target, entry
+    except InputError:
+        raise
     except (KeyError, AttributeError, TypeError, IndexError, ValueError) as error:
         raise InputError(f"{path}: not the structure of a {source} index ({error!r}); parse again") from None
 
@@ -68,7 +70,7 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
     """
     path = Path(dicts_path) / FILES[source]
     paths, boxes, targets, found = [], [], [], set()
-    for images, box, target, entry in _entries(source, read_index(path), path):
+    for images, box, target, entry in _entries(source, read_index(path), path, root):
         if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
         found.add(entry["pos"][0] if episodes is not None else split)
@@ -88,6 +90,9 @@ def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
 
     mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}.
     """
+    for source, share in mixture.items():
+        if not 0 <= share < float("inf"):
+            raise InputError(f"--mixture {source} {share}: expected a share, a number from 0 on")
     shares = {source: share for source, share in mixture.items() if share > 0}
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")

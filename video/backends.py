@@ -25,6 +25,7 @@ class OnnxStep:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")         # the cores have other work
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             if [part.name for part in self.session.get_inputs()] != list(INPUTS):

@@ -1,10 +1,14 @@
 """From followed faces to records: each face's crops through the network, frame by frame, with what it remembers."""
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from indexes.crop import crop_face, xyxy_to_xywh
 from indexes.labels import EMOTIONS
+from video.detection import frontal
 
-BRIDGED = 0.5                                    # times the confidence, where the detector missed the face
+AHEAD = 2                                        # blocks that wait for the network while the video is read on
 
 
 class EmotionStream:
@@ -17,10 +21,6 @@ class EmotionStream:
     def __init__(self, step, stride):
         self.step, self.stride = step, stride
         self.state, self.rows = None, {}         # rows: {(id, remainder): row of state}
-
-    def read_block(self, block):
-        """`read` of a block of `face_blocks`."""
-        return self.read([(track.id, number) for number, _, _, track, _ in block], [face[-1] for face in block])
 
     def read(self, keys, crops):
         """Logits (N, 7) of faces `keys`, (id, frame number) of fewer than `stride` frames; absent ones are forgotten.
@@ -36,66 +36,107 @@ class EmotionStream:
         self.rows = {key: row for row, key in enumerate(keys)}
         return logits
 
+    def forget(self):
+        """Forget all faces: none is on `stride` frames."""
+        self.rows = {}
 
-def face_blocks(frames, tracks, stride, every, size, framing):
-    """Yield lists of (number, seconds, (width, height), track, crop) of all faces on `stride` frames at a time.
 
-    Of the frames, those are left out that share no past with one whose number is a multiple of `every`.
+class EmotionReader:
+    """Crops the faces of frames as they come, and reads them in a thread beside, all of `stride` frames at a time.
+
+    Of the frames, those are left out that share no past with one whose number is a multiple of `every`. framing is the
+    crops' (margin, lift).
     """
-    wanted = {number % stride for number in range(0, every * stride, every)}
-    tracks, live, block, current = list(tracks), [], [], 0
-    for frame in frames:
-        if frame.number // stride != current:
-            if block:
-                yield block
-            block, current = [], frame.number // stride
-        live = [track for track in live if track.last >= frame.number]
-        while tracks and tracks[0].first <= frame.number:
-            live.append(tracks.pop(0))
-            live.sort(key=lambda track: track.person)
-        if not live and not tracks:              # nothing to read any more
-            break
-        if frame.number % stride in wanted:
-            for track in live:
-                box = xyxy_to_xywh(track.boxes_xyxy[frame.number - track.first])
-                block.append((frame.number, frame.seconds, frame.size, track,
-                              crop_face(frame.rgb, box, size, *framing)))
-    if block:
-        yield block
+
+    def __init__(self, step, stride, every, framing):
+        self.stream, self.size, self.stride, self.framing = EmotionStream(step, stride), step.size, stride, framing
+        self.wanted = {number % stride for number in range(0, every * stride, every)}
+        self.block, self.current, self.seen, self.rows, self.logits = [], 0, 0, [], []
+        self.pool, self.pending = ThreadPoolExecutor(1), deque()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pool.shutdown(cancel_futures=True)
+
+    def see(self, frame, faces):
+        """Crop the `faces` (dtype FACE) of the next frame."""
+        if frame.number // self.stride != self.current:
+            self._send()
+            self.current = frame.number // self.stride
+        if frame.number % self.stride in self.wanted:
+            for place, face in enumerate(faces, self.seen):
+                crop = crop_face(frame.rgb, xyxy_to_xywh(face["box_xyxy"]), self.size, *self.framing)
+                self.block.append((place, (int(face["id"]), frame.number), crop))
+        self.seen += len(faces)
+
+    def _send(self):
+        if self.block:
+            rows, keys, crops = zip(*self.block)
+            self.rows.append(np.array(rows))
+            self.pending.append(self.pool.submit(self.stream.read, keys, crops))
+            self.block = []
+        else:
+            self.pool.submit(self.stream.forget)
+        self._take(AHEAD)
+
+    def _take(self, most):
+        while len(self.pending) > most:
+            self.logits.append(self.pending.popleft().result())
+
+    def finish(self):
+        """(places among all faces seen (N,), their logits (N, 7) float32), in order, of those that were read."""
+        self._send()
+        self._take(0)
+        return (np.concatenate([np.zeros(0, int), *self.rows]),
+                np.concatenate([np.zeros((0, 7), np.float32), *self.logits]))
 
 
 def softmax(logits):
-    shares = np.exp(logits - logits.max())
-    return shares / shares.sum()
+    """Shares (N, 7) of logits (N, 7)."""
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    return shares / shares.sum(1, keepdims=True)
 
 
-def named_scores(chances):
-    """Probabilities (7,) by their emotions' names, rounded so that they still sum to 1."""
-    parts = [round(float(chance), 4) for chance in chances]
-    parts[int(chances.argmax())] += 1 - sum(parts)
-    return {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
+def smooth_logits(faces, logits, stride, smooth):
+    """Logits (N, 7) of `faces` (N,), dtype FACE by frame, with what is carried over from a face's frames before.
 
-
-def read_emotions(blocks, stream, every, smooth, scores=True):
-    """Yield the records of all faces, in order of seconds, then id; see README, "Read an episode".
-
-    `scores` adds the seven probabilities by name.
+    smooth: the share, to the next frame. What a face said is forgotten where it is not there for `stride` frames.
     """
-    held = {}                                    # {id: (frame number, its smoothed logits)}
-    for block in blocks:
-        held = {track.id: held[track.id] for _, _, _, track, _ in block if track.id in held}
-        logits = stream.read_block(block)
-        for (number, seconds, (width, height), track, _), said in zip(block, logits):
-            last, former = held.get(track.id, (number, said))
-            said = said + smooth ** (number - last) * (former - said)
-            held[track.id] = number, said
-            if number % every:
-                continue
-            chances, place = softmax(said), number - track.first
-            emotion = int(chances.argmax())
-            confidence = float(chances[emotion]) * (1 if track.seen[place] else BRIDGED)
-            box = np.clip(np.round(track.boxes_xyxy[place]), 0, (width, height, width, height)).astype(int)
-            yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds, 3),
-                   "object": {"id": track.person, "name": track.name, "box": box.tolist(),
-                              "confidence": round(confidence, 3),
-                              **({"scores": named_scores(chances)} if scores else {})}}
+    held, smoothed = {}, logits.copy()           # held: {id: (frame number, its smoothed logits)}
+    for row, (id, number) in enumerate(zip(faces["id"].tolist(), faces["frame"].tolist())):
+        last, former = held.get(id, (number, smoothed[row]))
+        if number - last <= stride:
+            smoothed[row] += smooth ** (number - last) * (former - smoothed[row])
+        held[id] = number, smoothed[row]
+    return smoothed
+
+
+def make_records(faces, logits, seconds, people, scores=True):
+    """Yield the records of `faces` (N,), dtype FACE, in order of seconds, then id.
+
+    Args:
+        logits: (N, 7); seconds: of every frame of the video.
+        people: {face's id: (id in the records, name or None)}.
+        scores: whether each has the probabilities of all emotions by name, rounded so that they still sum to 1.
+
+    `confidence` is the emotion's share times (1 + score) / 2: the detector's score of the face counts half, since one
+    that it missed between two looks, score 0, is likely still there.
+    """
+    persons = np.array([people[id][0] for id in faces["id"].tolist()], int)
+    chances, straight = softmax(logits), frontal(faces["landmarks"])
+    marked = np.isfinite(faces["landmarks"]).all((1, 2))
+    for row in np.lexsort((persons, faces["frame"])).tolist():
+        face, emotion = faces[row], int(chances[row].argmax())
+        confidence = float(chances[row, emotion]) * (1 + float(face["score"])) / 2
+        about = {"id": int(persons[row]), "name": people[int(face["id"])][1],
+                 "box": np.round(face["box_xyxy"]).astype(int).tolist(), "confidence": round(confidence, 3)}
+        if marked[row]:
+            about["frontal"] = round(float(straight[row]), 2)
+        if scores:
+            parts = [round(float(chance), 4) for chance in chances[row]]
+            parts[emotion] += 1 - sum(parts)
+            about["scores"] = {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
+        yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds[face["frame"]], 3),
+               "object": about}

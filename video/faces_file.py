@@ -1,16 +1,16 @@
-"""The faces file beside the results: tracks and shots, and what they were found in and how."""
+"""The faces file beside the results: faces and shots, and what they were found in and how."""
 import hashlib
 import json
-import zipfile
 
 import numpy as np
 
 from indexes.command_line import InputError
 from indexes.files import whole_file
+from indexes.npy import read_arrays
 from video.frames import frame_files
-from video.tracks import Track
+from video.tracks import FACE
 
-VERSION = 1                                      # of a faces file; raised when the same video would give other boxes
+VERSION = 2                                      # of a faces file; raised when the same video would give other boxes
 ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
 
 
@@ -29,34 +29,42 @@ def fingerprint(source):
     return digest.hexdigest()
 
 
-def write_faces(path, source, options, tracks, shots):
-    """Write tracks and shots as a whole .npz file, with what they were found in and how."""
-    about = json.dumps({"version": VERSION, "source": source, "options": options})
-    boxes = [track.boxes_xyxy for track in tracks] or [np.zeros((0, 4), np.float32)]
-    seen = [track.seen for track in tracks] or [np.zeros(0, bool)]
+def describe(source, options):
+    """What a faces file tells of what it was made of: the version, the source, the options (a dict)."""
+    return {"version": VERSION, "source": fingerprint(source), "options": options}
+
+
+def write_faces(path, about, faces, shots):
+    """Write faces (dtype FACE) and shots as a whole .npz file, with what `describe` said of them."""
+    about = json.dumps(about)
     with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, about=np.array(about), shots=np.array(shots), first=np.array([track.first for track in tracks]),
-                 length=np.array([len(track.seen) for track in tracks]), boxes=np.concatenate(boxes),
-                 seen=np.concatenate(seen))
+        np.savez(file, about=np.array(about), shots=np.array(shots), faces=faces)
 
 
 def read_faces(path):
-    """(about, tracks, shots) of a faces file; about is a dict: version, source, options.
+    """(about, faces, shots) of a faces file; about is a dict: version, source, options; faces None of another version.
 
     Raises:
         InputError: it is damaged, or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            parts = {name: file[name] for name in ("about", "shots", "first", "length", "boxes", "seen")}
-        about, ends = json.loads(str(parts["about"])), np.cumsum(parts["length"]).astype(int)
-        whole = len(ends) == len(parts["first"]) and (ends[-1] if len(ends) else 0) == len(parts["seen"])
-        if not whole or parts["boxes"].shape != (len(parts["seen"]), 4) or "options" not in about:
+        parts = read_arrays(path)
+        about, shots = json.loads(str(parts["about"])), parts["shots"].tolist()
+        if about["version"] != VERSION:
+            return about, None, shots
+        faces = parts["faces"]
+        if faces.dtype != FACE or "options" not in about or not _whole(faces, shots):
             raise ValueError("its parts do not fit together")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a faces file, or a damaged one ({error}); delete it, and it is made again") \
             from None
-    starts = ends - parts["length"].astype(int)
-    tracks = [Track(row + 1, int(first), parts["boxes"][start:end], parts["seen"][start:end])
-              for row, (first, start, end) in enumerate(zip(parts["first"], starts, ends))]
-    return about, tracks, [int(shot) for shot in parts["shots"]]
+    return about, faces, shots
+
+
+def _whole(faces, shots):
+    """Whether faces are in order, within the shots, and all numbers."""
+    order = np.lexsort((faces["id"], faces["frame"]))
+    inside = faces["id"].min(initial=1) >= 1 and faces["frame"].min(initial=0) >= 0 \
+        and faces["frame"].max(initial=-1) < shots[-1]
+    return inside and (np.diff(order) == 1).all() and np.isfinite(faces["box_xyxy"]).all() \
+        and np.isfinite(faces["score"]).all()

@@ -1,13 +1,15 @@
 """A video with its results drawn in: boxes, names and emotions. H.264, as browsers play it."""
 from fractions import Fraction
+from functools import lru_cache
 
 import av
 import cv2
 import numpy as np
-from PIL import ImageColor
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from indexes.files import whole_file
 from indexes.labels import COLOURS, INKS
+from video.fonts import find_font, name_shown
 
 TICKS = 90000                                    # a second, so that frames keep their own times
 
@@ -15,17 +17,28 @@ TICKS = 90000                                    # a second, so that frames keep
 def draw_records(image, records):
     """Draw the records of one frame into its RGB picture (H, W, 3), in place."""
     height = image.shape[0]
-    line, scale, stroke = max(1, height // 240), height / 1000, max(1, height // 500)
+    line, size = max(1, height // 240), max(8, height // 32)
     for record in records:
         x0, y0, x1, y1 = record["object"]["box"]
         colour, ink = (ImageColor.getrgb(table[record["class"]]) for table in (COLOURS, INKS))
-        text = f"{record['object']['name'] or record['object']['id']} {record['class']}"
-        (wide, high), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke)
-        top = max(y0 - high - below - line, 0)
+        letters = _letters(f"{name_shown(record['object']['name'], record['object']['id'])} {record['class']}", size)
+        high, wide = letters.shape[:2]
+        top = max(y0 - high - line, 0)
         cv2.rectangle(image, (x0, y0), (x1, y1), colour, line)
-        cv2.rectangle(image, (x0, top), (x0 + wide + 2 * line, top + high + below + line), colour, cv2.FILLED)
-        cv2.putText(image, text, (x0 + line, top + high + line), cv2.FONT_HERSHEY_SIMPLEX, scale, ink,
-                    stroke, cv2.LINE_AA)
+        cv2.rectangle(image, (x0, top), (x0 + wide + 2 * line, top + high), colour, cv2.FILLED)
+        under = image[top:top + high, x0 + line:x0 + line + wide]              # what leaves the picture is cut off
+        cover = letters[:under.shape[0], :under.shape[1]]
+        under[:] = under + cover * (np.array(ink) - under.astype(float))
+
+
+@lru_cache(256)
+def _letters(text, size):
+    """A line of text, `size` px to the em: float (H, W, 1), 1 where it is wholly ink."""
+    font = ImageFont.truetype(find_font(text) or find_font(""), size)
+    high, wide = sum(font.getmetrics()), max(1, round(font.getlength(text)))
+    mask = Image.new("L", (wide, high))
+    ImageDraw.Draw(mask).text((0, 0), text, 255, font)
+    return np.asarray(mask, float)[..., None] / 255
 
 
 def write_overlay(path, frames, records, every=1):
@@ -35,7 +48,7 @@ def write_overlay(path, frames, records, every=1):
     """
     records, place, shown, last = list(records), 0, [], -1
     with whole_file(path) as temporary, \
-            av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            av.open(f"file:{temporary}", "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=24, options={"preset": "veryfast", "crf": "23"})
         stream.codec_context.time_base = Fraction(1, TICKS)
         for frame in frames:

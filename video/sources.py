@@ -4,18 +4,29 @@ import re
 from pathlib import Path
 
 from indexes.command_line import InputError
-from video.frames import frame_files
+from video.frames import frame_files, say_once
 
 MARKER = "source.json"                           # in a folder of extracted frames: the video they are of
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts", ".wmv")
 
 
 def find_videos(folder):
-    """{episode number: video} of a Friends folder, by name: `1x07 - ...` is 7; otherwise they count from 1."""
+    """{episode number: video} of a Friends folder, by name: `1x07 - ...` is 7; where none is named so, from 1.
+
+    Beside videos that name their episode others, and a second one of an episode, are left out, and said on stderr.
+    """
     videos = sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() in VIDEO_SUFFIXES)
-    named = [re.match(r"\d{1,2}x(\d{1,3})(?!\d)", path.name) for path in videos]
-    numbers = [int(match.group(1)) for match in named] if all(named) else []
-    return dict(zip(numbers if len(set(numbers)) == len(videos) else range(1, len(videos) + 1), videos))
+    episodes, others = {}, []
+    for path in videos:
+        named = re.match(r"\d{1,2}x(\d{1,3})(?!\d)", path.name)
+        number = int(named.group(1)) if named else None
+        if named and number not in episodes:
+            episodes[number] = path
+        else:
+            others.append(path.name)
+    if episodes and others:
+        say_once(f"warning: {folder}: left out, as not, or not the first, of an episode by name: {', '.join(others)}")
+    return episodes or dict(enumerate(videos, 1))
 
 
 def describe_source(source):

@@ -1,156 +1,171 @@
-"""The faces of an episode, followed through its shots: a box a face and frame.
-
-`find_tracks` reads the frames once; whoever wants pixels reads them once more, with the boxes at hand.
-"""
-import os
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+"""The faces of a shot, followed from look to look: a row a face and frame."""
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from indexes.crop import iou
-from video.detection import detect_faces
-from video.shots import with_cuts
-
-ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
+# A face on a frame. `id` from 1; `score` is the detector's, 0 to 1; `landmarks` five points x, y, NaN without them.
+FACE = np.dtype([("frame", np.int32), ("id", np.int32), ("box_xyxy", np.float32, 4), ("score", np.float32),
+                 ("landmarks", np.float32, (5, 2))])
+SLOWING = 0.95                                   # of its speed a face is taken to keep from frame to frame, unseen
+SPEED_OVER = 3                                   # looks that its speed is measured over
 
 
 @dataclass
-class Track:
-    """A face followed through one shot.
-
-    first: number of its first frame; boxes_xyxy: float32 (K, 4), one a frame, px; seen: bool (K,), False where
-    the detector missed the face and its box is bridged. person and name are what names.py finds; a person is a
-    track of its own where nobody looks.
-    """
-    id: int
-    first: int
-    boxes_xyxy: np.ndarray
-    seen: np.ndarray
-    person: int | None = None
-    name: str | None = None
-
-    def __post_init__(self):
-        self.person = self.id if self.person is None else self.person
+class _Face:
+    """A face being followed: what the looks that found it saw, (looks, 15) box, landmarks and the look's frame."""
+    id: int = 0                                  # given when its first frame is handed on
+    found: list = field(default_factory=list)    # rows: frame, box (4), landmarks (10)
+    scores: list = field(default_factory=list)   # (frame, score) of every look since the first, 0 where it was missed
+    count: int = 0                               # looks that found it, since its first
 
     @property
     def last(self):
-        return self.first + len(self.boxes_xyxy) - 1
+        return self.found[-1][0]
+
+    def expected(self, number):
+        """Its box (4,) on a frame to come: moved on at its speed of late, which fades."""
+        rows = np.array(self.found[-SPEED_OVER:])
+        box, passed = rows[-1, 1:5], rows[-1, 0] - rows[0, 0]
+        if passed == 0:
+            return box
+        speed = (middle(box) - middle(rows[0, 1:5])) / passed
+        return box + np.tile(speed * (1 - SLOWING ** (number - self.last)) / (1 - SLOWING), 2)
 
 
-@dataclass
-class _Following:
-    """A face being followed: the frames it was found on, and where."""
-    frames: list = field(default_factory=list)
-    boxes: list = field(default_factory=list)
+def middle(boxes_xyxy):
+    return (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) / 2
+
+
+def distance(boxes_xyxy, others_xyxy):
+    """How far boxes (A, 4) are from others (B, 4), as (A, B): between their middles, in sides, and by their sizes.
+
+    A face as large again is as far as one 0.7 of its side away.
+    """
+    a, b = np.asarray(boxes_xyxy, float)[:, None], np.asarray(others_xyxy, float)[None]
+    side_a, side_b = (np.sqrt(np.prod(boxes[..., 2:] - boxes[..., :2], -1)).clip(1) for boxes in (a, b))
+    return np.linalg.norm(middle(a) - middle(b), axis=-1) / np.sqrt(side_a * side_b) + np.abs(np.log(side_a / side_b))
 
 
 class Tracker:
-    """Joins the faces found on looks at a shot's frames to tracks, by overlap."""
+    """Joins the faces found on looks, `every` frames apart, to faces that keep their id through a shot.
 
-    def __init__(self, min_iou, max_gap, min_seen):
-        self.min_iou, self.max_gap, self.min_seen = min_iou, max_gap, min_seen
-        self.active, self.ended, self.looks = [], [], []
+    A face found is the one that is nearest to where it was expected, within `max_move` sides. One that was missed for
+    up to `max_gap` frames has its boxes bridged; one that was out of sight for up to `max_hidden` has its id again, and
+    no boxes between. It counts once `min_seen` looks have found it, or all of a shot that has fewer.
 
-    def look(self, number, boxes):
-        """Add the boxes (K, 4) found on frame `number`, each to the face it overlaps most."""
-        self.looks.append(number)
-        self.ended += [face for face in self.active if number - face.frames[-1] > self.max_gap]
-        self.active = [face for face in self.active if number - face.frames[-1] <= self.max_gap]
-        free = list(range(len(boxes)))
-        if self.active and free:
-            overlap = iou([face.boxes[-1] for face in self.active], boxes)
-            for cell in np.argsort(-overlap, axis=None, kind="stable"):
-                row, column = divmod(int(cell), len(boxes))
-                if overlap[row, column] < self.min_iou:
-                    break
-                if column in free and self.active[row].frames[-1] != number:
-                    free.remove(column)
-                    self.active[row].frames.append(number)
-                    self.active[row].boxes.append(boxes[column])
-        self.active += [_Following([number], [boxes[column]]) for column in free]
-
-    def finish(self, start, stop, reach):
-        """End the shot of frames `start` to `stop` (exclusive): (first frame, boxes (K, 4), seen (K,)) of each face.
-
-        A face that comes or goes within the shot is taken to be there `reach` frames before its first and after its
-        last look; one that is there on the shot's first or last look, from its start or to its end.
-        """
-        faces, least = self.ended + self.active, min(self.min_seen, len(self.looks))
-        for face in sorted(faces, key=lambda face: (face.frames[0], tuple(face.boxes[0]))):
-            if len(face.frames) >= least:
-                first = start if face.frames[0] == self.looks[0] else max(start, face.frames[0] - reach)
-                last = stop - 1 if face.frames[-1] == self.looks[-1] else min(stop - 1, face.frames[-1] + reach)
-                numbers = np.arange(first, last + 1)
-                yield first, _fill(face, numbers), self._seen(face, numbers)
-        self.active, self.ended, self.looks = [], [], []
-
-    def _seen(self, face, numbers):
-        """Which of `numbers` do not lie between two looks of which one missed the face."""
-        missed = np.setdiff1d([look for look in self.looks if face.frames[0] < look < face.frames[-1]], face.frames)
-        seen, looks = np.ones(len(numbers), bool), np.array(self.looks)
-        for look in missed:
-            place = np.searchsorted(looks, look)
-            seen[(numbers > looks[place - 1]) & (numbers < looks[place + 1])] = False
-        return seen
-
-
-def _fill(face, numbers):
-    """Boxes (K, 4) on all `numbers`: those found, smoothed, and straight lines between them."""
-    boxes = np.asarray(face.boxes, float)
-    if len(boxes) > 2:                           # HOG's boxes jump between two sizes; 1-2-1 over the looks
-        padded = np.concatenate([boxes[:1], boxes, boxes[-1:]])
-        boxes = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
-    return np.stack([np.interp(numbers, face.frames, boxes[:, side]) for side in range(4)], 1).astype(np.float32)
-
-
-def find_tracks(frames, shot_ratio, shot_least, shot_sure, detect_every, detect_width, min_face, detector, min_iou,
-                max_gap, min_seen, detect_threads):
-    """Find the shots of a video and follow each face through its shot.
-
-    Args:
-        frames: iterable of `Frame`, read once, a few at a time.
-        the rest: see ops.Tracking. The result is the same whatever the number of threads.
-
-    Returns:
-        (tracks, shots): list of `Track`, in order of their first frame, ids from 1, none across a cut; and the
-        list of first frames of the shots, closed by the number of frames.
+    Rows are handed on as soon as they are certain, when `delay` frames after them have been looked at, so that frames
+    need not wait for their shot's end. What is handed on depends on the looks alone.
     """
-    tracker, tracks, shots, number = Tracker(min_iou, max(max_gap, detect_every), min_seen), [], [], -1
-    threads = 1 if detector == "cnn" else detect_threads or os.cpu_count()
-    looks = deque()                              # (frame, whether it begins a shot, boxes to come)
 
-    def end_shot(stop):
-        for first, boxes, seen in tracker.finish(shots[-1], stop, detect_every // 2):
-            tracks.append(Track(len(tracks) + 1, first, boxes, seen))
+    def __init__(self, every, max_move, max_gap, max_hidden, min_seen):
+        self.every, self.max_move, self.min_seen = every, max_move, min_seen
+        self.max_gap, self.max_hidden = max(max_gap, every), max(max_hidden, max_gap, every)
+        self.delay = self.max_gap * max(1, min_seen - 1) + every     # the gap may close, and a look more smooths
+        self.reach = every // 2                  # frames that a face is there before its first and after its last look
+        self.faces, self.looks, self.ids, self.due, self.last_look = [], 0, 0, 0, 0
 
-    def settle():
-        look, begins, boxes = looks.popleft()
-        if begins:
-            if shots:
-                end_shot(look)
-            shots.append(look)
-        tracker.look(look, boxes.result())
+    def look(self, number, found):
+        """Add the `Detections` of frame `number`; the next look is `every` later, or begins another shot."""
+        self.looks, self.last_look = self.looks + 1, number
+        active = [face for face in self.faces if number - face.last <= self._patience(face)]
+        for face in active:
+            face.scores.append((number, 0.0))
+        for face, column in self._matches(number, active, found.boxes_xyxy):
+            self._add(face, number, found, column)
 
-    with ThreadPoolExecutor(threads) as pool:
-        start = width = height = 0
-        for frame, begins in with_cuts(frames, shot_ratio, shot_least, shot_sure):
-            begins = begins or frame.size != (width, height)          # the first frame, or one of another size
-            number, (width, height) = frame.number, frame.size
-            start = number if begins else start
-            if (number - start) % detect_every == 0:
-                wide = looking_width(width, detect_width, min_face)
-                looks.append((number, begins, pool.submit(detect_faces, frame.grey(wide), width / wide, detector)))
-            while len(looks) > threads + 1:
-                settle()
-        while looks:
-            settle()
-    if shots:
-        end_shot(number + 1)
-    return tracks, [*shots, number + 1]
+    def _patience(self, face):
+        return self.max_hidden if face.count >= self.min_seen else self.max_gap
+
+    def _matches(self, number, active, boxes):
+        """(face, column of boxes) pairs, the nearest first; a box that is no known face's begins one."""
+        free, taken = set(range(len(boxes))), set()
+        if active and free:
+            far = distance([face.expected(number) for face in active], boxes)
+            for cell in np.argsort(far, axis=None, kind="stable"):
+                row, column = divmod(int(cell), len(boxes))
+                if far[row, column] > self.max_move:
+                    break
+                if column in free and row not in taken:
+                    free.remove(column)
+                    taken.add(row)
+                    yield active[row], column
+        for column in sorted(free):
+            self.faces.append(_Face(scores=[(number, 0.0)]))
+            yield self.faces[-1], column
+
+    def _add(self, face, number, found, column):
+        face.found.append((number, *found.boxes_xyxy[column], *found.landmarks[column].ravel()))
+        face.scores[-1] = (number, float(found.scores[column]))
+        face.count += 1
+
+    def certain(self):
+        """Rows, of dtype FACE by frame, then id, of the frames that have become certain: all before `due` are."""
+        return self._hand_on(self.last_look - self.delay + 1, False)
+
+    def end_shot(self, stop):
+        """The same of the rest of a shot, up to frame `stop`, where the next begins; a face on its last look stays."""
+        rows = self._hand_on(stop, True)
+        self.faces, self.looks = [], 0
+        return rows
+
+    def _hand_on(self, stop, ended):
+        numbers = np.arange(self.due, max(stop, self.due))
+        self.due = max(stop, self.due)
+        least = min(self.min_seen, self.looks) if ended else self.min_seen
+        parts = [(face, self._rows(face, numbers, ended)) for face in self.faces if face.count >= least]
+        parts = [(face, rows) for face, rows in parts if len(rows)]
+        for face, rows in sorted(parts, key=lambda part: (part[1]["frame"][0], tuple(part[1]["box_xyxy"][0]))):
+            if not face.id:
+                self.ids += 1
+                face.id = self.ids
+            rows["id"] = face.id
+        self._forget()
+        rows = np.concatenate([np.zeros(0, FACE), *(rows for _, rows in parts)])
+        return rows[np.lexsort((rows["id"], rows["frame"]))]
+
+    def _rows(self, face, numbers, ended):
+        """A face's rows on those of `numbers` that it is there on: smoothed boxes, and straight lines between looks."""
+        found, scores = np.array(face.found), np.array(face.scores)
+        looks = found[:, 0]
+        before = np.searchsorted(looks, numbers, "right") - 1
+        former, later = looks[before.clip(0)], looks[(before + 1).clip(0, len(looks) - 1)]
+        between = (before >= 0) & (later >= numbers) & (later - former <= self.max_gap)
+        after = (before >= 0) & (numbers - former <= self.reach)
+        if ended and face.last == self.last_look:
+            after |= numbers >= face.last
+        ahead = (later >= numbers) & (later - numbers <= self.reach)
+        there = between | after | ahead
+        at = np.where(between, numbers, np.where(after, former, later))[there]   # outside, as on the nearest look
+        rows = np.zeros(len(at), FACE)
+        values = between_looks(at, looks, smoothed(found[:, 1:], looks, self.every))
+        rows["frame"], rows["box_xyxy"] = numbers[there], values[:, :4]
+        rows["landmarks"] = values[:, 4:].reshape(-1, 5, 2)
+        rows["score"] = np.interp(at, scores[:, 0], scores[:, 1])
+        return rows
+
+    def _forget(self):
+        """Drop what no frame to come needs: of an hour-long shot all but the last looks."""
+        self.faces = [face for face in self.faces if self.last_look - face.last <= self.max_hidden
+                      or face.last + self.reach >= self.due]
+        for face in self.faces:
+            while len(face.found) > SPEED_OVER and face.found[2][0] < self.due:
+                face.found.pop(0)
+            while len(face.scores) > 2 and face.scores[1][0] < face.found[0][0]:
+                face.scores.pop(0)
 
 
-def looking_width(width, detect_width, min_face):
-    """Width a frame of `width` px is scaled to for HOG, whose least face is 80 px; see ops.Tracking."""
-    return min(round(width * 80 / min_face), ENLARGED * width) if min_face else detect_width
+def smoothed(values, looks, every):
+    """Values (K, D) of looks (K,), each averaged with those of the looks right before and after it, 1-2-1."""
+    if len(looks) < 3:
+        return values
+    amid = ((looks[2:] - looks[:-2]) == 2 * every)[:, None]  # one alone would pull a moving face back
+    smooth = (values[:-2] + 2 * values[1:-1] + values[2:]) / 4
+    return np.concatenate([values[:1], np.where(amid, smooth, values[1:-1]), values[-1:]])
+
+
+def between_looks(numbers, looks, values):
+    """Values (N, D) on frames `numbers` (N,), on straight lines between those (K, D) of `looks` (K,)."""
+    first = (np.searchsorted(looks, numbers, "right") - 1).clip(0)
+    second = (first + 1).clip(0, len(looks) - 1)
+    share = ((numbers - looks[first]) / (looks[second] - looks[first]).clip(1))[:, None]
+    return (1 - share) * values[first] + share * values[second]

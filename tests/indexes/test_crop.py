@@ -8,7 +8,7 @@ from drawn.faces import ACTIONS, actions, background, draw_head, face_box, paste
 from indexes.command_line import InputError
 from indexes.crop import crop_face, iou, square_around, touches
 from indexes.images import image_size, read_image, write_image
-from video.detection import detect_faces
+from video.detection import make_detector
 
 
 def test_crop_of_a_hand_worked_case():
@@ -73,37 +73,25 @@ def test_unreadable_images_are_named(tmp_path):
             read(tmp_path / "c.jpg")
 
 
-def test_the_detector_finds_drawn_faces_where_they_are_and_crops_frame_them_alike():
-    """At least 95 percent of 140 random faces; HOG's crop of a face is the annotated box's, by their margins."""
-    margins = ops.Margins()
+@pytest.mark.parametrize("name,side", [("centerface", 256), ("hog", 512)])
+def test_detectors_find_drawn_faces_where_they_are_and_crops_frame_them_alike(name, side):
+    """At least 95 percent of 140 random faces; a detector's crop of a face is the annotated box's, by their margins."""
+    detector, margins = make_detector(name), ops.Margins().by_source()
     rng, found, sides, middles = np.random.default_rng(3), 0, [], []
     faces = [(random_look(rng), emotion) for _ in range(20) for emotion in ACTIONS]
     for look, emotion in faces:
         image, centre, size = background(rng, 256, 256), 128 + rng.uniform(-10, 10, 2), 320
         paste(image, draw_head(look, actions(emotion, rng.uniform(0.6, 1), rng), random_pose(rng), size), centre)
         x, y, w, h = face_box(centre, size)
-        boxes = detect_faces(cv2.resize(image, (512, 512)), 0.5)
+        boxes = detector.find(cv2.resize(image, (side, side)), 256 / side).boxes_xyxy
         overlap = iou(boxes, [[x, y, x + w, y + h]])[:, 0] if len(boxes) else np.zeros(1)
         if overlap.max() > 0.5:
             found += 1
             x0, y0, x1, y1 = boxes[overlap.argmax()]
-            hog = square_around((x0, y0, x1 - x0, y1 - y0), margins.hog_margin, margins.hog_lift)
-            own = square_around((x, y, w, h), margins.affectnet_margin)
-            sides.append(hog[2] / own[2])
-            middles.append([(hog[i] + hog[2] / 2 - own[i] - own[2] / 2) / own[2] for i in range(2)])
+            seen = square_around((x0, y0, x1 - x0, y1 - y0), *margins[name])
+            own = square_around((x, y, w, h), *margins["affectnet"])
+            sides.append(seen[2] / own[2])
+            middles.append([(seen[i] + seen[2] / 2 - own[i] - own[2] / 2) / own[2] for i in range(2)])
     assert found >= 0.95 * len(faces)
     assert 0.93 < np.mean(sides) < 1.07
     assert np.abs(np.mean(middles, 0)).max() < 0.03
-
-
-def test_detection_boxes_are_in_the_images_own_pixels():
-    rng = np.random.default_rng(0)
-    image = background(rng, 720, 1280)
-    paste(image, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 400), (900, 300))
-    for scale in (1, 2):
-        (box,) = detect_faces(cv2.resize(image, (1280 // scale, 720 // scale)), scale)
-        x, y, w, h = face_box((900, 300), 400)
-        assert iou([box], [[x, y, x + w, y + h]])[0, 0] > 0.5
-    np.testing.assert_array_equal(detect_faces(image[..., 0]), detect_faces(image[..., 0].copy()))     # a slice
-    assert len(detect_faces(image[..., 0])) == 1
-    assert detect_faces(background(rng, 400, 600)).shape == (0, 4)

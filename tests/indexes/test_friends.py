@@ -4,7 +4,9 @@ from indexes.friends import read_box, read_frame_number, read_span
 
 
 @pytest.mark.parametrize("image,number", [("Frame_01234.jpg", 1234), ("a01234", 1234), ("b00007.jpg", 7),
-                                          ("s01_ep01_Frame_00042.jpeg", 42)])
+                                          ("s01_ep01_Frame_00042.jpeg", 42), ("Frame_01234.jpg.jpg", 1234),
+                                          ("Frame_01234_1.jpg", 1234), ("frame_01234_12.JPG", 1234),
+                                          ("a01234_1.jpg", 1234), ("01234.png", 1234)])
 def test_frame_names(image, number):
     assert read_frame_number(image) == number
     for wrong in ("Frame.jpg", "Frame_" + "9" * 400 + ".jpg", None):

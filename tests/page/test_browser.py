@@ -725,6 +725,7 @@ def long_page(tmp_path_factory, browser):
     return path.with_suffix(".html"), moods, sure
 
 
+@pytest.mark.alone
 def test_a_whole_episode_opens_soon_and_is_small(long_page, open_tab):
     path, _, _ = long_page
     size = path.stat().st_size

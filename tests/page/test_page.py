@@ -10,6 +10,7 @@ from indexes.command_line import InputError
 from indexes.crop import crop_face
 from indexes.images import read_image
 from indexes.labels import EMOTIONS
+from ops import Metadata
 from page.html import as_json
 from page.pictures import base64_bytes, look, shrink, spread_faces, within
 from page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
@@ -29,7 +30,7 @@ def readings(times, emotions=None, confidences=None, faces=None, named=False):
     return Readings(np.array(times), np.array(emotions if emotions is not None else [3] * len(times)),
                     np.array(confidences if confidences is not None else [0.9] * len(times)),
                     np.tile([20.0, 20, 60, 60], (len(times), 1)), faces.astype(object), None, faces,
-                    [f"face {face}" for face in range(count)], [named] * count)
+                    [f"face {face}" for face in range(count)], [named] * count, np.ones(len(times)))
 
 
 def page_data(path):
@@ -102,20 +103,25 @@ def test_scores_and_ids_are_read():
     assert as_readings("a.json", [one, record(1)]).scores is None            # not of all: of none
     for bad in ({"happy": 1}, scores | {"sad": 2}, scores | {"sad": "x"}, 5):
         one["object"]["scores"] = bad
-        with pytest.raises(InputError, match="a.json: record 1: .*of scores none or all seven"):
+        with pytest.raises(InputError, match="a.json: record 1: .*all seven scores"):
             as_readings("a.json", [record(0), one])
 
 
 def test_thumbnails_are_spread_and_bounded():
     times = np.repeat(np.arange(0, 600000, 40), 3)
     faces = np.tile([0, 1, 2], len(times) // 3)
-    places, every = spread_faces(times, faces, most=300)
+    places, every = spread_faces(times, faces, np.ones(len(times)), most=300)
     assert 200 < len(places) <= 300
     for face in range(3):
         mine = times[[place for place in places if faces[place] == face]]
         assert np.diff(mine).max() <= 2 * every and mine[0] == 0 and mine[-1] > 600000 - 2 * every
     many = np.arange(1000)
-    assert len(spread_faces(many, many, most=300)[0]) == 1000        # one of each person at the least
+    assert len(spread_faces(many, many, np.ones(1000), most=300)[0]) == 1000        # one of each person at the least
+    frontal = np.random.default_rng(0).random(len(times))
+    places, every = spread_faces(times, faces, frontal, most=10 ** 6)
+    parts = {(faces[place], times[place] // every): frontal[place] for place in places}
+    assert len(parts) == len(places)
+    assert all(share <= parts[face, time // every] for face, time, share in zip(faces, times, frontal))
 
 
 def test_pictures_are_thinned_to_the_budget_but_those_kept_stay():
@@ -394,6 +400,17 @@ def test_broken_metadata_are_named(drawn, tmp_path, run_main, capsys):
     (tmp_path / "s01_ep01_tag.json").write_text("[")
     said, _ = run_main(report.main, ["--root", tmp_path, "--results", path, "--friends-path", tmp_path], capsys)
     assert f"error: {tmp_path / 's01_ep01_tag.json'}: not JSON" in said
+
+
+def test_of_two_metadata_files_one_is_asked_for(tmp_path, parsed, capsys):
+    (source,) = (parsed / "datasets/Friends").glob("s01_ep01_*.json")
+    for part in ("Final_180809", "for_merge"):
+        (tmp_path / f"s01_ep01_tag2_visual_{part}.json").write_bytes(source.read_bytes())
+    assert report.find_truth(1, tmp_path, Metadata()) == []
+    assert "without annotations: " in (out := capsys.readouterr().out) and "expected --metadata" in out
+    faces = report.find_truth(1, tmp_path, Metadata("for_merge"))
+    assert len(report.find_truth(1, tmp_path, Metadata("for_merge", True))) == len(faces) + 1       # one is of `none`
+    assert report.find_truth(None, tmp_path, Metadata()) == []
 
 
 def test_emotions_are_in_the_projects_order(drawn):

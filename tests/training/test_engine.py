@@ -326,3 +326,14 @@ def test_running_norm_leaves_the_statistics(parsed):
     assert not weights(parsed, "norm")["net"][name].any() and weights(parsed, "norm_batch")["net"][name].any()
     with pytest.raises(InputError, match="--batch-norm sync: goes with CUDA alone"):
         train(parsed, "norm_sync", "--max-steps", "3", "--batch-norm", "sync")
+
+
+def test_training_that_diverges_stops_and_keeps_what_is_finite(parsed, run_main, capsys):
+    folder = parsed / "runs/diverged"
+    options = ("--weights", "none", "--max-steps", 60, "--save-every", 2, "--valid-every", 50, "--name", "diverged",
+               "--lr", 1000, "--optimizer", "sgd")
+    said, _ = run_main(model_train.main, ["--root", parsed, *TINY, *options], capsys)
+    step = int(re.search(r"diverged at step (\d+), at a learning rate of 1000", said).group(1))
+    kept = load_checkpoint(folder / "last.pt")
+    assert kept["step"] < step < 60 and all(value.isfinite().all() for value in kept["net"].values())
+    assert not (folder / "best.pt").exists()

@@ -91,6 +91,19 @@ def test_sampling_shares():
     np.testing.assert_allclose(without_neutral, [0.5, 0.25, 0.25])
 
 
+@pytest.mark.parametrize("share", [float("inf"), float("nan"), -0.5])
+def test_shares_that_are_none_are_refused(parsed, share):
+    with pytest.raises(InputError, match=f"--mixture raf {share}: expected a share"):
+        read_mixture({"affectnet": 0.5, "raf": share}, parsed / "dicts", roots(parsed), MARGINS, ())
+
+
+def test_ratios_that_leave_nothing_are_refused():
+    with pytest.raises(InputError, match="--neutral-ratio 1: leaves nothing of x, which has no neutral faces"):
+        sampling_weights([made_up([0, 1, 1])], [1.0], 1.0)
+    with pytest.raises(InputError, match="--neutral-ratio 0: leaves nothing of x, which has only neutral faces"):
+        sampling_weights([made_up([6, 6])], [1.0], 0.0)
+
+
 def test_batches_depend_on_seed_and_step_alone():
     weights = np.full(40, 1 / 40)
     whole = list(BalancedBatches(weights, 4, 5, 0, 10))

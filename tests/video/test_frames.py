@@ -1,6 +1,7 @@
 import subprocess
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,23 +96,29 @@ def test_a_video_cut_short_is_read_and_said_once(make_video, tmp_path, capsys):
     assert capsys.readouterr().err.count("is it cut short?") == 1
 
 
-def test_episodes_are_numbered_by_name(tmp_path):
+def test_episodes_are_numbered_by_name(tmp_path, capsys):
     for name in ("1x07 - g.mkv", "1x02 - b.mp4", "notes.txt"):
         (tmp_path / name).touch()
     names = {number: path.name for number, path in find_videos(tmp_path).items()}
     assert names == {2: "1x02 - b.mp4", 7: "1x07 - g.mkv"}
     (tmp_path / "._1x02 - b.mp4").touch()                    # a Mac's shadow of a file
     assert list(find_videos(tmp_path)) == [2, 7]
-    (tmp_path / "pilot.avi").touch()                         # names without numbers count in their order
-    assert [path.name for path in find_videos(tmp_path).values()] == ["1x02 - b.mp4", "1x07 - g.mkv", "pilot.avi"]
-    assert list(find_videos(tmp_path)) == [1, 2, 3]
-    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x07 - g.mkv"
+    for name in ("0 trailer.mp4", "2x07 - h.mkv"):           # one of no episode, a second one of an episode
+        (tmp_path / name).touch()
+    assert {number: path.name for number, path in find_videos(tmp_path).items()} == names
+    assert "left out" in (said := capsys.readouterr().err) and "0 trailer.mp4, 2x07 - h.mkv" in said
+    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x02 - b.mp4"
     (tmp_path / "friends/ep02").mkdir(parents=True)
-    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x07 - g.mkv"
+    assert find_episode(2, tmp_path, tmp_path / "friends").name == "1x02 - b.mp4"
     (tmp_path / "friends/ep02/00000.jpg").touch()
     assert find_episode(2, tmp_path, tmp_path / "friends").name == "ep02"
-    with pytest.raises(InputError, match="no video of episode 9.*videos there: 1, 2, 3"):
+    with pytest.raises(InputError, match="no video of episode 9.*videos there: 2, 7"):
         find_episode(9, tmp_path, tmp_path / "friends")
+    for name in ("pilot.avi", "thumb.avi"):                  # where no name tells the episode they count in their order
+        (tmp_path / "unnamed").mkdir(exist_ok=True)
+        (tmp_path / "unnamed" / name).touch()
+    assert [path.name for path in find_videos(tmp_path / "unnamed").values()] == ["pilot.avi", "thumb.avi"]
+    assert list(find_videos(tmp_path / "unnamed")) == [1, 2]
 
 
 def cuts(frames):
@@ -165,3 +172,101 @@ def test_memory_does_not_grow_with_length(make_video, tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True,
                           cwd=Path(__file__).parents[2])
     assert int(done.stdout) < 60_000                         # kB
+
+
+def write_at(path, images, seconds, format=None, aspect=None, sound=0.0):
+    """Write images at their own `seconds`, with `sound` seconds of silence from 0 on."""
+    import av
+
+    with av.open(f"file:{path}", "w", format=format) as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, 90000)
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
+        track = container.add_stream("aac", rate=16000, layout="mono") if sound else None
+        for start in range(0, round(sound * 16000), 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 16000, start, Fraction(1, 16000)
+            container.mux(track.encode(frame))
+        for image, time in zip(images, seconds):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            picture.pts, picture.time_base = round(time * 90000), Fraction(1, 90000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+        if track:
+            container.mux(track.encode(None))
+    return path
+
+
+def times(count, start=0.0):
+    return [start + number / 24 for number in range(count)]
+
+
+@pytest.mark.parametrize("sides,aspect,shown", [((704, 576), Fraction(16, 11), (1024, 576)),
+                                                ((720, 480), Fraction(8, 9), (720, 540)),
+                                                ((128, 72), Fraction(1, 200), (128, 72))])
+def test_pixels_are_square_as_a_player_shows_them(tmp_path, sides, aspect, shown):
+    image = np.zeros((sides[1], sides[0], 3), np.uint8)
+    image[:, sides[0] // 2:] = 255
+    frame = next(read_frames(write_at(tmp_path / "a.mkv", [image] * 3, times(3), aspect=aspect)))
+    assert frame.size == shown and frame.rgb.shape[1::-1] == shown
+    assert frame.rgb[:, :shown[0] // 2 - 8].mean() < 5 and frame.rgb[:, shown[0] // 2 + 8:].mean() > 250
+    high = round(256 * shown[1] / shown[0])
+    assert frame.grey(256).shape == (high, 256) and frame.small(256).shape == (high, 256, 3)
+
+
+@pytest.mark.parametrize("name", ["2024-05-01T10:30:00.mp4", "http:x.mp4", "concat:a|b.mp4"])
+def test_a_path_is_a_path(make_video, tmp_path, monkeypatch, name):
+    make_video(tmp_path / "a.mp4", grey(20, 3)).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(list(read_frames(name))) == count_frames(name) == 3
+
+
+def test_times_are_from_the_first_frame(tmp_path):
+    for path in (write_at(tmp_path / "a.ts", grey(20, 10), times(10, 40000), "mpegts"),
+                 write_at(tmp_path / "a.mkv", grey(20, 10), times(10, 7))):
+        assert [frame.seconds for frame in read_frames(path)] == pytest.approx(times(10), abs=6e-4)
+
+
+@pytest.mark.parametrize("first,second,word", [(40000, 39980, "back"), (40000, 100, "ahead"), (1, 200, "ahead")])
+def test_two_recordings_put_together_count_on(tmp_path, capsys, first, second, word):
+    parts = [write_at(tmp_path / f"{start}.ts", grey(level, 24), times(24, start), "mpegts")
+             for start, level in ((first, 20), (second, 200))]       # far back is taken for a clock run over
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames = list(read_frames(path))
+    assert [frame.seconds for frame in frames] == pytest.approx(times(48), abs=0.03)
+    assert f"its time leaps {word} at 1.00 s; counted on from there" in capsys.readouterr().err
+
+
+def test_frames_of_one_time_come_one_after_the_other():
+    clock = video_frames._Clock("a.avi", 24.0, False)
+    pictures = [SimpleNamespace(time=time) for time in (5.0, 5.1, 5.05, 5.1, None, 5.3)]
+    seconds = [clock.seconds(picture) for picture in pictures]
+    assert seconds == pytest.approx([0, 0.1, 0.101, 0.102, 0.102 + 1 / 24, 0.3])
+
+
+def test_one_damaged_packet_costs_no_more_than_itself(tmp_path, capsys):
+    import av
+
+    rng = np.random.default_rng(0)
+    path = write_at(tmp_path / "a.mp4", [rng.integers(0, 255, (72, 128, 3), np.uint8) for _ in range(60)], times(60))
+    assert len(list(read_frames(path))) == 60 and not capsys.readouterr().err
+    with av.open(str(path)) as container:
+        place = [packet.pos for packet in container.demux(video=0) if packet.size][30]
+    data = bytearray(path.read_bytes())
+    data[place:place + 60] = b"\xff" * 60
+    path.write_bytes(data)
+    frames = list(read_frames(path))
+    assert [frame.number for frame in frames] == list(range(59)) and frames[-1].seconds > 2.4
+    assert "damaged; 59 frames were read, 1 of its packets could not be" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds,sound", [(times(48, 5), 7.0), ([*times(24), *times(24, 31)], 0), (times(48), 20.0)])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_sound_video_is_not_called_cut_short(tmp_path, capsys, seconds, sound, suffix):
+    """It begins after its sound, nothing moves for half a minute, or the sound goes on."""
+    path = write_at(tmp_path / f"a.{suffix}", grey(20, 48), seconds, sound=sound)
+    assert len(list(read_frames(path))) == 48
+    assert not capsys.readouterr().err

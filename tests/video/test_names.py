@@ -5,12 +5,29 @@ from PIL import Image
 from drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from indexes.command_line import InputError
 from indexes.images import read_image, write_image
-from video.names import encode_tracks, identify, link_tracks, name_face, pick_frames, read_gallery, write_gallery
-from video.tracks import Track
+from video import names
+from video.names import (
+    Portraits,
+    agreeing,
+    as_hog_box,
+    goodness,
+    identify,
+    link_faces,
+    name_face,
+    read_gallery,
+    seen_together,
+    write_gallery,
+)
+from video.tracks import FACE
+
+FRONTAL = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 
 
-def track(id, first, length, side=10.0):
-    return Track(id, first, np.tile(np.array([0, 0, side, side], np.float32), (length, 1)), np.ones(length, bool))
+def seen(*spans, side=100.0, landmarks=FRONTAL):
+    """Faces, dtype FACE, of ids 1 and on, each on the frames of its span."""
+    rows = np.array([(frame, id, (0, 0, side, side), 1, landmarks)
+                     for id, span in enumerate(spans, 1) for frame in span], FACE)
+    return rows[np.lexsort((rows["id"], rows["frame"]))]
 
 
 def cluster(rng, centre, count):
@@ -25,42 +42,117 @@ def people():
     return [lambda count, centre=centre: cluster(rng, centre, count) for centre in centres]
 
 
-def test_frames_are_spread_and_where_the_face_is_largest_and_seen():
-    one = track(1, 100, 20)
-    one.boxes_xyxy[3, 2] = one.boxes_xyxy[12, 2] = 30
-    assert pick_frames(one, 2) == [103, 112]
-    one.seen[:] = False
-    one.seen[[7, 8]] = True
-    assert pick_frames(one, 5) == [107, 108]
-
-
 def test_a_name_is_given_where_it_is_near_and_clearly_so(people):
     a, b = people
     gallery = {"anna": a(5), "bert": b(5)}
-    assert name_face(a(3), gallery, 0.5) == "anna" and name_face(b(1), gallery, 0.5) == "bert"
-    assert name_face((a(3) + b(3)) / 2, gallery, 0.9) is None                    # both alike
-    assert name_face(a(3) + 1, gallery, 0.5) is None                             # far from either
-    assert name_face(np.zeros((0, 128)), gallery, 0.5) is None and name_face(a(2), {}, 0.5) is None
+    assert name_face(a(3), gallery, 0.5)[0] == "anna" and name_face(b(1), gallery, 0.5)[0] == "bert"
+    assert 0.1 < name_face(a(3), gallery, 0.5)[1] < 0.3
+    assert name_face((a(3) + b(3)) / 2, gallery, 0.9) == (None, np.inf)          # both alike
+    assert name_face(a(3) + 1, gallery, 0.5)[0] is None                          # far from either
+    assert name_face(np.zeros((0, 128)), gallery, 0.5)[0] is None and name_face(a(2), {}, 0.5)[0] is None
 
 
-def test_tracks_of_one_person_are_linked_but_never_two_seen_together(people):
+def test_a_bad_crop_is_left_out_of_its_faces_encodings(people):
     a, b = people
-    tracks = [track(1, 0, 10), track(2, 0, 10), track(3, 20, 10), track(4, 40, 5), track(5, 42, 5), track(6, 60, 5)]
-    encodings = [a(4), b(4), a(4), a(4), a(4), np.zeros((0, 128))]
-    persons = link_tracks(tracks, encodings, 0.5)
-    assert persons[0] == persons[2] == 1 and persons[1] == 2                     # in order of appearance
-    assert persons[3] != persons[4] and 1 in persons[3:5]                        # 42 to 44 show both
-    assert persons[5] not in persons[:5]                                         # nothing known of it
-    assert link_tracks(tracks[:1], encodings[:1], 0.5) == [1] and link_tracks([], [], 0.5) == [1] * 0
+    rows = a(5)
+    assert (agreeing(np.concatenate([rows[:2], b(1), rows[2:]]), 0.5) == rows).all()
+    assert len(agreeing(rows, 0.5)) == 5 and len(agreeing(rows[:1], 0.5)) == 1 and len(agreeing(rows[:0], 0.5)) == 0
+
+
+def test_who_is_seen_with_whom():
+    together = seen_together(seen(range(10), range(5, 8), range(7, 12), range(20, 30)))
+    assert together.tolist() == [[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
+    assert seen_together(np.zeros(0, FACE)).shape == (0, 0)
+
+
+def persons(faces, encodings, gallery=None, link_distance=0.5):
+    found = identify(faces, dict(enumerate(encodings, 1)), gallery or {}, 0.5, link_distance)
+    return [found[id] for id in sorted(found)]
+
+
+def test_faces_of_one_person_are_linked_but_never_two_seen_together(people):
+    a, b = people
+    faces = seen(range(10), range(10), range(20, 30), range(40, 45), range(42, 47), range(60, 65))
+    said = persons(faces, [a(4), b(4), a(4), a(4), a(4), np.zeros((0, 128))])
+    numbers = [person for person, _ in said]
+    assert numbers[0] == numbers[2] == 1 and numbers[1] == 2                     # in order of appearance
+    assert numbers[3] != numbers[4] and 1 in numbers[3:5]                        # 42 to 44 show both
+    assert numbers[5] not in numbers[:5]                                         # nothing known of it
+    assert link_faces([a(1)], np.zeros((1, 1), bool), 0.5) == [1] and link_faces([], np.zeros((0, 0), bool), 0.5) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_six_scenes_of_four_people_are_four_persons(seed):
+    """Each comes back in every scene, seen a little otherwise there, with a crop that shows nobody."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(0, 0.055, (4, 128))                                     # 0.85 apart or so
+    scenes = rng.normal(0, 0.02, (6, 4, 128))                                    # 0.3 from scene to scene
+    encodings, spans, truth = [], [], []
+    for scene in range(6):
+        for person in rng.permutation(4):
+            rows = centres[person] + scenes[scene, person] + rng.normal(0, 0.018, (6, 128))
+            rows[rng.integers(6)] = rng.normal(0, 0.055, 128)
+            encodings.append(rows)
+            first = 1000 * scene + (0 if person < 2 else 500)                    # two at a time
+            spans.append(range(first, first + 100))
+            truth.append(int(person))
+    order = np.argsort([span[0] for span in spans], kind="stable")
+    encodings, spans, truth = ([part[row] for row in order] for part in (encodings, spans, truth))
+    numbers = [person for person, _ in persons(seen(*spans), encodings)]
+    assert len(set(zip(truth, numbers))) == 4 == len(set(numbers))
+    gallery = {name: centres[row] + rng.normal(0, 0.02, (3, 128)) for row, name in enumerate(("ann", "bob", "cy"))}
+    named = persons(seen(*spans), encodings, gallery)
+    assert len(set(zip(truth, named))) == 4
+    assert all(name == (*gallery, None)[person] for person, (_, name) in zip(truth, named))
+
+
+def test_one_far_scene_splits_nobody_whom_the_others_hold_together(people):
+    """Complete linkage would: the two farthest scenes of a person are too far apart."""
+    a, _ = people
+    aside = np.zeros(128)
+    aside[0] = 1
+    scenes = [a(4) + shift * aside for shift in (0, 0.15, 0.3, 0.45)]
+    assert np.linalg.norm(scenes[0].mean(0) - scenes[3].mean(0)) > 0.4
+    numbers = [person for person, _ in persons(seen(*(range(100 * n, 100 * n + 10) for n in range(4))), scenes,
+                                               link_distance=0.42)]
+    assert numbers == [1, 1, 1, 1]
 
 
 def test_identify_names_whole_persons(people):
     a, b = people
-    tracks, encodings = [track(1, 0, 10), track(2, 0, 10), track(3, 20, 10)], [a(4), b(4), a(1) + 0.02]
-    identify(tracks, encodings, {"anna": a(5)}, 0.5, 0.5)
-    assert [(one.person, one.name) for one in tracks] == [(1, "anna"), (2, None), (1, "anna")]
-    identify(tracks, encodings, {}, 0.5, None)
-    assert [(one.person, one.name) for one in tracks] == [(1, None), (2, None), (3, None)]
+    faces, encodings = seen(range(10), range(10), range(20, 30)), [a(4), b(4), a(1) + 0.02]
+    assert persons(faces, encodings, {"anna": a(5)}) == [(1, "anna"), (2, None), (1, "anna")]
+    assert persons(faces, encodings, link_distance=None) == [(1, None), (2, None), (3, None)]
+    assert identify(np.zeros(0, FACE), {}, {}, 0.5, 0.5) == {}
+
+
+def test_names_never_cross(people):
+    a, b = people
+    gallery = {"anna": a(5), "bert": b(5)}
+    between = 0.7 * a(4) + 0.3 * b(4)                                            # looks like Anna, who is there already
+    said = persons(seen(range(10), range(10), range(20, 30)), [between, a(4), b(4)], gallery, None)
+    assert [name for _, name in said] == [None, "anna", "bert"]
+    said = persons(seen(range(10), range(20, 30), range(40, 50)), [a(4), b(4), a(4)], gallery, 1.5)
+    assert said == [(1, "anna"), (2, "bert"), (1, "anna")]                       # however much may be linked
+    tinted = a(4) + 0.03
+    said = persons(seen(range(10), range(20, 30)), [a(4), tinted], {"anna": np.concatenate([a(5), tinted])}, 0.2)
+    assert said == [(1, "anna"), (1, "anna")]                                    # of one name, so one person
+
+
+def test_a_face_is_better_frontal_large_and_surely_there():
+    turned = FRONTAL.copy()
+    turned[2, 0] = 38
+    good = [goodness(seen([0], **kind))[0] for kind in ({}, {"side": 50}, {"landmarks": turned}, {"side": 300})]
+    assert good[2] < good[1] < good[0] < good[3] == 1
+    unsure = seen([0])
+    unsure["score"] = 0.5
+    assert goodness(unsure)[0] == good[0] / 2
+
+
+def test_a_box_of_centerface_becomes_one_like_hogs():
+    x0, y0, x1, y1 = as_hog_box([100, 100, 200, 220])
+    assert x1 - x0 == pytest.approx(y1 - y0) == pytest.approx(106.3, abs=0.1)
+    assert (x0 + x1) / 2 == pytest.approx(150) and (y0 + y1) / 2 == pytest.approx(165, abs=0.1)
 
 
 class _Frame:
@@ -82,16 +174,15 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
             write_image(tmp_path / "gallery" / name / f"{number}.jpg", draw(rng, look, emotion))
     gallery = read_gallery(tmp_path / "gallery")
     assert {name: rows.shape for name, rows in gallery.items()} == {"anna": (3, 128), "bert": (3, 128)}
-    faces = [Track(1, 0, np.tile(np.array([50, 55, 150, 155], np.float32), (4, 1)), np.ones(4, bool))]
-    reads = []
-
-    def frames():
-        for number in range(50):
-            reads.append(number)
-            yield _Frame(number, draw(rng, looks["bert"], "angry"))
-
-    (encodings,) = encode_tracks(frames(), faces, 2)
-    assert encodings.shape == (2, 128) and len(reads) <= 4                       # no further than needed
+    portraits = Portraits(2)
+    for number in range(40):
+        faces = seen([number], side=100)
+        faces["box_xyxy"], faces["landmarks"] = (50, 55, 150, 155), np.nan
+        faces["score"] = 1 if number in (9, 30) else 0.8
+        portraits.see(_Frame(number, draw(rng, looks["bert"], "angry")), faces if number < 36 else faces[:0])
+    assert not portraits.held                                # encoded when it was gone, and its pictures let go
+    encodings = portraits.finish()[1]
+    assert encodings.shape == (2, 128)
     far = {name: np.linalg.norm(encodings[:, None] - rows[None], axis=2).mean() for name, rows in gallery.items()}
     assert far["bert"] < far["anna"]
     write_gallery(tmp_path / "g.npz", gallery)
@@ -126,3 +217,18 @@ def test_galleries_that_cannot_be_read(tmp_path):
         with pytest.raises(InputError, match="g.npz: not a gallery"):
             read_gallery(tmp_path / "g.npz")
     assert read_image(tmp_path / "faceless/anna/0.jpg").shape == (200, 200, 3)
+
+
+def test_a_gallery_as_it_is_downloaded(tmp_path, monkeypatch, capsys):
+    """.webp is a picture, a Mac's shadows are none, and what is left out is said."""
+    for folder in ("bert", "__MACOSX", ".thumbs"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "._x.jpg").write_bytes(b"shadow")
+    (tmp_path / "__MACOSX/y.jpg").write_bytes(b"shadow")
+    Image.new("RGB", (64, 64)).save(tmp_path / "bert/x.webp")
+    (tmp_path / "bert/z.heic").write_bytes(b"photo")
+    taken = []
+    monkeypatch.setattr(names, "encode_pictures", lambda pictures, _: taken.extend(pictures) or {"bert": None})
+    names.read_gallery(tmp_path)
+    assert taken == [("bert", tmp_path / "bert/x.webp")] and read_image(taken[0][1]).shape == (64, 64, 3)
+    assert "bert/z.heic: left out, as no picture by its name" in capsys.readouterr().err

@@ -1,11 +1,14 @@
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from tests.video.test_frames import times, write_at
+from video import fonts
 from video.frames import read_frames
-from video.overlay import write_overlay
+from video.overlay import draw_records, write_overlay
 
 
 def record(seconds, box, emotion="happy", name="<b>"):
@@ -47,3 +50,32 @@ def test_times_that_stand_still_or_go_back_and_records_of_every_other_frame(make
     write_overlay(tmp_path / "out.mp4", frames, [])
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert len(list(container.decode(container.streams.video[0]))) == 5
+
+
+def drawn(name):
+    image = np.full((480, 640, 3), 40, np.uint8)
+    draw_records(image, [record(0, [200, 200, 300, 300], name=name)])
+    return image
+
+
+def test_names_are_written_in_their_own_letters(monkeypatch):
+    images = {name: drawn(name) for name in ("Zoë", "Zoe", "Zo??", "Жанна", "$_$")}
+    assert all((images[a] != images[b]).any() for a in images for b in images if a != b)
+    assert np.abs(drawn("x" * 200).astype(int) - 40).max() > 60                  # what leaves the picture is cut off
+    monkeypatch.setattr(fonts, "find_font", lambda text, real=fonts.find_font: None if "李" in text else real(text))
+    assert (drawn("李小龙") == drawn(None)).all()                                 # no font has it
+
+
+def test_fonts_are_chosen_by_their_letters():
+    assert Path(fonts.find_font("Zoë happy")).name == "DejaVuSans.ttf" == Path(fonts.find_font("")).name
+    assert fonts.find_font("\U000e0041") is None and fonts.name_shown("\U000e0041", 3) == "3"
+    assert fonts.name_shown("Zoë", 3) == "Zoë" and fonts.name_shown(None, 3) == "3"
+    chinese = fonts.find_font("李小龙")
+    assert chinese is None or {ord(letter) for letter in "李小龙"} <= fonts._letters(chinese)
+
+
+def test_an_overlay_of_an_anamorphic_video_keeps_its_shape(tmp_path):
+    path = write_at(tmp_path / "in.mkv", [np.full((144, 176, 3), 40, np.uint8)] * 3, times(3), aspect=Fraction(16, 11))
+    write_overlay(tmp_path / "out.mp4", read_frames(path), [])
+    frame = next(read_frames(tmp_path / "out.mp4"))
+    assert frame.size == (256, 144) and frame.rgb.shape == (144, 256, 3)

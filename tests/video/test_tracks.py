@@ -1,149 +1,171 @@
-import json
-
 import numpy as np
-import pytest
 
-from drawn.faces import actions, background, draw_head, paste, random_look, random_pose
-from indexes.command_line import InputError
-from indexes.crop import iou
-from indexes.images import write_image
-from ops import Tracking
-from video.faces_file import fingerprint, read_faces, write_faces
-from video.frames import read_frames
-from video.sources import find_videos
-from video.tracks import Track, Tracker, find_tracks, looking_width
+from video.detection import Detections
+from video.tracks import Tracker, distance
 
-DEFAULTS = vars(Tracking())
+SIDE = 40
 
 
-def test_tracker_follows_by_overlap_and_bridges_gaps():
-    tracker = Tracker(min_iou=0.3, max_gap=6, min_seen=2)
-    left, right = np.array([0, 0, 10, 10.0]), np.array([50, 0, 60, 10.0])
-    tracker.look(0, [left, right])
-    tracker.look(3, [right + 1])                             # the left face is missed once
-    tracker.look(6, [right + 2, left + 2])
-    tracker.look(9, [np.array([200, 0, 210, 10.0])])         # seen once: no face
-    (first, boxes, seen), (_, other, _) = tracker.finish(0, 12, reach=2)
-    assert (first, len(boxes)) == (0, 9)                     # to frame 6, and 2 beyond
-    assert seen.tolist() == [True] + [False] * 5 + [True] * 3
-    np.testing.assert_allclose(boxes[3], left + 1)           # half-way
-    assert other[0][0] > 49
-    assert list(tracker.finish(12, 20, 2)) == []             # nothing crosses into the next shot
+def tracker(every=4, **options):
+    return Tracker(every, **{"max_move": 1.0, "max_gap": 8, "max_hidden": 24, "min_seen": 2} | options)
 
 
-def test_a_long_gap_begins_a_new_track_and_short_shots_count_too():
-    tracker = Tracker(min_iou=0.3, max_gap=6, min_seen=2)
-    box = np.array([0, 0, 10, 10.0])
-    for number in (0, 3, 20, 23):
-        tracker.look(number, [box])
-    assert [first for first, _, _ in tracker.finish(0, 30, 0)] == [0, 20]
-    tracker.look(30, [box])                                  # a shot with a single look: there all along
-    assert [(first, len(boxes)) for first, boxes, _ in tracker.finish(30, 36, 2)] == [(30, 6)]
+def box(x, y=100.0, side=SIDE):
+    return [x - side / 2, y - side / 2, x + side / 2, y + side / 2]
 
 
-def test_one_id_a_character_and_shot_and_none_across_a_cut(sample):
-    truth = json.loads((sample / "datasets/Friends/sample_truth.json").read_text())["1"]
-    tracks, shots = find_tracks(read_frames(find_videos(sample / "datasets/Friends")[1]), **DEFAULTS)
-    assert shots[0] == 0 and shots[-1] == 72
-    bounds = list(zip(shots, shots[1:]))
-    for track in tracks:
-        assert any(start <= track.first and track.last < stop for start, stop in bounds)
-    ids = {}
-    for face in truth:
-        shot = next(start for start, stop in bounds if start <= face["frame"] < stop)
-        for track in tracks:
-            if track.first <= face["frame"] <= track.last and \
-                    iou([track.boxes_xyxy[face["frame"] - track.first]], [face["box"]])[0, 0] > 0.4:
-                ids.setdefault((shot, face["name"]), []).append(track.id)
-    assert len(ids) == len(tracks) and all(len(set(found)) == 1 for found in ids.values())
-    assert sum(map(len, ids.values())) >= 0.97 * len(truth)
+def found(*boxes, score=0.9):
+    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    points = np.repeat(boxes[:, None, :2], 5, 1) + 1
+    return Detections(boxes, np.full(len(boxes), score, np.float32), points)
 
 
-def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
+def follow(looks, stop, **options):
+    """Rows of one shot that starts at the first of looks, {frame: boxes}, and ends before `stop`."""
+    one = tracker(**options)
+    parts = []
+    for number, boxes in looks.items():
+        one.look(number, found(*boxes))
+        parts.append(one.certain())
+    rows = np.concatenate([*parts, one.end_shot(stop)])
+    assert (np.diff(rows["frame"]) >= 0).all()               # handed on in order, none late
+    return rows
+
+
+def walk(people, hidden=lambda person, number: False, stop=97, every=4):
+    """Looks at people who move, {name: frame -> box}, of whom some are `hidden` on some frames."""
+    return {number: [at(number) for person, at in people.items() if not hidden(person, number)]
+            for number in range(0, stop, every)}
+
+
+def ids(rows, people):
+    """{name: the ids of the rows that lie on that person, at the same frame}."""
+    said = {name: [] for name in people}
+    for row in rows:
+        far = {name: distance([row["box_xyxy"]], [at(row["frame"])])[0, 0] for name, at in people.items()}
+        said[min(far, key=far.get)].append(int(row["id"]))
+    return {name: list(dict.fromkeys(mine)) for name, mine in said.items()}
+
+
+def test_a_missed_look_is_bridged_on_a_straight_line_and_its_score_fades():
+    looks = {number: [box(100 + number)] for number in range(0, 41, 4)} | {20: []}
+    rows = follow(looks, 44)
+    assert rows["frame"].tolist() == list(range(44)) and set(rows["id"]) == {1}
+    middles = rows["box_xyxy"][:, [0, 2]].mean(1)
+    np.testing.assert_allclose(middles[:41], 100 + np.arange(41), atol=1e-4)
+    np.testing.assert_allclose(rows["score"][16:25], 0.9 * np.abs(np.arange(-4, 5)) / 4, atol=1e-6)
+    assert (rows["score"][:17] == np.float32(0.9)).all()
+    np.testing.assert_allclose(rows["landmarks"][:, 0], rows["box_xyxy"][:, :2] + 1, atol=1e-4)
+    assert middles[43] == middles[40]                        # there on the last look: there to the end
+
+
+def test_boxes_are_smoothed_over_the_looks():
+    rows = follow({0: [box(100)], 4: [box(108)], 8: [box(100)]}, 9)
+    assert rows["box_xyxy"][[0, 4, 8], 0].tolist() == [80, 84, 80]
+
+
+def test_a_face_on_a_single_look_is_none_where_its_shot_has_more():
+    assert set(follow({0: [box(100)], 4: [box(100), box(300)], 8: [box(100)], 12: [box(100)]}, 16)["id"]) == {1}
+    assert len(follow({0: [], 4: [box(100)]}, 8)) == 0
+    assert follow({0: [box(100)]}, 3)["frame"].tolist() == [0, 1, 2]
+
+
+def test_a_face_comes_and_goes_half_way_to_the_looks_that_miss_it():
+    rows = follow({0: [], 4: [], 8: [box(100)], 12: [box(100)], 16: [], 20: []}, 24)
+    assert rows["frame"].tolist() == list(range(6, 15))
+
+
+def test_who_is_hidden_for_half_a_second_keeps_the_id_and_has_no_boxes_meanwhile():
+    people = {"anna": lambda number: box(100 + 3 * number)}                      # 1.8 sides a second
+    for first in range(30, 50):
+        away = range(first, first + 12)
+        rows = follow(walk(people, lambda _, number, away=away: number in away), 97)
+        assert set(rows["id"]) == {1}
+    for away in (range(30, 44), range(30, 50)):              # one look more than is bridged, and up to max_hidden
+        rows = follow(walk(people, lambda _, number, away=away: number in away), 97)
+        gone = set(range(97)) - set(rows["frame"].tolist())
+        assert set(rows["id"]) == {1} and gone and gone < set(range(30, 52)), gone
+    standing = {"anna": lambda number: box(100 + 3 * min(number, 40))}           # who stops behind it, too
+    rows = follow(walk(standing, lambda _, number: number in range(36, 50)), 97)
+    assert set(rows["id"]) == {1}
+    looks = walk(people, lambda _, number: number in range(20, 60))              # too long: somebody new
+    assert set(follow(looks, 97)["id"]) == {1, 2}
+
+
+def test_people_who_cross_keep_their_ids():
+    for speed in (1.5, 3, 5):                                                    # px a frame: 1 to 3 sides a second
+        people = {"anna": lambda number, v=speed: box(300 + v * (number - 48)),
+                  "bert": lambda number, v=speed: box(300 - v * (number - 48), 104)}
+
+        def behind(person, number, people=people):
+            """Bert is not found where Anna hides him."""
+            return person == "bert" and distance([people["anna"](number)], [people["bert"](number)])[0, 0] < 0.5
+
+        for hidden in (behind, lambda *_: False):
+            said = ids(follow(walk(people, hidden), 97), people)
+            assert said["anna"] == [1] and set(said["bert"]) <= {1, 2} and said["bert"][-1] == 2, (speed, said)
+
+
+def test_people_who_walk_turn_and_shake_keep_their_ids():
     rng = np.random.default_rng(0)
-    empty = background(rng, 360, 640)
-    filled = empty.copy()
-    paste(filled, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 260), (300, 170))
-    path = make_video(tmp_path / "a.mp4", [filled] * 20 + [empty] * 20)
-    one_shot = DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0}
-    tracks, _ = find_tracks(read_frames(path), **one_shot)
-    assert len(tracks) == 1 and tracks[0].first == 0 and 18 <= tracks[0].last <= 21
-    tracks, _ = find_tracks(read_frames(path), **one_shot | {"detect_every": 1})
-    assert tracks[0].last == 19
-    assert len(find_tracks(read_frames(path), **one_shot | {"detect_every": 15})[0]) == 1      # over max_gap
+    noise = rng.normal(0, 0.05 * SIDE, (3, 200, 2))          # the detector's, a twentieth of the face
+    paths = {"circles": lambda n: (300 + 80 * np.cos(n / 12), 200 + 80 * np.sin(n / 12)),
+             "to and fro": lambda n: (500 + 60 * np.sin(n / 10), 100), "comes near": lambda n: (100, 300)}
+    sides = {"comes near": lambda n: 30 + n}
+    people = {name: lambda n, at=at, row=row, name=name: box(
+        *(np.array(at(n)) + noise[row, n]), side=sides.get(name, lambda n: SIDE)(n))
+        for row, (name, at) in enumerate(paths.items())}
+    missed = {(str(rng.choice(list(people))), int(number)) for number in rng.integers(8, 180, 20)}
+    rows = follow(walk(people, lambda *seen: seen in missed, 193), 196)
+    said = ids(rows, people)
+    assert all(len(mine) == 1 for mine in said.values()) and set(rows["id"]) == {1, 2, 3}, said
 
 
-def test_the_number_of_threads_changes_nothing(sample):
-    found = []
-    for threads in (1, 3):
-        tracks, shots = find_tracks(read_frames(find_videos(sample / "datasets/Friends")[2]),
-                                    **DEFAULTS | {"detect_threads": threads})
-        found.append((shots, [(track.first, track.boxes_xyxy.tolist(), track.seen.tolist()) for track in tracks]))
-    assert found[0] == found[1] and found[0][1]
+def test_nobody_crosses_a_cut():
+    one = tracker()
+    for number in (0, 4):
+        one.look(number, found(box(100)))
+    before = one.end_shot(6)
+    for number in (6, 10):
+        one.look(number, found(box(100)))
+    after = one.end_shot(12)
+    assert before["frame"].tolist() == list(range(6)) and after["frame"].tolist() == list(range(6, 12))
+    assert set(before["id"]) == {1} and set(after["id"]) == {2}
 
 
-def test_small_faces_are_found_where_asked_for(make_video, tmp_path):
-    rng = np.random.default_rng(0)
-    image = background(rng, 720, 1280)
-    paste(image, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 84), (600, 300))       # 40 px
-    path = make_video(tmp_path / "a.mp4", [image] * 8)
-    assert find_tracks(read_frames(path), **DEFAULTS)[0] == []
-    (track,), _ = find_tracks(read_frames(path), **DEFAULTS | {"min_face": 36})
-    x0, y0, x1, y1 = track.boxes_xyxy[0]
-    assert 30 < x1 - x0 < 50 and abs((x0 + x1) / 2 - 600) < 8 and len(track.boxes_xyxy) == 8
+def test_rows_are_certain_after_a_delay_and_an_hour_long_shot_is_forgotten():
+    one, handed = tracker(), 0
+    for number in range(0, 4000, 4):
+        one.look(number, found(box(100 + number % 7), *([box(600)] if number % 40 == 0 else [])))
+        handed += len(one.certain())
+        assert one.due == max(0, number - one.delay + 1)
+    assert one.delay == 12 and handed == one.due             # the second face is never on two looks in a row
+    assert len(one.faces) < 5 and max(len(face.found) for face in one.faces) < 9
+    assert max(len(face.scores) for face in one.faces) < 20
 
 
-def test_a_faces_file_holds_the_tracks(tmp_path):
-    tracks = [Track(1, 0, np.arange(8, dtype=np.float32).reshape(2, 4), np.array([True, False])),
-              Track(2, 1, np.ones((1, 4), np.float32), np.array([True]))]
-    for mine in (tracks, []):
-        write_faces(tmp_path / "a.faces.npz", "hash", {"detect_every": 6}, mine, [0, 2])
-        about, again, shots = read_faces(tmp_path / "a.faces.npz")
-        assert about == {"version": 1, "source": "hash", "options": {"detect_every": 6}} and shots == [0, 2]
-        assert [(t.id, t.first, t.last) for t in again] == [(t.id, t.first, t.last) for t in mine]
-        for one, other in zip(again, mine):
-            np.testing.assert_array_equal(one.boxes_xyxy, other.boxes_xyxy)
-            np.testing.assert_array_equal(one.seen, other.seen)
+def test_waiting_changes_nothing():
+    """A face's rows are the same whether they were handed on as soon as certain or at the shot's end."""
+    rng = np.random.default_rng(1)
+    looks = {number: [box(100 + 2 * number + rng.normal(0, 2)), *([box(400, 300)] if number % 24 > 8 else [])]
+             for number in range(0, 200, 4) if rng.random() > 0 or number == 0}
+    looks |= {number: looks[number][1:] for number in (40, 44, 100)}
+    late = tracker()
+    for number, boxes in looks.items():
+        late.look(number, found(*boxes))
+        late._forget = lambda: None
+    rows = follow(looks, 200)
+    late.ids = 0
+    assert (late.end_shot(200) == rows).all() and len(rows) > 250
 
 
-def test_a_damaged_faces_file_is_refused_in_a_sentence(tmp_path):
-    path = tmp_path / "a.faces.npz"
-    write_faces(path, "hash", {}, [Track(1, 0, np.ones((3, 4), np.float32), np.ones(3, bool))], [0, 3])
-    whole = path.read_bytes()
-    np.savez(tmp_path / "pickled.npz", about=np.array([{}], object), allow_pickle=True)
-    for content in (b"", b"text", whole[:200], whole[:-30], (tmp_path / "pickled.npz").read_bytes()):
-        path.write_bytes(content)
-        with pytest.raises(InputError, match=r"a\.faces\.npz: not a faces file, or a damaged one") as error:
-            read_faces(path)
-        assert "\n" not in str(error.value)
+def test_faces_without_landmarks_have_none():
+    one = tracker()
+    for number in (0, 4):
+        one.look(number, Detections(np.array([box(100)], np.float32), np.ones(1), np.full((1, 5, 2), np.nan)))
+    rows = one.end_shot(8)
+    assert np.isnan(rows["landmarks"]).all() and np.isfinite(rows["box_xyxy"]).all() and (rows["score"] == 1).all()
 
 
-def test_a_fingerprint_tells_videos_and_folders_apart(make_video, tmp_path):
-    images = [np.full((64, 64, 3), 10 * n, np.uint8) for n in range(5)]
-    first, second = (make_video(tmp_path / name, images[:count]) for name, count in (("a.mp4", 4), ("b.mp4", 5)))
-    (tmp_path / "c.mp4").write_bytes(first.read_bytes())
-    assert fingerprint(first) == fingerprint(tmp_path / "c.mp4") != fingerprint(second)
-    (tmp_path / "frames").mkdir()
-    seen = []
-    for number, image in enumerate(images[:2]):
-        write_image(tmp_path / f"frames/{number:05d}.jpg", image)
-        seen.append(fingerprint(tmp_path / "frames"))
-    assert seen[0] != seen[1]
-
-
-def test_a_frame_of_another_size_begins_a_shot(make_video, tmp_path):
-    rng = np.random.default_rng(0)
-    image = background(rng, 360, 640)
-    paste(image, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 260), (300, 170))
-    frames = list(read_frames(make_video(tmp_path / "a.mp4", [image] * 8)))
-    halves = list(read_frames(make_video(tmp_path / "b.mp4", [image[::2, ::2]] * 8)))
-    for frame in halves:
-        frame.number += 8
-    tracks, shots = find_tracks(iter([*frames, *halves]), **DEFAULTS | {"shot_least": 200.0, "shot_sure": 200.0})
-    assert shots == [0, 8, 16] and [(track.first, track.last) for track in tracks] == [(0, 7), (8, 15)]
-    assert tracks[1].boxes_xyxy.max() <= 320
-
-
-def test_no_frame_is_enlarged_without_end():
-    assert looking_width(1280, 960, 0) == 960 and looking_width(1280, 960, 40) == 2560
-    assert looking_width(1280, 960, 1) == 4 * 1280
+def test_two_are_as_far_as_they_lie_and_as_their_sizes_differ():
+    assert distance([box(100)], [box(100), box(140), box(100, side=80)])[0].round(2).tolist() == [0, 1, 0.69]

@@ -1,0 +1,84 @@
+"""Write results for other tools: tables, tiers of ELAN and Praat, subtitles.
+
+Reads results/NAME.json and its segments, NAME.segments.json (found anew where that is not there). Writes beside it,
+as `--to` asks: NAME.csv and NAME.segments.csv; NAME.parquet and NAME.segments.parquet; NAME.eaf, for ELAN, with the
+video linked; NAME.vtt, subtitles; NAME.TextGrid, for Praat. `--names` gives people the names that a page has saved.
+
+    python export_results.py --results results/interview.json --video interview.mp4
+    python export_results.py --results results/friends_s01_ep01.json --to csv elan
+"""
+from pathlib import Path
+
+from exports.elan import write_eaf
+from exports.parquet import write_parquet
+from exports.praat import write_textgrid
+from exports.subtitles import write_vtt
+from exports.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
+from indexes.command_line import InputError, parse, run_script
+from indexes.names_file import apply_names, read_names
+from indexes.results import episode_of, read_results
+from indexes.segments import find_segments, read_segments, segments_path
+from ops import ExportOps
+from video.sources import find_videos
+
+TABLES = ("csv", "parquet")                      # what photos have too
+TIMED = {"elan": (".eaf", write_eaf), "vtt": (".vtt", write_vtt), "textgrid": (".TextGrid", write_textgrid)}
+
+
+def find_video(video, results, friends_path):
+    """The video file to link: the one named, else a Friends episode's, else None."""
+    if video is not None:
+        if not Path(video).is_file():
+            raise InputError(f"{video}: no such video file")
+        return Path(video)
+    return find_videos(friends_path).get(episode_of(results))
+
+
+def write_tables(path, format, records, segments):
+    """Write both tables of results, as CSV or Parquet; yields each file. `segments` is None for photos."""
+    tables = [(path.with_suffix(f".{format}"), columns_of(records), record_rows(records))]
+    if segments is not None:
+        tables.append((segments_path(path).with_suffix(f".{format}"), SEGMENT_COLUMNS, segments))
+    for file, columns, rows in tables:
+        (write_csv if format == "csv" else write_parquet)(file, columns, rows)
+        yield file
+
+
+def export(path, formats, video, names=()):
+    """Write one results file in the formats named, with the `names` of a names file; yields each file written."""
+    records = read_results(path, photos=True)
+    photos = bool(records) and "file" in records[0]
+    timed = [format for format in formats if format in TIMED]
+    if photos and timed:
+        raise InputError(f"{path}: of photos, which have no times for {' or '.join(timed)}; --to csv parquet has them")
+    if photos and names:
+        raise InputError(f"{path}: of photos; --names is for the faces of a video")
+    records, kept = apply_names(records, names)[0], segments_path(path)
+    segments = None if photos else read_segments(kept) if kept.is_file() and not names else find_segments(records)
+    for format in dict.fromkeys(formats):
+        if format in TABLES:
+            yield from write_tables(path, format, records, segments)
+            continue
+        suffix, write = TIMED[format]
+        write(path.with_suffix(suffix), segments, **({"video": video} if format == "elan" else {}))
+        yield path.with_suffix(suffix)
+
+
+def main(argv=None):
+    ops = parse(ExportOps, argv, __doc__)
+    paths = [ops.place.root / name for name in ops.export.results]
+    if not paths:
+        raise InputError("expected --results FILE, one or several")
+    if ops.export.video is not None and len(paths) > 1:
+        raise InputError(f"--video {ops.export.video}: expected one --results with it, found {len(paths)}")
+    if ops.export.names is not None and len(paths) > 1:
+        raise InputError(f"--names {ops.export.names}: expected one --results with it, found {len(paths)}")
+    names = read_names(ops.export.names) if ops.export.names is not None else []
+    for path in paths:
+        video = find_video(ops.export.video, path, ops.friends.friends_path)
+        for file in export(path, ops.export.to, video, names):
+            print(f"wrote {file}")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,1 @@
+"""Results for other tools: tables, ELAN, subtitles, Praat. One file a format."""

@@ -1,0 +1,19 @@
+"""Segments as tiers: a person each, in which nothing overlaps, in whole milliseconds."""
+
+
+def person_tiers(segments):
+    """{person: [(start, end, emotion)]} of segments, ms, in order of time.
+
+    A person is a name, else "face" and the id. Where two faces of one name are seen at once, the second has a tier of
+    its own, "name (id)".
+    """
+    tiers = {}
+    for segment in sorted(segments, key=lambda segment: segment["start"]):
+        start, end = (round(1000 * segment[key]) for key in ("start", "end"))
+        name = "".join(letter if letter.isprintable() else " " for letter in segment["name"] or "").strip()
+        person = name or f"face {segment['id']}"
+        if tiers.get(person) and tiers[person][-1][1] > start:
+            person = f"{person} ({segment['id']})"
+        if end > start:
+            tiers.setdefault(person, []).append((start, end, segment["class"]))
+    return tiers

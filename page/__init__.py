@@ -1,0 +1,1 @@
+"""The page of an episode, and what annotators saw beside it."""

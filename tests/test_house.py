@@ -1,0 +1,46 @@
+"""What lies where, and which way imports go; pyproject.toml has the rooms' contracts."""
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = sorted(path.stem for path in ROOT.glob("*.py") if path.stem not in ("ops", "resnet_tsm"))
+ROOMS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
+
+
+def imports(path):
+    """The top-level modules that a file imports anywhere."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name.split(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_imports_no_script_and_does_nothing_when_imported(name):
+    assert not set(imports(ROOT / f"{name}.py")) & set(SCRIPTS)
+    tree = ast.parse((ROOT / f"{name}.py").read_text())
+    assert ast.get_docstring(tree) and "    python " in ast.get_docstring(tree)
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert isinstance(tree.body[-1], ast.If) and "main" in functions
+
+
+@pytest.mark.parametrize("name", ["ops", "resnet_tsm"])
+def test_options_and_network_import_nothing_of_the_project(name):
+    assert not set(imports(ROOT / f"{name}.py")) & {*SCRIPTS, *ROOMS, "ops", "resnet_tsm"}
+
+
+def test_the_top_level_fits_a_screen():
+    """What git keeps there: scripts, options, network, rooms, and what is opened first."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    names = {line.split("/")[0] for line in listed.stdout.splitlines() if not line.startswith(".")}
+    scripts = {f"{name}.py" for name in (*SCRIPTS, "ops", "resnet_tsm")}
+    assert names - scripts - set(ROOMS) - {"docs", "tests", "weights"} == {
+        "README.md", "LICENSE", "Makefile", "pyproject.toml", "requirements.txt", "requirements-read.txt",
+        "requirements-export.txt"}
+    assert len(names) < 45

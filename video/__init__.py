@@ -1,0 +1,1 @@
+"""From a video to emotions: frames, shots, faces, tracks, names, the network's step. No torch at import."""

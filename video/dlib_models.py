@@ -1,0 +1,19 @@
+"""dlib's trained models (King; CC0), of the package face_recognition_models, loaded when they are asked for."""
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+FILES = {"shape_predictor": "shape_predictor_5_face_landmarks.dat",
+         "face_recognition_model_v1": "dlib_face_recognition_resnet_model_v1.dat",
+         "cnn_face_detection_model_v1": "mmod_human_face_detector.dat"}
+
+
+@cache
+def load_model(kind):
+    """dlib's `shape_predictor`, `face_recognition_model_v1` or `cnn_face_detection_model_v1`."""
+    package = importlib.util.find_spec("face_recognition_models")        # importing it asks for an old setuptools
+    if package is None:
+        raise ModuleNotFoundError("no face_recognition_models", name="face_recognition_models")
+    import dlib
+
+    return getattr(dlib, kind)(str(Path(package.origin).parent / "models" / FILES[kind]))
