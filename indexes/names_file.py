@@ -58,7 +58,8 @@ def apply_names(records, entries):
     """
     if not entries:
         return records, {}
-    above = 1 + max([record["object"]["id"] for record in records], default=0)
+    ids = [record["object"]["id"] for record in records]
+    above = 1 + max([id for id in ids if isinstance(id, int)], default=0)
     of_id, parts = {}, {}
     for entry in entries:
         of_id.setdefault(entry["id"], []).append(entry)
