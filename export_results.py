@@ -2,7 +2,7 @@
 
 Reads results/NAME.json and its segments, NAME.segments.json (found anew where that is not there). Writes beside it,
 as `--to` asks: NAME.csv and NAME.segments.csv; NAME.parquet and NAME.segments.parquet; NAME.eaf, for ELAN, with the
-video linked; NAME.vtt, subtitles; NAME.TextGrid, for Praat.
+video linked; NAME.vtt, subtitles; NAME.TextGrid, for Praat. `--names` gives people the names that a page has saved.
 
     python export_results.py --results results/interview.json --video interview.mp4
     python export_results.py --results results/friends_s01_ep01.json --to csv elan
@@ -15,6 +15,7 @@ from exports.praat import write_textgrid
 from exports.subtitles import write_vtt
 from exports.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
 from indexes.command_line import InputError, parse, run_script
+from indexes.names_file import apply_names, read_names
 from indexes.results import episode_of, read_results
 from indexes.segments import find_segments, read_segments, segments_path
 from ops import ExportOps
@@ -43,15 +44,17 @@ def write_tables(path, format, records, segments):
         yield file
 
 
-def export(path, formats, video):
-    """Write one results file in the formats named; yields each file written."""
+def export(path, formats, video, names=()):
+    """Write one results file in the formats named, with the `names` of a names file; yields each file written."""
     records = read_results(path, photos=True)
     photos = bool(records) and "file" in records[0]
     timed = [format for format in formats if format in TIMED]
     if photos and timed:
         raise InputError(f"{path}: of photos, which have no times for {' or '.join(timed)}; --to csv parquet has them")
-    kept = segments_path(path)
-    segments = None if photos else read_segments(kept) if kept.is_file() else find_segments(records)
+    if photos and names:
+        raise InputError(f"{path}: of photos; --names is for the faces of a video")
+    records, kept = apply_names(records, names)[0], segments_path(path)
+    segments = None if photos else read_segments(kept) if kept.is_file() and not names else find_segments(records)
     for format in dict.fromkeys(formats):
         if format in TABLES:
             yield from write_tables(path, format, records, segments)
@@ -68,9 +71,12 @@ def main(argv=None):
         raise InputError("expected --results FILE, one or several")
     if ops.export.video is not None and len(paths) > 1:
         raise InputError(f"--video {ops.export.video}: expected one --results with it, found {len(paths)}")
+    if ops.export.names is not None and len(paths) > 1:
+        raise InputError(f"--names {ops.export.names}: expected one --results with it, found {len(paths)}")
+    names = read_names(ops.export.names) if ops.export.names is not None else []
     for path in paths:
         video = find_video(ops.export.video, path, ops.friends.friends_path)
-        for file in export(path, ops.export.to, video):
+        for file in export(path, ops.export.to, video, names):
             print(f"wrote {file}")
 
 

@@ -518,6 +518,8 @@ class Export:
     """Formats."""
     video: str | None = None
     """What they were made from, to be linked in ELAN; a Friends episode is found by itself."""
+    names: Path | None = None
+    """Names given in a page to the faces of these results, as it saves them; segments are then found anew."""
 
 
 @dataclass

@@ -56,7 +56,10 @@ def apply_names(records, entries):
 
     What is named for a time only is another face than the rest of its id: it gets an id of its own, above all.
     """
-    above = 1 + max([record["object"]["id"] for record in records], default=0)
+    if not entries:
+        return records, {}
+    ids = [record["object"]["id"] for record in records]
+    above = 1 + max([id for id in ids if isinstance(id, int)], default=0)
     of_id, parts = {}, {}
     for entry in entries:
         of_id.setdefault(entry["id"], []).append(entry)

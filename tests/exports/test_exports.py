@@ -134,6 +134,18 @@ def test_a_textgrid_by_praatio(results, segments):
         assert all(one.end == other.start for one, other in zip(tier.entries, tier.entries[1:]))
 
 
+def test_names_given_in_a_page_hold_here_too(results, segments):
+    write_records(segments_path(results), segments)
+    names = results.with_suffix(".names.json")
+    names.write_text(json.dumps({"names": [{"id": 1, "name": "rachel"}, {"id": 2, "name": "Ben", "from": 2}]}))
+    run(results, "--to", "csv", "--names", names)
+    rows = list(csv.DictReader(results.with_suffix(".csv").open(newline="")))
+    assert {row["name"] for row in rows} == {"rachel", "Ben", NAMES[2]}
+    assert {row["name"] for row in rows if float(row["seconds"]) >= 2} == {"rachel", "Ben"}
+    rows = list(csv.DictReader(segments_path(results).with_suffix(".csv").open(newline="")))
+    assert sorted({row["name"] for row in rows}) == sorted({"rachel", "Ben", NAMES[2]})      # found anew
+
+
 def test_results_without_a_face(tmp_path):
     write_records(tmp_path / "a.json", [])
     run(tmp_path / "a.json")
@@ -174,6 +186,11 @@ def test_errors(results, tmp_path, run_main, capsys):
     write_records(tmp_path / "photos.json", [{**record(None, "sad", 1, None), "file": "a.jpg"}])
     assert "photos.json: of photos, which have no times for elan" in said("--results", tmp_path / "photos.json",
                                                                           "--to", "csv", "elan")
+    names = tmp_path / "names.json"
+    names.write_text('{"names": [{"id": 1, "name": "a"}]}')
+    assert "expected one --results with it, found 2" in said("--results", results, results, "--names", names)
+    assert "photos.json: of photos; --names is" in said("--results", tmp_path / "photos.json", "--to", "csv",
+                                                        "--names", names)
     segments_path(results).write_text("[1]")
     assert "an interview.segments.json: segment 0: expected" in said("--results", results)
     assert {path.suffix for path in tmp_path.iterdir()} == {".json"}
