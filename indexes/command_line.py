@@ -103,7 +103,7 @@ def _say_uncaught(kind, error, trace):
         sys.__excepthook__(kind, error, trace)
     else:
         print("stopped", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(128 + getattr(stopped, "number", signal.SIGINT))
 
 
 sys.excepthook = _say_uncaught

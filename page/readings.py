@@ -46,8 +46,8 @@ def as_readings(path, records):
             good = False
         if not good:
             raise InputError(f"{path}: record {place}: expected seconds, a box of four numbers, a confidence (and, "
-                             "if any, frontal) from 0 to 1, a whole number as id, a name or null, and of scores none "
-                             "or all seven, from 0 to 1")
+                             "if any, frontal, and all seven scores) from 0 to 1, a whole number as id and a name or "
+                             "null")
         scores.append(given)
         key = (True, name) if name else (False, face["id"])
         rows.append((time, EMOTIONS.index(record["class"]), confidence, labels.setdefault(key, len(labels)), frontal))

@@ -13,6 +13,7 @@ import pytest
 
 from indexes.npy import read_index
 from indexes.results import read_results
+from indexes.segments import read_segments
 from resnet_tsm import load_checkpoint
 from tests.conftest import TINY
 from training.log import read_log
@@ -68,7 +69,10 @@ def whole(folder):
                      for part in path.relative_to(folder).parts)
         if path.is_file() and not path.is_symlink() and not hidden:
             if path.suffix == ".json":
-                read_results(path) if path.parent.name == "results" else json.loads(path.read_text())
+                if path.name.endswith(".segments.json"):
+                    read_segments(path)
+                else:
+                    read_results(path) if path.parent.name == "results" else json.loads(path.read_text())
             elif path.suffix in READERS:
                 READERS[path.suffix](path)
 
@@ -172,6 +176,6 @@ def test_results_killed_6_times_are_the_same_bytes(site, trained):
                random.Random(3))
     finish("create_results.py", site, *options, "--resume")
     ours, theirs = contents(site / "results"), contents(site / "calm")
-    assert set(ours) == set(theirs) and len(ours) == 6
+    assert set(ours) == set(theirs) and len(ours) == 8
     assert all(ours[name] == theirs[name] for name in ours if not name.endswith(".npz"))
     assert not [name for name in os.listdir(site / "results") if name.endswith(".tmp")]

@@ -265,8 +265,8 @@ def encode_face(image, box_xyxy):
 def as_hog_box(box_xyxy):
     """The square (4,) that HOG would draw where CenterFace has drawn a box: what the encoding was trained on.
 
-    Fitted on 333 photos; on 110 of them encodings from it are 0.031 from those from HOG's box, as near as from HOG's box moved by a
-    twentieth; those from the box as it is 0.056.
+    Fitted on 333 photos; on 110 of them encodings from it are 0.031 from those from HOG's box, as near as from HOG's
+    box moved by a twentieth; those from the box as it is 0.056.
     """
     box = np.asarray(box_xyxy, float)
     side = 0.97 * np.sqrt(np.prod(box[2:] - box[:2]))
