@@ -1,11 +1,16 @@
 """A video read once: its frames, each with the faces on it, while the looks for them run in threads of their own."""
+import ctypes
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
 
 import numpy as np
 
 from video.tracks import FACE
+
+M_MMAP_THRESHOLD, LARGE = -3, 1 << 20            # glibc's name, and bytes from which memory is given back at once
 
 
 def follow_faces(frames, detector, tracker, threads=0):
@@ -68,11 +73,19 @@ def known_faces(frames, rows, shots):
         yield frame, frame.number in starts, rows[first:last]
 
 
+@cache
+def give_memory_back():
+    """Let glibc give back the memory of a picture at once: kept, it falls into pieces, and grows with the video."""
+    with suppress(OSError, AttributeError):      # another C library
+        ctypes.CDLL("libc.so.6").mallopt(M_MMAP_THRESHOLD, LARGE)
+
+
 def read_through(followed, consumers):
     """Read a video to its end: (faces, of dtype FACE by frame, then id; first frames of shots and their end; seconds).
 
     followed: of `follow_faces` or `known_faces`. consumers: each frame and its faces are shown to them, by `see`.
     """
+    give_memory_back()
     shots, parts, seconds = [], [np.zeros(0, FACE)], []
     for frame, begins, faces in followed:
         if begins:
