@@ -667,7 +667,7 @@ def test_the_truth_is_drawn_beside_the_prediction(drawn_episode, open_tab):
 def test_screenshot(drawn_episode, open_tab, request, tmp_path):
     """The README's picture: `pytest tests/page/test_browser.py -k screenshot --screenshot PAGE` writes it anew."""
     given = request.config.getoption("--screenshot")
-    path = Path("report.png").resolve() if given else tmp_path / "report.png"
+    path = Path("docs/report.png").resolve() if given else tmp_path / "report.png"
     tab = open_tab(Path(given).resolve() if given else drawn_episode)
     if tab.page.locator("#video").count():
         tab.wait("document.getElementById('video').readyState >= 2")
