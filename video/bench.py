@@ -150,6 +150,7 @@ def whole_runs(source, short, longer, weights, folder, root):
     """Figures of create_results.py as a process of its own, start-up aside: that of a `short` video is taken off."""
     folder = folder / "bench_runs"
     counts = [count_frames(video) for video in (source, short)]
+    run_twice(short, weights, folder, root)      # weights without a graph are exported by the first run of all
     starts, runs = (run_twice(video, weights, folder, root) for video in (short, source))
     figures = {"startup": starts[0], "help_seconds": min(run_script("create_results.py", "--help")["seconds"]
                                                          for _ in range(3))}
