@@ -10,7 +10,7 @@ import numpy as np
 
 from video.tracks import FACE
 
-M_MMAP_THRESHOLD, LARGE = -3, 1 << 20            # glibc's name, and bytes from which memory is given back at once
+M_MMAP_THRESHOLD, LARGE = -3, 2 << 20            # glibc's name, and bytes from which memory is given back at once
 
 
 def follow_faces(frames, detector, tracker, threads=0):
