@@ -19,6 +19,7 @@ LIMITS = {
     "max_unreadable": (0, 1),
     "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
     "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
+    "taught": (0, 1),
     "average": (0, 0.99999), "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000),
     "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
     "steps": (2, HUGE),
@@ -268,6 +269,14 @@ class Loss:
 
 
 @dataclass
+class Teach:
+    teachers: tuple[str, ...] = ()
+    """Trained checkpoints whose answers, their mean, are mixed into the labels that are trained on."""
+    taught: float = 0.7
+    """Share of those answers in the labels."""
+
+
+@dataclass
 class Optim:
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """adam is with amsgrad; sgd with Nesterov momentum 0.9."""
@@ -289,7 +298,8 @@ class Run:
     resume: bool = False
     """Continue the run of this name from its last checkpoint."""
     weights: str = "imagenet"
-    """What training starts from: a checkpoint's path, `imagenet` (through torchvision) or `none`."""
+    """What training starts from: a checkpoint's path, `imagenet` (through torchvision), `none`, or `dlib`: its face
+    recognition, another network, which is to be a teacher (--teachers)."""
     max_steps: int = 30000
     """Training steps in all, earlier ones of a resumed run included."""
     valid_every: int = 1000
@@ -698,6 +708,7 @@ class StaticTrainOps:
     loader: Loader = field(default_factory=Loader)
     augment: Augment = field(default_factory=Augment)
     loss: Loss = field(default_factory=Loss)
+    teach: Teach = field(default_factory=Teach)
     optim: Optim = field(default_factory=Optim)
     run: Run = field(default_factory=Run)
 

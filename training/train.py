@@ -3,15 +3,17 @@ import numpy as np
 import torch
 
 from indexes.command_line import InputError
-from indexes.weights import load_network, name_device
+from indexes.weights import name_device
 from training.augmentation import mix_pairs
 from training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from training.clips import FaceClips
 from training.engine import Average, Unreadable, evaluate, fit, train_step
+from training.networks import load, network_for
 from training.optimization import lr_factor, make_loss, make_optimizer
 from training.ranks import Ranks
 from training.runs import Run, set_random_states
 from training.samples import check_episodes, read_held_out, read_mixture
+from training.teachers import ask, mix, read_said, write_said
 
 
 def train(ops, frames):
@@ -32,9 +34,10 @@ def _train(ops, frames, ranks):
     device, options = ranks.device, ops.run
     train_faces, weights, valid_faces = _faces(ops, frames)
     run = Run(options.runs_path / options.name, ops, options.resume, writes=ranks.first)
-    net, average, optimizer = _network(ops, run.checkpoint, device)
+    net, average, optimizer = _network(ops, run.checkpoint, device, train_faces)
     ranks.total(0)                               # all have looked at the folder before the first writes to it
     run.start()
+    _take_lessons(ops, train_faces, run, ranks)
     begun, part = run.checkpoint["step"] if run.checkpoint else 0, (ranks.rank, ranks.count)
     batches = BalancedBatches(weights, ops.loader.batch_size, options.seed, begun, options.max_steps, part)
     valid_batches = EveryOnce(len(valid_faces), ops.loader.batch_size // ranks.count, part)
@@ -76,15 +79,40 @@ def _faces(ops, frames):
             FaceClips([valid], ops.loader.img_sz, frames))
 
 
-def _network(ops, checkpoint, device):
+def _take_lessons(ops, faces, run, ranks):
+    """Mix what the teachers say into the targets of the faces to train on; a resumed run need not ask them again."""
+    if not ops.teach.teachers or not ops.teach.taught:
+        return
+    path = run.folder / "teachers.npy"
+    if run.checkpoint and path.is_file():
+        said = read_said(path, len(faces))
+    else:
+        teachers = [load(weights, ops.place.root, trained=True) for weights in ops.teach.teachers]
+        said = ask(teachers, faces.sources, faces.frames, ops.loader.batch_size // ranks.count,
+                   ops.loader.num_workers, ranks, ops.run.precision)
+        if ranks.first:
+            write_said(path, said)
+    faces.targets = mix(faces.targets, said, ops.teach.taught)
+
+
+def _some(faces, count=512):
+    """Crops of `count` faces drawn at random, always the same: float (count, 3, H, W) in [0, 1]."""
+    rows = np.random.default_rng(0).permutation(len(faces))[:count]
+    return torch.stack([faces[int(row), (0, int(row))][0][-1] for row in rows]).float() / 255
+
+
+def _network(ops, checkpoint, device, train_faces):
     """The network, its average and its optimiser on the device: a checkpoint's, or new ones as the options say."""
     torch.manual_seed(ops.run.seed)
     former = checkpoint["options"]["optim"]["optimizer"] if checkpoint else ops.optim.optimizer
     if former != ops.optim.optimizer:
         raise InputError(f"--optimizer {ops.optim.optimizer}: the run to resume goes on with its own, {former}")
-    net = load_network("none" if checkpoint else ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz)
     if checkpoint:
+        net = network_for(checkpoint["net"])
         net.load_state_dict(checkpoint["net"])
+        net.img_sz = ops.loader.img_sz
+    else:
+        net = load(ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz, faces=lambda: _some(train_faces))
     if ops.run.batch_norm == "sync":
         if device.type != "cuda":
             raise InputError("--batch-norm sync: goes with CUDA alone; on the CPU there are batch and running")

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from indexes.command_line import InputError
+from indexes.dlib_models import load_model
 from indexes.weights import SHIPPED
-from video.dlib_models import load_model
 
 GRAPH = SHIPPED / "centerface.onnx"              # by ship_detector.py
 INPUT, OUTPUTS = "picture", ("heat", "size", "offset", "landmarks")

@@ -11,12 +11,12 @@ import numpy as np
 from tqdm import tqdm
 
 from indexes.command_line import InputError
+from indexes.dlib_models import load_model
 from indexes.files import whole_file
 from indexes.images import IMAGE_SUFFIXES, read_image
 from indexes.layouts import left_over
 from indexes.npy import read_arrays
 from video.detection import frontal, make_detector
-from video.dlib_models import load_model
 
 GALLERY = "friends_gallery.npz"                  # in dicts/, by parse_friends.py
 NEAREST = 3                                      # of a name's faces that a face is compared with

@@ -8,12 +8,17 @@ FILES = {"shape_predictor": "shape_predictor_5_face_landmarks.dat",
          "cnn_face_detection_model_v1": "mmod_human_face_detector.dat"}
 
 
-@cache
-def load_model(kind):
-    """dlib's `shape_predictor`, `face_recognition_model_v1` or `cnn_face_detection_model_v1`."""
+def find_model(kind):
+    """The file of dlib's `shape_predictor`, `face_recognition_model_v1` or `cnn_face_detection_model_v1`."""
     package = importlib.util.find_spec("face_recognition_models")        # importing it asks for an old setuptools
     if package is None:
         raise ModuleNotFoundError("no face_recognition_models", name="face_recognition_models")
+    return Path(package.origin).parent / "models" / FILES[kind]
+
+
+@cache
+def load_model(kind):
+    """The model of `find_model`, loaded."""
     import dlib
 
-    return getattr(dlib, kind)(str(Path(package.origin).parent / "models" / FILES[kind]))
+    return getattr(dlib, kind)(str(find_model(kind)))
