@@ -19,6 +19,7 @@ LIMITS = {
     "max_unreadable": (0, 1),
     "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
     "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
+    "small": (0, 2048), "turn": (-180, 180),
     "average": (0, 0.99999), "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000),
     "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
     "steps": (2, HUGE),
@@ -349,6 +350,12 @@ class Evaluate:
     """Film stills as in training: how far the camera moves, as a share of the box's side."""
     colour: bool = False
     """Show each face as a colour film would: enlarged to 224 px, tinted, slightly blurred."""
+    small: int = 0
+    """Show each face as one of so many px, enlarged again; 0 shows it as it is."""
+    turn: float = 0.0
+    """Turn each face by so many degrees about its middle, half of the faces either way."""
+    shadow: bool = False
+    """Put half of each face, its left, right, top or a slanting half, in shadow: 35 % of a pixel's value is left."""
     img_sz: int | None = None
     """Side of the network's input, px; what it was trained at where not given."""
     batch_size: int = 64

@@ -280,3 +280,51 @@ def test_ck_clips_are_read(tmp_path):
     (source,), _ = read_mixture({"ck": 1.0}, tmp_path, {"ck": tmp_path}, MARGINS, ())
     clip, target = FaceClips([source], 64, 4)[0, (0,)]
     assert clip[:, 0, 0, 0].tolist() == [0, 40, 80, 120] and target.argmax() == 1
+
+
+def shown(tmp_path, picture, **how):
+    """The first two samples of one picture, a whole one in its own (32 to 96, of 128 px): float (2, 64, 64, 3)."""
+    write_image(tmp_path / "a.png", picture)
+    samples = made_up([2, 2])
+    samples.root, samples.paths = tmp_path, np.array([[b"a.png"]] * 2)
+    samples.boxes = np.array([[32, 32, 64, 64]] * 2, np.float32)
+    clips = FaceClips([samples], 64, 1, **how)
+    return torch.stack([clips[row, (0, row)][0][0].permute(1, 2, 0) for row in range(2)]).float()
+
+
+def test_a_small_face_is_what_is_left_of_so_many_pixels(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
+    small = shown(tmp_path, picture, small=8)
+    means = picture[32:96, 32:96].reshape(8, 8, 8, 8, 3).mean((1, 3))                      # 8 x 8 areas
+    np.testing.assert_allclose(small[0, 3:-4:8, 3:-4:8], small[0, 4:-3:8, 4:-3:8], atol=40)
+    for row in range(1, 7):                      # the middle of an area is within its rounded mean and its neighbours'
+        for column in range(1, 7):
+            around = means[row - 1:row + 2, column - 1:column + 2]
+            middle = small[0, 8 * row + 3:8 * row + 5, 8 * column + 3:8 * column + 5].numpy().mean((0, 1))
+            assert (np.abs(middle - means[row, column]) < 0.15 * (around.max((0, 1)) - around.min((0, 1))) + 2).all()
+    assert torch.equal(shown(tmp_path, picture, small=64), shown(tmp_path, picture))
+
+
+def test_faces_are_turned_either_way_with_what_surrounds_them(tmp_path):
+    picture = np.zeros((128, 128, 3), np.uint8)
+    picture[:32] = 255                           # above the box
+    left, right = shown(tmp_path, picture, turn=30.0)
+    assert torch.equal(left, right.flip(1)) and shown(tmp_path, picture).max() == 0
+    assert left[:, 32:].max() == right[:, :32].max() == 0
+    # anticlockwise first: at the left edge white comes down to (32 - 32 sin 30) / cos 30 above the middle, 13.5 px
+    assert [int((face[:, column, 0] > 128).sum()) for face, column in ((left, 0), (right, 63))] == [13, 13]
+    picture[:, :] = 0
+    picture[40:44, 62:66] = 255                  # 22 px above the middle
+    first, second = (face[..., 0] for face in shown(tmp_path, picture, turn=90.0))
+    assert first[30:34, 8:12].min() > 200 and first[:, 14:].max() == 0 and second[30:34, 52:56].min() > 200
+
+
+def test_half_of_a_face_lies_in_shadow(tmp_path):
+    picture = np.full((128, 128, 3), 200, np.uint8)
+    faces = shown(tmp_path, picture, shadow=True)
+    again = shown(tmp_path, picture, shadow=True)
+    assert torch.equal(faces, again) and not torch.equal(faces[0], faces[1])
+    for face in faces[..., 0]:
+        assert abs((face < 135).float().mean() - 0.5) < 0.03 and (face[-1] > 135).any()      # never the lower half
+        assert face.min() == 70 and face.max() == 200                                          # 35 %
+        assert 0.05 < ((face > 75) & (face < 195)).float().mean() < 0.15
