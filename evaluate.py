@@ -143,12 +143,11 @@ def main(argv=None):
     samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[evaluate.index],
                            framing=ops.margins.by_source()[evaluate.index], **where)
     net = load_network(evaluate.weights, ops.place.root, trained=True, img_sz=evaluate.img_sz)
-    clips = FaceClips([samples], net.img_sz, evaluate.frames, None, evaluate.camera_motion,
-                      evaluate.colour)
+    shown = {name: getattr(evaluate, name) for name in ("camera_motion", "colour", "small", "turn", "shadow")}
+    clips = FaceClips([samples], net.img_sz, evaluate.frames, **shown)
     loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers, device.type == "cuda")
     figures = {"index": evaluate.index, "split": split, "weights": evaluate.weights, "img_sz": clips.img_sz,
-               "frames": evaluate.frames, "flip": evaluate.flip, "camera_motion": evaluate.camera_motion,
-               "colour": evaluate.colour}
+               "frames": evaluate.frames, "flip": evaluate.flip, **shown}
     figures |= measure(*predict(net.to(device), loader, device, evaluate.flip))
     path = evaluate.results_path / f"evaluate_{evaluate.index}_{split}.json"
     with whole_file(path) as temporary:

@@ -19,7 +19,8 @@ LIMITS = {
     "max_unreadable": (0, 1),
     "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
     "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
-    "taught": (0, 1),
+    "lowres": (0, 1), "jpeg": (0, 1), "motion": (0, 1), "shadow": (0, 1), "perspective": (0, 0.4), "grey": (0, 1),
+    "small": (0, 2048), "turn": (-180, 180), "taught": (0, 1),
     "average": (0, 0.99999), "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000),
     "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
     "steps": (2, HUGE),
@@ -254,6 +255,18 @@ class Augment:
     """Greatest rotation, degrees."""
     erase: float = 0.0
     """Chance that a random rectangle of the face is painted over."""
+    lowres: float = 0.0
+    """Chance of a face of few pixels, 12 to 40 px a side, enlarged again."""
+    jpeg: float = 0.0
+    """Chance of a strongly compressed face, a JPEG of quality 10 to 60."""
+    motion: float = 0.0
+    """Chance that the face is smeared by a movement."""
+    shadow: float = 0.0
+    """Chance that a part of the face lies in shadow."""
+    perspective: float = 0.0
+    """Greatest move of each of the crop's corners, as a share of its side: as seen from aside, sheared, stretched."""
+    grey: float = 0.0
+    """Chance that a face in colour, or tinted, is shown in grey."""
     mixup: float = 0.0
     """Alpha of the Beta distribution by which pairs of samples are mixed; 0 mixes none."""
 
@@ -359,6 +372,12 @@ class Evaluate:
     """Film stills as in training: how far the camera moves, as a share of the box's side."""
     colour: bool = False
     """Show each face as a colour film would: enlarged to 224 px, tinted, slightly blurred."""
+    small: int = 0
+    """Show each face as one of so many px, enlarged again; 0 shows it as it is."""
+    turn: float = 0.0
+    """Turn each face by so many degrees about its middle, half of the faces either way."""
+    shadow: bool = False
+    """Put half of each face, its left, right, top or a slanting half, in shadow: 35 % of a pixel's value is left."""
     img_sz: int | None = None
     """Side of the network's input, px; what it was trained at where not given."""
     batch_size: int = 64

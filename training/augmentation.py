@@ -5,6 +5,8 @@ import cv2
 import numpy as np
 import torch
 
+from training.hardships import shade, shrink, smear
+
 NOISE = 4_000_000                                # numbers, 16 MB
 FILMED = 224                                     # px, of a face in a colour film
 
@@ -16,16 +18,23 @@ def _noise():
 
 
 def augment_face(face, rng, drawn):
-    """Rotation, blur, brightness and contrast, noise, erasing as `drawn` (by `draw_augmentation`) on one crop.
+    """One crop changed as `drawn` (by `draw_augmentation`), in the order in which a picture is taken.
 
+    Turn and perspective, shadow, movement, blur, few pixels and JPEG, brightness and contrast, noise, erasing.
     face (H, W, 3) uint8; returns the same kind. `rng` makes the noise.
     """
     size = face.shape[0]
-    if drawn["rotate"]:
-        turn = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), drawn["rotate"], 1)
-        face = cv2.warpAffine(face, turn, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    face = _turn(face, drawn["rotate"], drawn["corners"])
+    if drawn["shadow"]:
+        face = shade(face, *drawn["shadow"])
+    if drawn["motion"]:
+        face = smear(face, *drawn["motion"])
     if drawn["blur"]:
         face = cv2.GaussianBlur(face, None, drawn["blur"])
+    if drawn["lowres"] or drawn["jpeg"]:
+        face = shrink(face, drawn["lowres"] or size, drawn["jpeg"])
+    if drawn["grey"]:
+        face = cv2.cvtColor(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     contrast, brightness = drawn["level"]
     levels = (np.arange(256.0)[:, None] - 128) * contrast + (128 + 255 * brightness) + np.zeros(3)
     face = cv2.LUT(face, levels.astype(np.float32)[None])                      # float32, (H, W, 3)
@@ -39,8 +48,22 @@ def augment_face(face, rng, drawn):
     return face
 
 
-def draw_augmentation(rng, size, shift, flip, noise, blur, level, tint=0.0, rotate=0.0, erase=0.0):
-    """One sample's augmentation, the same for all its frames; arguments as in ops.Augment, size in px."""
+def _turn(face, degrees, corners):
+    """A crop turned anticlockwise and with its corners moved: float32 (4, 2), px, or None; its edge is repeated."""
+    size = face.shape[0]
+    turn = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), degrees, 1)
+    if corners is not None:
+        square = np.float32([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]])
+        turn = np.vstack([turn, [0, 0, 1]]) @ cv2.getPerspectiveTransform(square, square + corners)
+        return cv2.warpPerspective(face, turn, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(face, turn, (size, size), borderMode=cv2.BORDER_REPLICATE) if degrees else face
+
+
+def draw_augmentation(rng, size, shift, flip, noise, blur, level, tint=0.0, rotate=0.0, erase=0.0, **films):
+    """One sample's augmentation, the same for all its frames; arguments as in ops.Augment, size in px.
+
+    films: as of `_draw_film`; what is 0 of them draws no random number.
+    """
     drawn = {"move": rng.uniform(-shift, shift, 2), "zoom": 1 + rng.uniform(-shift, shift),
              "flip": rng.random() < flip, "noise": rng.uniform(0, noise),
              "blur": rng.uniform(0.3, 1.0) * size / 64 if rng.random() < blur else 0.0,
@@ -50,7 +73,29 @@ def draw_augmentation(rng, size, shift, flip, noise, blur, level, tint=0.0, rota
         drawn["level"] = contrast + rng.uniform(-tint, tint, 3), brightness + rng.uniform(-tint, tint, 3) / 2
     drawn["rotate"] = rng.uniform(-rotate, rotate)
     drawn["erase"] = _draw_rectangle(rng) if rng.random() < erase else None
+    drawn |= _draw_film(rng, size, **films)
+    if drawn["grey"]:                            # after the tint
+        drawn["level"] = tuple(np.mean(part) for part in drawn["level"])
     return drawn
+
+
+def _draw_film(rng, size, lowres=0.0, jpeg=0.0, motion=0.0, shadow=0.0, perspective=0.0, grey=0.0):
+    """What films do to a face: the part of `draw_augmentation` that is off by default.
+
+    A face of 12 to 40 px; a JPEG of quality 10 to 60, of so small a face 40 to 90, which leaves as much of it; a
+    movement of 0.03 to 0.15 of the side; a shadow over a fifth to four fifths of it that leaves 0.2 to 0.8, with an
+    edge of 0.05 to 0.4 of the side.
+    """
+    def happens(chance):
+        return chance > 0 and rng.random() < chance
+
+    side = int(rng.integers(12, 41)) if happens(lowres) else 0
+    return {"lowres": side, "jpeg": int(rng.integers(10, 61)) + (30 if side else 0) if happens(jpeg) else None,
+            "motion": (rng.uniform(0.03, 0.15) * size, rng.uniform(0, np.pi)) if happens(motion) else None,
+            "shadow": (rng.uniform(0, 2 * np.pi), rng.uniform(-0.3, 0.3), rng.uniform(0.05, 0.4),
+                       rng.uniform(0.2, 0.8)) if happens(shadow) else None,
+            "corners": np.float32(rng.uniform(-perspective, perspective, (4, 2)) * size) if perspective else None,
+            "grey": happens(grey)}
 
 
 def _draw_rectangle(rng):

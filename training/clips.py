@@ -10,6 +10,7 @@ from indexes.command_line import InputError
 from indexes.crop import crop_face, square_around
 from indexes.images import read_reduced
 from training.augmentation import FILMED, augment_face, colour_faces, draw_augmentation
+from training.hardships import crop_turned, half_in_shadow, shrink
 
 
 class FaceClips(Dataset):
@@ -23,15 +24,20 @@ class FaceClips(Dataset):
         augment: keywords of `draw_augmentation` but for size; None for validation.
         camera_motion: how far that camera moves, as a share of the box's side.
         colour: enlarge each face and show it as `colour_faces` does.
+        small: show each face as one of so many px a side, enlarged again; 0 shows it as it is.
+        turn: degrees that faces are turned by about the crop's middle, every other sample the other way.
+        shadow: show each face as `half_in_shadow` does, by its seed.
 
     It is indexed by (sample, seed); the seed, a tuple of integers, sets the augmentation and the camera.
     In training (with `augment`) a sample that cannot be read is stood in for by one of its emotion, and a third
     item says why, "" where it can; in validation it is an InputError.
     """
 
-    def __init__(self, sources, img_sz, frames=1, augment=None, camera_motion=0.0, colour=False):
+    def __init__(self, sources, img_sz, frames=1, augment=None, camera_motion=0.0, colour=False, small=0, turn=0.0,
+                 shadow=False):
         self.sources, self.img_sz, self.frames = sources, img_sz, frames
         self.augment, self.camera_motion, self.colour = augment, camera_motion, colour
+        self.small, self.turn, self.shadow = small, turn, shadow
         self.starts = np.cumsum([0] + [len(source) for source in sources])
         self.targets = np.concatenate([source.targets for source in sources])
 
@@ -64,11 +70,16 @@ class FaceClips(Dataset):
         source, row = self.sources[part], int(sample - self.starts[part])
         drawn = draw_augmentation(rng, self.img_sz, **self.augment) if self.augment else None
         paths = [source.root / os.fsdecode(path) for path in source.paths[row]]
-        faces = self._faces(paths, self._cameras(len(paths), rng), source, row, drawn)
+        turn = -self.turn if sample % 2 else self.turn
+        faces = self._faces(paths, self._cameras(len(paths), rng), source, row, drawn, turn)
         if drawn:
             faces = [augment_face(face, rng, drawn) for face in faces]
+        if self.shadow:
+            faces = half_in_shadow(faces, np.random.default_rng((*seed, 1)))
         if self.colour:
             faces = [crop_face(face, (0, 0, *face.shape[:2]), self.img_sz) for face in colour_faces(faces, rng)]
+        if self.small:
+            faces = [shrink(face, self.small) for face in faces]
         clip = np.stack(faces)                                                 # (T, H, W, 3)
         if drawn and drawn["flip"]:
             clip = clip[:, :, ::-1]
@@ -85,8 +96,8 @@ class FaceClips(Dataset):
         ease = np.linspace(1, 0, self.frames) ** rng.uniform(0.7, 1.4)        # comes to rest on the last frame
         return ease[:, None] * ends
 
-    def _faces(self, paths, cameras, source, row, drawn):
-        """The crops, moved by the camera and as `drawn`: list of T RGB uint8 (size, size, 3)."""
+    def _faces(self, paths, cameras, source, row, drawn, turn):
+        """The crops, moved by the camera and as `drawn`, turned by degrees: list of T RGB uint8 (size, size, 3)."""
         size, box = FILMED if self.colour else self.img_sz, source.boxes[row]
         side = square_around(box, *source.framing)[2] if box[2] > 0 else 0
         moves = cameras + ([*drawn["move"], drawn["zoom"] - 1] if drawn else 0)
@@ -95,10 +106,10 @@ class FaceClips(Dataset):
         for path, move in zip(paths[-self.frames:] if len(paths) >= self.frames else paths[-1:] * self.frames, moves):
             if path != shown:
                 (image, divisor), shown = read_reduced(path, side, least), path
-            faces.append(self._crop(image, divisor, path, box, source.framing, move, size))
+            faces.append(self._crop(image, divisor, path, box, source.framing, move, size, turn))
         return faces
 
-    def _crop(self, image, divisor, path, box, framing, move, size):
+    def _crop(self, image, divisor, path, box, framing, move, size, turn):
         height, width = image.shape[:2]
         if box[2] > 0:
             x, y, side = (value / divisor for value in square_around(box, *framing))
@@ -108,6 +119,6 @@ class FaceClips(Dataset):
         grown = side * (1 + zoom)
         moved = (x + (side - grown) / 2 + move_x * side, y + (side - grown) / 2 + move_y * side, grown, grown)
         try:
-            return crop_face(image, moved, size)
+            return crop_turned(image, moved, size, turn) if turn else crop_face(image, moved, size)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None

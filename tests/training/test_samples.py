@@ -12,6 +12,7 @@ from indexes.npy import read_index, write_index
 from training.augmentation import augment_face, draw_augmentation
 from training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from training.clips import FaceClips
+from training.hardships import smear
 from training.samples import Samples, check_episodes, read_held_out, read_mixture, read_samples
 
 MARGINS = dict.fromkeys(("affectnet", "raf", "fer", "ck", "friends"), (0.0, 0.0))
@@ -280,3 +281,104 @@ def test_ck_clips_are_read(tmp_path):
     (source,), _ = read_mixture({"ck": 1.0}, tmp_path, {"ck": tmp_path}, MARGINS, ())
     clip, target = FaceClips([source], 64, 4)[0, (0,)]
     assert clip[:, 0, 0, 0].tolist() == [0, 40, 80, 120] and target.argmax() == 1
+
+
+def shown(tmp_path, picture, **how):
+    """The first two samples of one picture, a whole one in its own (32 to 96, of 128 px): float (2, 64, 64, 3)."""
+    write_image(tmp_path / "a.png", picture)
+    samples = made_up([2, 2])
+    samples.root, samples.paths = tmp_path, np.array([[b"a.png"]] * 2)
+    samples.boxes = np.array([[32, 32, 64, 64]] * 2, np.float32)
+    clips = FaceClips([samples], 64, 1, **how)
+    return torch.stack([clips[row, (0, row)][0][0].permute(1, 2, 0) for row in range(2)]).float()
+
+
+def test_a_small_face_is_what_is_left_of_so_many_pixels(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
+    small = shown(tmp_path, picture, small=8)
+    means = picture[32:96, 32:96].reshape(8, 8, 8, 8, 3).mean((1, 3))                      # 8 x 8 areas
+    np.testing.assert_allclose(small[0, 3:-4:8, 3:-4:8], small[0, 4:-3:8, 4:-3:8], atol=40)
+    for row in range(1, 7):                      # the middle of an area is within its rounded mean and its neighbours'
+        for column in range(1, 7):
+            around = means[row - 1:row + 2, column - 1:column + 2]
+            middle = small[0, 8 * row + 3:8 * row + 5, 8 * column + 3:8 * column + 5].numpy().mean((0, 1))
+            assert (np.abs(middle - means[row, column]) < 0.15 * (around.max((0, 1)) - around.min((0, 1))) + 2).all()
+    assert torch.equal(shown(tmp_path, picture, small=64), shown(tmp_path, picture))
+
+
+def test_faces_are_turned_either_way_with_what_surrounds_them(tmp_path):
+    picture = np.zeros((128, 128, 3), np.uint8)
+    picture[:32] = 255                           # above the box
+    left, right = shown(tmp_path, picture, turn=30.0)
+    assert torch.equal(left, right.flip(1)) and shown(tmp_path, picture).max() == 0
+    assert left[:, 32:].max() == right[:, :32].max() == 0
+    # anticlockwise first: at the left edge white comes down to (32 - 32 sin 30) / cos 30 above the middle, 13.5 px
+    assert [int((face[:, column, 0] > 128).sum()) for face, column in ((left, 0), (right, 63))] == [13, 13]
+    picture[:, :] = 0
+    picture[40:44, 62:66] = 255                  # 22 px above the middle
+    first, second = (face[..., 0] for face in shown(tmp_path, picture, turn=90.0))
+    assert first[30:34, 8:12].min() > 200 and first[:, 14:].max() == 0 and second[30:34, 52:56].min() > 200
+
+
+def test_half_of_a_face_lies_in_shadow(tmp_path):
+    picture = np.full((128, 128, 3), 200, np.uint8)
+    faces = shown(tmp_path, picture, shadow=True)
+    again = shown(tmp_path, picture, shadow=True)
+    assert torch.equal(faces, again) and not torch.equal(faces[0], faces[1])
+    for face in faces[..., 0]:
+        assert abs((face < 135).float().mean() - 0.5) < 0.03 and (face[-1] > 135).any()      # never the lower half
+        assert face.min() == 70 and face.max() == 200                                          # 35 %
+        assert 0.05 < ((face > 75) & (face < 195)).float().mean() < 0.15
+
+
+FILM = {"lowres": 1.0, "jpeg": 1.0, "motion": 1.0, "shadow": 1.0, "perspective": 0.1, "grey": 1.0}
+NOTHING = {"shift": 0, "flip": 0, "noise": 0, "blur": 0, "level": 0}
+
+
+def test_what_films_do_is_off_by_default_and_draws_nothing():
+    plain, off, on = (np.random.default_rng(1) for _ in range(3))
+    for _ in range(5):
+        one = draw_augmentation(plain, 64, **AUGMENT)
+        other = draw_augmentation(off, 64, **AUGMENT | dict.fromkeys(FILM, 0))
+        assert plain.bit_generator.state == off.bit_generator.state and one["level"] == other["level"]
+        assert {name: one[name] for name in ("lowres", "jpeg", "motion", "shadow", "corners", "grey")} == {
+            "lowres": 0, "jpeg": None, "motion": None, "shadow": None, "corners": None, "grey": False}
+        drawn = draw_augmentation(on, 64, **AUGMENT | FILM)
+        assert 12 <= drawn["lowres"] <= 40 <= drawn["jpeg"] <= 90 and drawn["grey"] and drawn["motion"][0] < 0.15 * 64
+        assert np.abs(drawn["corners"]).max() < 6.4 and drawn["shadow"] is not None
+    some = [draw_augmentation(on, 64, **NOTHING, shadow=0.3)["shadow"] is not None for _ in range(400)]
+    assert 0.2 < np.mean(some) < 0.4
+
+
+@pytest.mark.parametrize("name", FILM)
+def test_what_films_do_changes_a_face_as_it_says(name):
+    rng = np.random.default_rng(0)
+    face = np.ascontiguousarray(cv2.GaussianBlur(rng.integers(0, 255, (64, 64, 3), np.uint8), None, 1.0))
+    for _ in range(10):
+        drawn = draw_augmentation(rng, 64, **NOTHING | ({"tint": 0.2} if name == "grey" else {}), **{name: FILM[name]})
+        seen = augment_face(face, rng, drawn)
+        rough, smooth = (float(np.abs(np.diff(one.astype(int), axis=1)).mean()) for one in (face, seen))
+        assert seen.shape == face.shape and seen.dtype == np.uint8 and (seen != face).any()
+        if name in ("lowres", "motion"):
+            assert smooth < 0.95 * rough
+        elif name == "shadow":
+            kept = seen.sum(2) / face.sum(2)
+            assert kept.max() < 1.02 and 0.15 < kept.min() < 0.85 and 0.15 < (kept < 0.9).mean() < 0.95
+        elif name == "grey":
+            assert (seen.max(2) == seen.min(2)).all() and (seen.std() > 5)
+        elif name == "jpeg":                     # of a quality at which blocks of 8 px are hardly rough
+            assert np.abs(seen.astype(int) - face).mean() > 2
+        else:
+            corners = np.abs(seen[[0, 0, -1, -1], [0, -1, 0, -1]].astype(int) - face[[0, 0, -1, -1], [0, -1, 0, -1]])
+            assert corners.max() > 3
+
+
+def test_a_movement_smears_along_its_direction_and_stays_in_place():
+    face = np.zeros((65, 65, 3), np.uint8)
+    face[32, 32] = 250
+    for angle, columns, rows in ((0, 13, 1), (np.pi / 2, 1, 13)):
+        seen = smear(face, 12.0, angle)[..., 0]
+        found = np.argwhere(seen > 8)
+        assert np.ptp(found[:, 1]) + 1 == pytest.approx(columns, abs=2)
+        assert np.ptp(found[:, 0]) + 1 == pytest.approx(rows, abs=2)
+        assert found.mean(0) == pytest.approx((32, 32), abs=0.6) and seen.sum() == pytest.approx(250, rel=0.15)
