@@ -110,7 +110,7 @@ class CodedSplit:
 @dataclass
 class Cutting:
     frame_stride: int = 4
-    """Frames between two of a buffer's four."""
+    """Frames between two of a buffer's four: 4 at 24 fps spans half a second."""
     crop_size: int = 224
     """Side of the face crops, px."""
     crop_quality: int = 95
@@ -158,15 +158,9 @@ class Extract:
 
 
 @dataclass
-class Buffer:
+class Buffer(Cutting):
     episodes: tuple[int, ...] = ()
     """Episodes to parse; none given is all."""
-    frame_stride: int = 4
-    """Frames between two of a buffer's four: 4 at 24 fps spans half a second."""
-    crop_size: int = 224
-    """Side of the face crops, px."""
-    crop_quality: int = 95
-    """JPEG quality of the crops, 1 to 100."""
     gallery_faces: int = 20
     """Faces of a character that are encoded, for create_results.py to name people by; 0 makes no gallery."""
 

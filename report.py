@@ -25,6 +25,7 @@ from page.html import add_pictures, page_data, write_page
 from page.pictures import Seen, look, picture_every, spread_faces
 from page.readings import as_readings, choose_rows, place_frames, strongest, time_step
 from page.truth import add_truth, as_annotations, read_annotations
+from video.faces_file import read_faces
 from video.frames import count_frames, read_frames
 from video.sources import find_episode
 
@@ -60,6 +61,15 @@ def find_video(path, source):
     """The video that the page plays, or None: what the results were made from, else the overlay."""
     choices = [source, path.with_suffix(".overlay.mp4")]
     return next((video for video in choices if video and video.is_file() and video.suffix.lower() in PLAYED), None)
+
+
+def find_framing(path, margins):
+    """(margin, lift) of the boxes in `path`: of what found them, as the faces file says, else of CenterFace."""
+    framings = margins.by_source()
+    try:
+        return framings[read_faces(path.with_suffix(".faces.npz"))[0]["options"]["detector"]]
+    except (InputError, KeyError, TypeError):
+        return framings["centerface"]
 
 
 def relative_url(video, page):
@@ -113,7 +123,7 @@ def write(path, readings, segments, source, names, parts, ops):
     page, rows, labels = ops.page, *choose_rows(readings, ops.page.rows)
     beside = as_readings(page.compare, read_results(page.compare)) if page.compare else None
     moments = strongest(segments, readings)
-    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["centerface"])
+    seen, every, kept = see(source, readings, rows, moments, page, find_framing(path, ops.margins))
     times = seen.times if source else np.concatenate([readings.times, *([beside.times] if beside else [])])
     times = np.unique(times).astype(np.int64)
     place = place_frames(source or path, readings.times, times)
