@@ -586,6 +586,8 @@ class Page:
     """Rows of the timeline, a person each; those seen least share one more."""
     compare: Path | None = None
     """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
+    coded: Path | None = None
+    """What people coded by hand of the same video, .eaf, .csv or .vtt: shown under the rows in the same way."""
     names: Path | None = None
     """Names given in a page to the faces of these results, as it saves them: people joined, split and named."""
 
@@ -783,6 +785,7 @@ class ReportOps:
     friends: Friends = field(default_factory=Friends)
     metadata: Metadata = field(default_factory=Metadata)
     margins: Margins = field(default_factory=Margins)
+    coders: Coders = field(default_factory=Coders)
     page: Page = field(default_factory=Page)
 
 

@@ -154,6 +154,21 @@ def clock(seconds):
     return f"{f'{hours}:{minutes:02d}' if hours else minutes}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
+def segments_of(results, records, renamed=False):
+    """The segments of a results file with these `records`: those kept beside it, found anew where there are none.
+
+    Where people were `renamed`, other segments may be one's: they are found anew as well. InputError where what is kept
+    is of other results.
+    """
+    kept = segments_path(results)
+    if renamed or not kept.is_file():
+        return find_segments(records)
+    segments = read_segments(kept)
+    if not {segment["id"] for segment in segments} <= {record["object"]["id"] for record in records}:
+        raise InputError(f"{kept}: of other results than {Path(results).name}; delete it, and they are found anew")
+    return segments
+
+
 def read_segments(path):
     """The segments (list of dicts) of a segments file; InputError where it is none."""
     segments = read_json(path, "no such segments; create_results.py writes them")

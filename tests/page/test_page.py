@@ -11,11 +11,11 @@ from indexes.crop import crop_face
 from indexes.images import read_image
 from indexes.labels import EMOTIONS
 from ops import Margins, Metadata
-from page.html import as_json
+from page.html import as_json, relative_url
 from page.pictures import base64_bytes, look, shrink, spread_faces, within
 from page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
 from page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
-from report import find_framing, find_source, find_video, relative_url
+from report import find_framing, find_source, find_video
 from video.faces_file import VERSION, write_faces
 from video.frames import Frame
 from video.tracks import FACE
