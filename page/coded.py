@@ -114,5 +114,5 @@ def told(path, spans, own, readings, people, times, figures):
             yield (f"{path}: {person!r} has a row of its own: {target!r} is not in the results, which have "
                    f"{', '.join(readings.labels)}; --people {person!r} {ANY} takes the largest face of each moment")
     agree = "".join(f", {name} {figures[name][0]:.2f}" for name in ("agreement", "kappa") if figures.get(name))
-    yield (f"{path}: {figures['seconds']:.1f} s coded of {figures['people']} people, {figures['records']:,} readings "
-           f"in them{agree}")
+    whom = f"{figures['people']} {'person' if figures['people'] == 1 else 'people'}"
+    yield f"{path}: {figures['seconds']:.1f} s coded of {whom}, {figures['records']:,} readings in them{agree}"
