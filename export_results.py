@@ -77,7 +77,8 @@ def main(argv=None):
     for path in paths:
         video = find_video(ops.export.video, path, ops.friends.friends_path)
         for file in export(path, ops.export.to, video, names):
-            print(f"wrote {file}")
+            unlinked = file.suffix == ".eaf" and video is None
+            print(f"wrote {file}{', without a video; --video links one' if unlinked else ''}")
 
 
 if __name__ == "__main__":

@@ -372,6 +372,8 @@ class Agreement:
     """What people coded by hand, .eaf, .csv or .vtt: results are measured against it, in place of an index."""
     results: Path | None = None
     """The results that are measured."""
+    names: Path | None = None
+    """Names given in a page to the faces of these results, as it saves them."""
     block: float = 5.0
     """Stretch of a person that the bootstrap draws at once, s."""
     resamples: int = 1000
