@@ -17,6 +17,7 @@ from indexes.coded import read_coded
 from indexes.command_line import InputError, parse, run_script
 from indexes.files import whole_file
 from indexes.labels import EMOTIONS
+from indexes.names_file import apply_names, read_names
 from indexes.results import read_results
 from indexes.weights import load_network, name_device
 from ops import EvaluateOps
@@ -89,7 +90,12 @@ def measure_coded(coding, coders):
         raise InputError("--coded: expected --results FILE with it")
     spans = read_coded(coding.coded, coders.tiers, coders.words)
     records = read_results(coding.results)
-    pairs, read = pair(spans, records, dict(coders.people))
+    if coding.names is not None:
+        records, _ = apply_names(records, read_names(coding.names))
+    try:
+        pairs, read = pair(spans, records, dict(coders.people))
+    except InputError as error:
+        raise InputError(f"{coding.coded}: {error}") from None
     late = [span for span in spans if span["start"] > records[-1]["seconds"]]
     if late:
         print(f"warning: {coding.coded}: {len(late)} annotations, the first {late[0]['person']!r} at "

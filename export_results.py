@@ -17,7 +17,7 @@ from exports.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
 from indexes.command_line import InputError, parse, run_script
 from indexes.names_file import apply_names, read_names
 from indexes.results import episode_of, read_results
-from indexes.segments import find_segments, read_segments, segments_path
+from indexes.segments import segments_of, segments_path
 from ops import ExportOps
 from video.sources import find_videos
 
@@ -53,8 +53,8 @@ def export(path, formats, video, names=()):
         raise InputError(f"{path}: of photos, which have no times for {' or '.join(timed)}; --to csv parquet has them")
     if photos and names:
         raise InputError(f"{path}: of photos; --names is for the faces of a video")
-    records, kept = apply_names(records, names)[0], segments_path(path)
-    segments = None if photos else read_segments(kept) if kept.is_file() and not names else find_segments(records)
+    records = apply_names(records, names)[0]
+    segments = None if photos else segments_of(path, records, bool(names))
     for format in dict.fromkeys(formats):
         if format in TABLES:
             yield from write_tables(path, format, records, segments)
@@ -77,7 +77,8 @@ def main(argv=None):
     for path in paths:
         video = find_video(ops.export.video, path, ops.friends.friends_path)
         for file in export(path, ops.export.to, video, names):
-            print(f"wrote {file}")
+            unlinked = file.suffix == ".eaf" and video is None
+            print(f"wrote {file}{', without a video; --video links one' if unlinked else ''}")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ class CodedSplit:
 @dataclass
 class Cutting:
     frame_stride: int = 4
-    """Frames between two of a buffer's four."""
+    """Frames between two of a buffer's four: 4 at 24 fps spans half a second."""
     crop_size: int = 224
     """Side of the face crops, px."""
     crop_quality: int = 95
@@ -160,15 +160,9 @@ class Extract:
 
 
 @dataclass
-class Buffer:
+class Buffer(Cutting):
     episodes: tuple[int, ...] = ()
     """Episodes to parse; none given is all."""
-    frame_stride: int = 4
-    """Frames between two of a buffer's four: 4 at 24 fps spans half a second."""
-    crop_size: int = 224
-    """Side of the face crops, px."""
-    crop_quality: int = 95
-    """JPEG quality of the crops, 1 to 100."""
     gallery_faces: int = 20
     """Faces of a character that are encoded, for create_results.py to name people by; 0 makes no gallery."""
 
@@ -407,6 +401,8 @@ class Agreement:
     """What people coded by hand, .eaf, .csv or .vtt: results are measured against it, in place of an index."""
     results: Path | None = None
     """The results that are measured."""
+    names: Path | None = None
+    """Names given in a page to the faces of these results, as it saves them."""
     block: float = 5.0
     """Stretch of a person that the bootstrap draws at once, s."""
     resamples: int = 1000
@@ -621,6 +617,8 @@ class Page:
     """Rows of the timeline, a person each; those seen least share one more."""
     compare: Path | None = None
     """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
+    coded: Path | None = None
+    """What people coded by hand of the same video, .eaf, .csv or .vtt: shown under the rows in the same way."""
     names: Path | None = None
     """Names given in a page to the faces of these results, as it saves them: people joined, split and named."""
 
@@ -819,6 +817,7 @@ class ReportOps:
     friends: Friends = field(default_factory=Friends)
     metadata: Metadata = field(default_factory=Metadata)
     margins: Margins = field(default_factory=Margins)
+    coders: Coders = field(default_factory=Coders)
     page: Page = field(default_factory=Page)
 
 

@@ -107,7 +107,10 @@ def parse_video(number, name, video, coded, ops, report):
     coders, framing = ops.coders, ops.margins.by_source()[ops.split.detector]
     spans = read_coded(coded, coders.tiers, coders.words)
     records = read_results(ops.split.results_path / f"{short_name(name)}.json")
-    entries = list(coded_faces(spans, records, dict(coders.people), ops.split.coded_apart, report))
+    try:
+        entries = list(coded_faces(spans, records, dict(coders.people), ops.split.coded_apart, report))
+    except InputError as error:
+        raise InputError(f"{coded}: {error}") from None
     cut_faces(entries, video, ops.coded.coded_faces_path / short_name(name), ops.cutting, framing,
               max(span["end"] for span in spans))
     return [{"img": entry["img"], "pos": [number, entry["pos"]], "emo": entry["emo"], "video": name,

@@ -1,30 +1,33 @@
 """Write the page of an episode's results, to be looked at in a browser: who shows which emotion when.
 
-Reads a results JSON, the video or frames it was made from and, where there is one, the episode's metadata, the
-truth. Writes one HTML file beside the JSON, which opens from disk; a video stays where it is and is played from
-there. Without the video the page has no pictures.
+Reads a results JSON, its segments, the video or frames it was made from, and what is shown beside it: an episode's
+metadata, the truth; with --compare other results; with --coded what people coded (.eaf, .csv, .vtt). Writes one HTML
+file beside the JSON, which opens from disk; a video stays where it is and is played from there. Without the video the
+page has no pictures.
 
     python report.py --episode 1
     python report.py --results results/interview.json --video interview.mp4
     python report.py --results results/interview.json --names interview.names.json --compare other/interview.json
+    python report.py --results results/interview.json --coded interview.eaf --people mother any
 """
-import os
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 from tqdm import tqdm
 
+from indexes.coded import read_coded
 from indexes.command_line import InputError, parse, run_script
 from indexes.friends import find_metadata
 from indexes.names_file import apply_names, read_names
 from indexes.results import episode_of, read_results, results_name
-from indexes.segments import find_segments
-from ops import ReportOps
-from page.html import add_pictures, page_data, write_page
+from indexes.segments import segments_of
+from ops import Agreement, ReportOps
+from page.coded import add_coded, coded_labels, measure, place_coded, told
+from page.html import add_pictures, page_data, relative_url, write_page
 from page.pictures import Seen, look, picture_every, spread_faces
 from page.readings import as_readings, choose_rows, place_frames, strongest, time_step
 from page.truth import add_truth, as_annotations, read_annotations
+from video.faces_file import read_faces
 from video.frames import count_frames, read_frames
 from video.sources import find_episode
 
@@ -62,10 +65,13 @@ def find_video(path, source):
     return next((video for video in choices if video and video.is_file() and video.suffix.lower() in PLAYED), None)
 
 
-def relative_url(video, page):
-    """The URL of `video` relative to the page's folder, percent-encoded."""
-    steps = Path(os.path.relpath(video, page.parent)).parts
-    return "/".join(quote(os.fsencode(step), safe="") for step in steps)
+def find_framing(path, margins):
+    """(margin, lift) of the boxes in `path`: of what found them, as the faces file says, else of CenterFace."""
+    framings = margins.by_source()
+    try:
+        return framings[read_faces(path.with_suffix(".faces.npz"))[0]["options"]["detector"]]
+    except (InputError, KeyError, TypeError):
+        return framings["centerface"]
 
 
 def find_truth(episode, friends_path, metadata):
@@ -108,31 +114,54 @@ def see(source, readings, rows, moments, page, framing):
     return look(frames, readings, wanted, kept, picture_every(seconds), framing), every, kept
 
 
-def write(path, readings, segments, source, names, parts, ops):
-    """Write the page beside the results; returns what there is to say of it, lines."""
-    page, rows, labels = ops.page, *choose_rows(readings, ops.page.rows)
-    beside = as_readings(page.compare, read_results(page.compare)) if page.compare else None
-    moments = strongest(segments, readings)
-    seen, every, kept = see(source, readings, rows, moments, page, ops.margins.by_source()["centerface"])
+def read_beside(ops):
+    """(other results as readings, or None; what people coded, spans) that are to be shown beside the results."""
+    page = ops.page
+    if page.compare and page.coded:
+        raise InputError(f"--compare {page.compare}, --coded {page.coded}: expected one of them")
+    return (as_readings(page.compare, read_results(page.compare)) if page.compare else None,
+            read_coded(page.coded, ops.coders.tiers, ops.coders.words) if page.coded else [])
+
+
+def page_texts(path, page, source):
+    """What the page's template is told of the files that it shows."""
+    video = find_video(path, source)
+    return {"title": path.stem, "results": path.name, "source": source and source.name, "video": video and video.name,
+            "burnt": video is not None and video.name.endswith(".overlay.mp4"),      # has the boxes drawn in
+            "other": page.compare and page.compare.stem, "coded": page.coded and page.coded.name}
+
+
+def write(path, records, names, source, ops):
+    """Write the page beside the results in `path`; returns what there is to say of it, lines."""
+    page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
+    records, parts = apply_names(records, names)
+    readings, segments = as_readings(path, records), segments_of(path, records, bool(names))
+    rows, labels = choose_rows(readings, page.rows, coded_labels(spans, people))
+    placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
+    labels += [f"{person} (coded)" for person in own]
+    moments, framing = strongest(segments, readings), find_framing(path, ops.margins)
+    seen, every, kept = see(source, readings, rows, moments, page, framing)
     times = seen.times if source else np.concatenate([readings.times, *([beside.times] if beside else [])])
     times = np.unique(times).astype(np.int64)
     place = place_frames(source or path, readings.times, times)
     data = page_data(readings, segments, rows, labels, place, times, time_step(readings), seen.size)
-    truth = add_beside(data, readings, rows, place, times, ops, source, beside)
-    output, video, other = path.with_suffix(".html"), find_video(path, source), page.compare and page.compare.stem
-    burnt = video is not None and video.name.endswith(".overlay.mp4")        # has the boxes drawn in
-    data |= {"title": path.stem, "video": relative_url(video, output) if video else None,
-             "videoName": video.name if video else None, "burnt": burnt, "numbered": source is not None,
-             "reach": max(2000, 2 * every), "truthSays": f"{other}:" if other else "annotated",
-             "names": names, "parts": parts}
+    if spans:
+        truth = measure(spans, records, people, Agreement.block, Agreement.resamples)
+        add_coded(data, placed, own)
+    else:
+        truth = add_beside(data, readings, rows, place, times, ops, source, beside)
+    texts, output, video = page_texts(path, page, source), path.with_suffix(".html"), find_video(path, source)
+    data |= {"title": path.stem, "video": video and relative_url(video, output), "videoName": texts["video"],
+             "burnt": texts["burnt"], "numbered": source is not None, "reach": max(2000, 2 * every),
+             "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated", "names": names,
+             "parts": parts}
     add_pictures(data, seen, readings, rows, place, times, kept)
-    write_page(output, data, title=path.stem, results=path.name, people=len(labels), truth=truth, other=other,
-               scored=readings.scores is not None, burnt=burnt, source=source.name if source else None,
-               video=video.name if video else None)
+    write_page(output, data, people=len(labels), truth=truth, scored=readings.scores is not None, **texts)
+    whose = f"faces of {texts['other']}" if beside else "annotated faces"
     return [source is None and "no video, so no pictures; --video names it",
             source and not video and "no video that browsers play; create_results.py --overlay writes one",
-            truth and f"{truth['faces']} {f'faces of {other}' if other else 'annotated faces'}, {truth['matched']} of "
-                      "them in the results",
+            *(told(page.coded, spans, own, readings, people, times, truth) if spans else ()),
+            truth and not spans and f"{truth['faces']} {whose}, {truth['matched']} of them in the results",
             not labels and f"{path}: holds no record, no face was found",
             f"wrote {output}: {len(readings.times):,} records, {output.stat().st_size / 1e6:.1f} MB"]
 
@@ -141,10 +170,9 @@ def main(argv=None):
     ops = parse(ReportOps, argv, __doc__)
     path, episode = find_results(ops.page)
     names = read_names(ops.page.names) if ops.page.names else []
-    records, parts = apply_names(read_results(path), names)
-    readings = as_readings(path, records)
+    records = read_results(path)
     source = find_source(path, episode, ops.page.video, ops.friends)
-    for line in write(path, readings, find_segments(records), source, names, parts, ops):
+    for line in write(path, records, names, source, ops):
         if line:
             print(line)
 

@@ -1,7 +1,8 @@
 """What people coded by hand: who shows which emotion from when to when, from ELAN (.eaf), a table (.csv) or .vtt.
 
-An .eaf has a tier a person, whose annotations are emotions; a .csv the columns person, emotion, start and end (s), or
-those of export_results.py's segments; a .vtt cues that read "rachel: happy", or <v rachel>happy.
+An .eaf has a tier a person, whose annotations are emotions; a .csv the columns person, emotion, start and end (s, or
+1:02:03.5), or those of export_results.py's segments, between commas, semicolons or tabs; a .vtt cues whose lines read
+"rachel: happy", or <v rachel>happy.
 """
 import csv
 import html
@@ -14,7 +15,7 @@ from indexes.labels import EMOTIONS, FRIENDS
 
 SUFFIXES = (".eaf", ".csv", ".vtt")
 LEFT_OUT = "left-out"                            # what a word is mapped to that is no emotion
-VOICE = re.compile(r"<v(?:\.[^\s>]*)*\s+([^>]+)>(.*)", re.DOTALL)
+VOICE = re.compile(r"<v(?:\.[^\s>]*)*\s+([^>]+)>(.*)")
 
 
 def read_coded(path, tiers=(), words=()):
@@ -46,7 +47,7 @@ def read_coded(path, tiers=(), words=()):
     absent = [tier for tier in tiers if tier not in people]
     if absent:
         raise InputError(f"{path}: no tier {absent[0]!r} with annotations; it has {', '.join(people) or 'none'}")
-    spans = [_as_span(*row, known) for row in rows if (not tiers or row[1] in tiers) and row[2].strip()]
+    spans = [_as_span(*row, known=known) for row in rows if (not tiers or row[1] in tiers) and row[2].strip()]
     spans = sorted((span for span in spans if span[1]["class"] != LEFT_OUT),
                    key=lambda span: (span[1]["person"], span[1]["start"]))
     for (_, one), (where, other) in zip(spans, spans[1:]):
@@ -57,18 +58,24 @@ def read_coded(path, tiers=(), words=()):
     return [span for _, span in spans]
 
 
-def _as_span(where, person, word, start, end, known):
-    try:
-        start, end = float(start), float(end)
-    except (TypeError, ValueError):
-        start = end = math.nan
+def _as_span(where, person, word, *times, known):
+    start, end = map(_seconds, times)
     if not 0 <= start < end < math.inf:
-        raise InputError(f"{where}: expected a start before its end, in seconds, found {start:g} to {end:g}")
+        raise InputError(f"{where}: expected a start before its end, in seconds, found {times[0]} to {times[1]}")
     emotion = known.get(word.strip().lower())
     if emotion is None:
-        raise InputError(f"{where}: unknown emotion {word.strip()!r}; --words {word.strip()!r} happy maps it, or "
-                         f"{LEFT_OUT} leaves it out")
+        raise InputError(f"{where}: unknown emotion {word.strip()!r}; --words {word.strip()!r} happy maps it, "
+                         f"{LEFT_OUT} leaves it out, and --tiers names the tiers that are read alone")
     return where, {"person": person, "class": emotion, "start": start, "end": end}
+
+
+def _seconds(time):
+    """Seconds of a number, or of text such as 62.5, 62,5 or 1:02.5; NaN where it is none."""
+    try:
+        return sum(float(part) * 60 ** place for place, part in
+                   enumerate(reversed(str(time).replace(",", ".").split(":"))))
+    except ValueError:
+        return math.nan
 
 
 def _read_eaf(path):
@@ -77,18 +84,21 @@ def _read_eaf(path):
     try:
         document = Eaf(str(path), suppress_version_warning=True)
         for tier in document.get_tier_names():
-            for start, end, word, *_ in document.get_annotation_data_for_tier(tier):
-                yield f"{path}: tier {tier!r} at {start / 1000:g} s", tier, word or "", start / 1000, end / 1000
+            for *times, word in (note[:3] for note in document.get_annotation_data_for_tier(tier)):
+                start, end = ("no time" if time is None else time / 1000 for time in times)      # ELAN gives some none
+                yield f"{path}: tier {tier!r} at {start} s", tier, word or "", start, end
     except InputError:
         raise
-    except Exception as error:                   # pympi's own for a damaged file share no class
-        raise InputError(f"{path}: not an annotation file of ELAN ({error})") from None
+    except Exception:                            # pympi's own for a damaged file share no class
+        raise InputError(f"{path}: not an annotation file of ELAN, or a damaged one") from None
 
 
 def _read_csv(path):
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
+            head = file.readline()
+            file.seek(0)
+            rows = csv.DictReader(file, delimiter=max(",;\t", key=head.count))
             columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
             word = columns.get("emotion", columns.get("class"))
             if word is None or not {"start", "end"} <= set(columns) or not {"person", "name"} & set(columns):
@@ -98,8 +108,8 @@ def _read_csv(path):
                 person = row[columns.get("person", columns.get("name"))]
                 if not person and "id" in columns:
                     person = f"face {row[columns['id']]}"
-                yield (f"{path} line {rows.line_num}", person or "", row[word] or "", row[columns["start"]],
-                       row[columns["end"]])
+                start, end = (row[columns[key]] or "nothing" for key in ("start", "end"))
+                yield f"{path} line {rows.line_num}", person or "", row[word] or "", start, end
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a table of comma-separated values in UTF-8 ({error})") from None
 
@@ -113,10 +123,11 @@ def _read_vtt(path):
     except (MalformedFileError, MalformedCaptionError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not WebVTT ({error})") from None
     for cue in cues:
-        voice = VOICE.fullmatch(cue.raw_text.strip())
-        person, colon, word = (voice[1], ":", voice[2]) if voice else cue.text.rpartition(":")
-        if not colon:
-            raise InputError(f"{path}: cue at {cue.start}: expected a person and an emotion, as in \"rachel: happy\", "
-                             f"found {cue.text!r}")
-        yield (f"{path}: cue at {cue.start}", html.unescape(person.strip()), word.replace("</v>", ""),
-               cue.start_time.in_milliseconds() / 1000, cue.end_time.in_milliseconds() / 1000)
+        for raw, line in zip(cue.lines, cue.text.split("\n")):
+            voice = VOICE.fullmatch(raw.strip())
+            person, colon, word = (voice[1], ":", voice[2]) if voice else line.rpartition(":")
+            if not colon:
+                raise InputError(f"{path}: cue at {cue.start}: expected a person and an emotion, as in "
+                                 f"\"rachel: happy\", found {line!r}")
+            yield (f"{path}: cue at {cue.start}", html.unescape(person.strip()), word.replace("</v>", ""),
+                   cue.start_time.in_milliseconds() / 1000, cue.end_time.in_milliseconds() / 1000)

@@ -1,6 +1,7 @@
 """Files and folders written whole or not at all, and short names for them."""
 import errno
 import glob
+import json
 import os
 import platform
 import shutil
@@ -18,6 +19,16 @@ def short_name(name, most=200):
     if len(data) <= most:
         return name
     return data[:most - 9].decode(sys.getfilesystemencoding(), "ignore") + f"~{zlib.crc32(data):08x}"
+
+
+def read_json(path, absent):
+    """The JSON of a UTF-8 file; InputError where it is none, or, in the words `absent`, where it is not there."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: {absent}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
 
 
 def picture_format(path):

@@ -9,11 +9,10 @@
 Each entry names the face of an id: always, or from a second on and before another. Where several fit a record the last
 counts; `null` takes a name away. Two ids of one name are one person, so a name joins, and a time splits.
 """
-import json
 import math
-from pathlib import Path
 
 from indexes.command_line import InputError
+from indexes.files import read_json
 
 
 def read_names(path):
@@ -22,13 +21,8 @@ def read_names(path):
     Raises:
         InputError: where it is none; names the file, the entry and what was expected.
     """
-    path = Path(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["names"]
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such names; the page of report.py saves them") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
+        entries = read_json(path, "no such names; the page of report.py saves them")["names"]
     except (KeyError, TypeError):
         entries = None
     if not isinstance(entries, list):

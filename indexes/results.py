@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from indexes.command_line import InputError
-from indexes.files import whole_file
+from indexes.files import read_json, whole_file
 from indexes.labels import EMOTIONS
 
 
@@ -21,12 +21,7 @@ def episode_of(results):
 
 def read_results(path, photos=False):
     """The records (list of dicts) of a results file; those of photos, without times, only where they are wanted."""
-    try:
-        records = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such results; create_results.py writes them") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
+    records = read_json(path, "no such results; create_results.py writes them")
     try:
         if not photos and any("file" in record for record in records):
             raise InputError(f"{path}: of photos, which have no times")

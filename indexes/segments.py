@@ -4,7 +4,6 @@ A segment is a run of one emotion of one id. Its scores are averaged over a wind
 only where it leads by a margin (hysteresis, as in Schmitt's trigger), so that a face between two emotions does not
 flicker; what is still shorter than the least length is given to its neighbour.
 """
-import json
 import math
 from array import array
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from indexes.command_line import InputError
+from indexes.files import read_json
 from indexes.labels import EMOTIONS
 
 STEPS = 1.6                                      # times the step between two records is no gap yet
@@ -154,15 +154,24 @@ def clock(seconds):
     return f"{f'{hours}:{minutes:02d}' if hours else minutes}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
+def segments_of(results, records, renamed=False):
+    """The segments of a results file with these `records`: those kept beside it, found anew where there are none.
+
+    Where people were `renamed`, other segments may be one's: they are found anew as well. InputError where what is kept
+    is of other results.
+    """
+    kept = segments_path(results)
+    if renamed or not kept.is_file():
+        return find_segments(records)
+    segments = read_segments(kept)
+    if not {segment["id"] for segment in segments} <= {record["object"]["id"] for record in records}:
+        raise InputError(f"{kept}: of other results than {Path(results).name}; delete it, and they are found anew")
+    return segments
+
+
 def read_segments(path):
     """The segments (list of dicts) of a segments file; InputError where it is none."""
-    path = Path(path)
-    try:
-        segments = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such segments; create_results.py writes them") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
+    segments = read_json(path, "no such segments; create_results.py writes them")
     for place, segment in enumerate(segments if isinstance(segments, list) else [segments]):
         if not (isinstance(segments, list) and _is_segment(segment)):
             raise InputError(f"{path}: segment {place}: expected id, name, class (an emotion), start before end (s), "

@@ -2,7 +2,9 @@
 import base64
 import hashlib
 import json
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 import numpy as np
@@ -16,6 +18,12 @@ LARGEST = 9_500_000                              # bytes of the page; pictures t
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
 SCRIPTS = ("data", "timeline", "player", "tables", "names", "report")     # joined in this order; the last one starts
 CONFIDENCE = 200                                 # steps of a confidence in the page: a byte that keeps two decimals
+
+
+def relative_url(video, page):
+    """The URL of `video` relative to the page's folder, percent-encoded."""
+    steps = Path(os.path.relpath(video, page.parent)).parts
+    return "/".join(quote(os.fsencode(step), safe="") for step in steps)
 
 
 def pack(numbers, type="<u4"):

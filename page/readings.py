@@ -60,14 +60,14 @@ def as_readings(path, records):
                     frontal.astype(float))
 
 
-def choose_rows(readings, most):
+def choose_rows(readings, most, kept=()):
     """(row of each reading, labels of the rows): a row a person, the named ones first, those seen most first.
 
     Then faces without a name, in the order they come. Beyond `most` rows those seen least share one more, whose
-    label says how many they are.
+    label says how many they are; whose label is in `kept` (lower case) comes before all others to a row.
     """
     counts, named = Counter(readings.faces.tolist()), readings.named
-    order = sorted(counts, key=lambda face: (not named[face], -counts[face]))
+    order = sorted(counts, key=lambda face: (readings.labels[face].lower() not in kept, not named[face], -counts[face]))
     most += len(order) == most + 1                           # a single one needs no row for the rest
     chosen = sorted(order[:most], key=lambda face: (not named[face], -counts[face] if named[face] else face))
     row_of = {face: row for row, face in enumerate(chosen)} | dict.fromkeys(order[most:], most)

@@ -114,6 +114,9 @@ def test_people_under_other_names_and_tiers(coded, capsys):
     assert list(json.loads((coded / "talk.agreement.json").read_text())["persons"]) == ["rachel"]
     text = (coded / "talk.csv").read_text()
     (coded / "talk.csv").write_text(text.replace("rachel,", "guest,"))
+    (coded / "names.json").write_text('{"names": [{"id": 0, "name": "Guest"}]}')
+    evaluate.main([*argv, "--names", str(coded / "names.json")])
+    assert json.loads((coded / "talk.agreement.json").read_text())["persons"]["guest"]["records"] == 200
     evaluate.main([*argv, "--people", "guest", "rachel", "face 1", "any"])
     assert list(json.loads((coded / "talk.agreement.json").read_text())["persons"]) == ["face 1", "guest"]
 

@@ -104,6 +104,7 @@ function buildRows() {
       put(thumbs, same(keyOf(row, row.thumbs.ids[i], times[frame])), [frame, row.thumbs.ids[i], row.thumbs.jpegs[i]]);
     });
   }
+  given.filter(row => !row.frames.length).forEach(row => parts.has(row) || parts.set(row, [[row, []]]));     // coded alone
   const order = [...given.filter(row => parts.has(row)), ...[...parts.keys()].filter(key => typeof key === "string")];
   rows = order.map(key => {
     const mine = parts.get(key), whole = mine.length === 1 && mine[0][1].length === mine[0][0].frames.length;
@@ -201,6 +202,9 @@ const chosen = () => rows.filter(row => state.rows.has(row.place));
 const shown = () => state.emotions.size ?
   chosen().filter(row => row.label.toLowerCase().includes(state.search.toLowerCase())) : [];
 
+/* Rows with readings; others show what was coded of people who are not in the results. */
+const read = row => row.frames.length > 0;
+
 /* The lines of the timeline: a person each; of one person alone, each of the emotions under it; of one emotion, the
    people by that one. `emotion` is null where a line shows all. Of two people, a line of where they differ. */
 function lanes() {
@@ -212,7 +216,7 @@ function lanes() {
   }
   const emotion = emotions.length === 1 ? emotions[0] : null;
   const made = visible.map(row => ({row, emotion, label: row.label})), [row, other] = visible;
-  if (visible.length === 2) made.push({row, other, emotion, label: "difference"});
+  if (visible.length === 2 && visible.every(read)) made.push({row, other, emotion, label: "difference"});
   return made;
 }
 

@@ -67,7 +67,7 @@ function namesFile() {
 
 /* The list of people to tick, and what can be done with them. */
 function drawPeople() {
-  byId("people").replaceChildren(...rows.map(row => {
+  byId("people").replaceChildren(...rows.filter(read).map(row => {
     const item = element("li"), label = element("label"), box = element("input"), image = element("img", "face");
     [box.type, box.value] = ["checkbox", row.place];
     box.disabled = Boolean(row.faces);           // several people: no one to name

@@ -131,6 +131,30 @@ function step(how) {
   }
 }
 
+let subtitles = null;                            // a track of the video, which its own menu offers too
+
+/* Fill it with the segments of what is shown, a cue each, as export_results.py writes them into .vtt files. */
+function fillSubtitles() {
+  if (!subtitles || subtitles.mode === "disabled") return;
+  const marks = {"&": "&amp;", "<": "&lt;", ">": "&gt;"};
+  [...subtitles.cues].forEach(cue => subtitles.removeCue(cue));
+  for (const each of ranked().filter(segment => segment.end > segment.start).sort((a, b) => a.start - b.start)) {
+    const text = `${segmentName(each)}: ${data.emotions[each.emotion]}`.replace(/[&<>]/g, mark => marks[mark]);
+    subtitles.addCue(new VTTCue(each.start / 1000, each.end / 1000, text));
+  }
+}
+
+function wireSubtitles() {
+  const box = byId("subtitles");
+  subtitles = video.addTextTrack("subtitles", "emotions", "en");
+  subtitles.mode = "disabled";
+  box.addEventListener("change", () => { subtitles.mode = box.checked ? "showing" : "disabled"; });
+  video.textTracks.addEventListener("change", () => {
+    box.checked = subtitles.mode === "showing";
+    fillSubtitles();
+  });
+}
+
 function toggle() {
   if (!video || playing === "pictures") return;
   if (video.paused) video.play(); else video.pause();
@@ -142,6 +166,7 @@ function fallBack(how, why) {
   video.hidden = true;
   byId("play").hidden = how === "pictures";
   for (const id of ["mute", "speed"]) byId(id).hidden = how === "pictures";
+  byId("subtitles-label").hidden = true;
   byId("video-note").hidden = false;
   byId("video-note").textContent = why + (data.pictures.times.length ? " Pictures are shown instead." : "");
   fitScreen();
@@ -189,6 +214,7 @@ function wireVideo() {
     byId("mute").setAttribute("aria-pressed", String(video.muted));
   });
   byId("speed").addEventListener("change", () => { video.playbackRate = Number(byId("speed").value); });
+  wireSubtitles();
   video.src = data.video;
 }
 

@@ -4,6 +4,7 @@ function redraw() {
   drawTimeline();
   drawSegmentsTable();
   drawScreenTime();
+  fillSubtitles();
   showPresent();
   showChoice();
 }

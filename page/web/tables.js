@@ -57,7 +57,7 @@ function drawScreenTime() {
   const body = byId("shares-body");
   if (!body) return;
   const most = Math.max(...rows.map(row => sumOf(row)), 0.001), way = sorting.down ? -1 : 1;
-  const order = chosen().sort((a, b) => {
+  const order = chosen().filter(read).sort((a, b) => {
     const [x, y] = [valueOf(a, sorting.by), valueOf(b, sorting.by)];
     return way * (typeof x === "string" ? x.localeCompare(y, "en", {numeric: true}) : x - y);
   });
@@ -110,7 +110,7 @@ function segmentsCsv() {
 /* The table of shares, of the people shown, as CSV. */
 function sharesCsv() {
   const head = ["person", "seconds", ...data.emotions.map(name => `${name}_seconds`), "readings"];
-  const lines = chosen().map(row => [cell(plain(row.label)), sumOf(row).toFixed(3),
+  const lines = chosen().filter(read).map(row => [cell(plain(row.label)), sumOf(row).toFixed(3),
                                      ...[...row.seconds].map(part => part.toFixed(3)), row.frames.length].join(","));
   return [head.join(","), ...lines, ""].join("\n");
 }

@@ -319,13 +319,22 @@ function differenceTip(lane, time) {
     `${Math.round(100 * bin.differ)} % at ${clock(bin.start)}`) : "";
 }
 
+/* Of a time without a reading, at which something was annotated or coded. */
+function truthTip({lane, time}, truth) {
+  const box = element("div", "tip"), text = element("div"), what = element("div", "tip-what", `${data.truthSays} `);
+  what.append(swatch(truth), data.emotions[truth]);
+  text.append(element("div", "tip-who", lane.row.label), what, element("div", "", clock(time)));
+  box.append(text);
+  return box;
+}
+
 function tip() {
   const found = hit(...pointer);
   if (found?.lane.other) return differenceTip(found.lane, found.time);
-  const seen = found && under(found.lane, found.time);
-  if (!seen) return "";
+  const seen = found && under(found.lane, found.time), truth = found && truthAt(found.lane.row, found.time);
+  if (!seen) return truth !== null && (found.lane.emotion ?? truth) === truth ? truthTip(found, truth) : "";
   const {row} = found.lane, box = element("div", "tip"), text = element("div"), what = element("div", "tip-what");
-  const picture = portrait(row, seen.frame, seen.id), truth = truthAt(row, found.time);
+  const picture = portrait(row, seen.frame, seen.id);
   if (picture) {
     const image = element("img");
     [image.src, image.alt] = [picture, ""];

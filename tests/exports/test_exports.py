@@ -3,14 +3,16 @@ import base64
 import csv
 import json
 import shutil
-import xml.etree.ElementTree as tree
+import time
 from pathlib import Path
 
+import numpy as np
 import pandas
 import pyarrow.parquet
 import pympi
 import pytest
 import webvtt
+from lxml import etree
 from praatio import textgrid
 
 import export_results
@@ -51,7 +53,9 @@ def test_without_formats_all_are_written_and_the_segments_kept_are_taken(results
     write_records(segments_path(results), segments[:1])
     run(results)
     suffixes = (".csv", ".segments.csv", ".parquet", ".segments.parquet", ".eaf", ".vtt", ".TextGrid")
-    assert capsys.readouterr().out.splitlines() == [f"wrote {results.with_suffix(suffix)}" for suffix in suffixes]
+    hint = {".eaf": ", without a video; --video links one"}
+    assert capsys.readouterr().out.splitlines() == [f"wrote {results.with_suffix(suffix)}{hint.get(suffix, '')}"
+                                                    for suffix in suffixes]
     assert len(webvtt.read(str(results.with_suffix(".vtt")))) == 1
     assert not [path for path in results.parent.iterdir() if path.name.endswith((".tmp", ".bak"))]
 
@@ -81,7 +85,6 @@ def test_parquet_keeps_types(results, segments):
 
 
 def test_an_eaf_by_pympi_with_its_video(results, segments, make_video):
-    import numpy as np
     video = make_video(results.parent / "an interview #1.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3)
     run(results, "--to", "elan", "--video", video)
     document = pympi.Eaf(str(results.with_suffix(".eaf")))
@@ -92,25 +95,39 @@ def test_an_eaf_by_pympi_with_its_video(results, segments, make_video):
     assert media["RELATIVE_MEDIA_URL"] == "./an%20interview%20%231.mp4"
 
 
-def test_an_eaf_has_the_structure_that_its_format_asks_for(results):
-    """What the EAF schema says of the elements used: their order, their keys, and what refers to them."""
-    run(results, "--to", "elan")
-    root = tree.parse(results.with_suffix(".eaf")).getroot()
-    order = ("HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE", "CONSTRAINT")
-    places = [order.index(child.tag) for child in root]
-    assert root.tag == "ANNOTATION_DOCUMENT" and places == sorted(places) and set(places) == set(range(5))
-    assert {"AUTHOR", "DATE", "VERSION", "FORMAT"} <= set(root.attrib)
+@pytest.fixture
+def east(monkeypatch):
+    """The time zone of India, five and a half hours ahead."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_an_eaf_is_valid_by_its_published_schema(results, segments, make_video, east):
+    """By the MPI's own EAFv3.0.xsd: of people with a video, and of nobody; and what a schema cannot say."""
+    schema = etree.XMLSchema(etree.parse(Path(__file__).with_name("EAFv3.0.xsd")))
+    video = make_video(results.parent / "a.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3)
+    run(results, "--to", "elan", "--video", video)
+    document = etree.parse(results.with_suffix(".eaf"))
+    schema.assertValid(document)
+    root = document.getroot()
+    assert root.get("FORMAT") == "3.0" and root.get("DATE").endswith("+05:30")
     assert root.find("HEADER").get("TIME_UNITS") == "milliseconds"
     slots = {slot.get("TIME_SLOT_ID"): int(slot.get("TIME_VALUE")) for slot in root.iter("TIME_SLOT")}
+    assert list(slots.values()) == sorted(slots.values()) and len(slots) == 2 * len(segments) == 12
     notes = list(root.iter("ALIGNABLE_ANNOTATION"))
-    ids = [*slots, *(note.get("ANNOTATION_ID") for note in notes)]
-    assert len(set(ids)) == len(ids) == 3 * len(notes) and len(notes) == 6
-    for note in notes:
-        assert slots[note.get("TIME_SLOT_REF1")] < slots[note.get("TIME_SLOT_REF2")]
-        assert note.find("ANNOTATION_VALUE").text in EMOTIONS
-    types = {kind.get("LINGUISTIC_TYPE_ID") for kind in root.iter("LINGUISTIC_TYPE")}
-    assert {tier.get("LINGUISTIC_TYPE_REF") for tier in root.iter("TIER")} <= types
-    assert len({tier.get("TIER_ID") for tier in root.iter("TIER")}) == 3
+    assert all(slots[note.get("TIME_SLOT_REF1")] < slots[note.get("TIME_SLOT_REF2")] for note in notes)
+    assert {note.findtext("ANNOTATION_VALUE") for note in notes} <= set(EMOTIONS)
+    numbers = {int(note.get("ANNOTATION_ID").removeprefix("a")) for note in notes}
+    last = root.findtext("HEADER/PROPERTY[@NAME='lastUsedAnnotationId']")
+    assert max(numbers) == int(last)                         # ELAN numbers new ones from there
+    write_records(results.with_name("b.json"), [])
+    run(results.with_name("b.json"), "--to", "elan")
+    schema.assertValid(etree.parse(results.with_name("b.eaf")))
+    notes[0].set("TIME_SLOT_REF1", "ts99")                   # and it does find what is wrong
+    assert not schema.validate(document)
 
 
 def test_subtitles_by_webvtt(results, segments):

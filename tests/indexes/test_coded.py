@@ -79,12 +79,38 @@ def test_words_of_the_coders(tmp_path):
     ("a.csv", "person,emotion,start,end\na,happy,-1,2\n", "line 2: expected a start before its end"),
     ("a.csv", "person,emotion,start,end\na,happy,0,2\na,sad,1,3\n", "line 3: overlaps the annotation before it"),
     ("a.csv", "person,emotion,start,end\na,bored,0,2\n", "line 2: unknown emotion 'bored'"),
+    ("a.csv", "person,emotion,start,end\na,happy,soon,2\n", "in seconds, found soon to 2"),
     ("a.csv", b"person,emotion,start,end\na,happ\xff,0,2\n", "not a table of comma-separated values in UTF-8")])
 def test_errors_name_the_file_the_place_and_what_was_expected(tmp_path, name, text, message):
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=re.escape(message)) as error:
         read_coded(tmp_path / name)
     assert str(tmp_path / name) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_tables_of_spreadsheets_and_clock_times(tmp_path):
+    """Semicolons and decimal commas of Excel in much of Europe, tabs, and times read off a player."""
+    for name, text in (("semicolons", "person;emotion;start;end\nross;sad;1,5;62,25\n"),
+                       ("tabs", "person\temotion\tstart\tend\nross\tsad\t1.5\t62.25\n"),
+                       ("clock", "person,emotion,start,end\nross,sad,00:00:01.500,1:02.25\n")):
+        (tmp_path / f"{name}.csv").write_text(text)
+        assert read_coded(tmp_path / f"{name}.csv") == [{"person": "ross", "class": "sad", "start": 1.5, "end": 62.25}]
+
+
+def test_a_cue_of_several_people(tmp_path):
+    (tmp_path / "a.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:02.000\nrachel: happy\n<v ross>sad</v>\n")
+    assert [(span["person"], span["class"]) for span in read_coded(tmp_path / "a.vtt")] == [("rachel", "happy"),
+                                                                                          ("ross", "sad")]
+
+
+def test_an_annotation_that_elan_gives_no_time(tmp_path):
+    """Such as those of a subdivided tier: an error where its tier is read, none where it is not."""
+    path = eaf(tmp_path / "a.eaf", {"parts": [(0, 100, "happy"), (100, 200, "sad")], "rachel": [(0, 100, "happy")]})
+    path.write_text(re.sub(' TIME_VALUE="200"', "", path.read_text()))
+    with pytest.raises(InputError, match="tier 'parts' at 0.1 s: expected a start before its end, in seconds, found "
+                                         "0.1 to no time"):
+        read_coded(path)
+    assert len(read_coded(path, tiers=["rachel"])) == 1
 
 
 def test_a_tier_that_is_not_there_and_no_file(tmp_path):

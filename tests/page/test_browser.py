@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 import report
+from exports.tiers import person_tiers
 from indexes.labels import EMOTIONS
+from indexes.segments import find_segments
 from page.html import LARGEST, WEB
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -386,6 +388,53 @@ def test_boxes_lie_on_the_faces(folder, open_tab):
     assert boxes.nth(0).inner_text().startswith("rachel · happy 0.") and "angry 0.75" in boxes.nth(1).inner_text()
     tab.page.locator("#draw-boxes").uncheck()
     assert boxes.count() == 0
+
+
+TRACK = "document.getElementById('video').textTracks[0]"
+
+
+def test_subtitles_are_a_track_of_the_video(folder, open_tab, tmp_path):
+    """Off at first; the words and times of export_results.py's .vtt, and drawn over the picture."""
+    tab = open_tab(folder / "video.html")
+    playing(tab)
+    assert tab.get(f"[{TRACK}.kind, {TRACK}.mode]") == ["subtitles", "disabled"]
+    tab.page.mouse.click(*tab.point(3000))
+    tab.wait("!document.getElementById('video').seeking")
+    tab.page.locator("#draw-boxes").uncheck()
+
+    def picture():
+        box = tab.page.locator("#video").bounding_box()
+        left, top, right, bottom = (round(edge) for edge in (box["x"], box["y"] + 0.7 * box["height"],
+                                                             box["x"] + box["width"], box["y"] + box["height"]))
+        return shot_of(tab, tmp_path / "shot.png")[top:bottom, left:right]
+
+    before = picture()
+    switch = tab.page.get_by_role("checkbox", name="subtitles")
+    switch.check()
+    tab.wait(f"{TRACK}.activeCues?.length")
+    cues = tab.get(f"[...{TRACK}.cues].map(cue => [cue.startTime, cue.endTime, cue.getCueAsHTML().textContent])")
+    wanted = [[start / 1000, end / 1000, f"{person}: {emotion}"]
+              for person, spans in person_tiers(find_segments(film())).items() for start, end, emotion in spans]
+    assert sorted(cues) == sorted(wanted) and len(cues) == 7
+    assert tab.get(f"[...{TRACK}.activeCues].map(cue => cue.text)") == ["rachel: sad"]
+    tab.page.wait_for_timeout(300)
+    assert (np.abs(picture() - before).sum(-1) > 200).sum() > 300            # white letters on black
+    tab.page.mouse.click(*tab.point(9500))
+    tab.wait(f"{TRACK}.activeCues.length === 2")
+    tab.page.locator("#names button", has_text="rachel").click()             # of what is shown
+    assert tab.get(f"[...{TRACK}.cues].every(cue => cue.text.startsWith('rachel'))")
+    switch.uncheck()
+    assert tab.get(f"{TRACK}.mode") == "disabled"
+    tab.get(f"{TRACK}.mode = 'showing'")                     # as a browser's own menu does
+    tab.wait("document.getElementById('subtitles').checked")
+
+
+def test_no_video_no_subtitles(folder, open_tab):
+    assert open_tab(folder / "nothing.html").page.get_by_role("checkbox", name="subtitles").count() == 0
+    tab = open_tab(folder / "pictures.html")
+    tab.wait("!document.getElementById('picture').hidden")
+    assert not tab.page.locator("#subtitles").is_visible()
+    tab.wrong.clear()                                        # that its video is gone
 
 
 def test_keys(folder, open_tab):
@@ -935,6 +984,34 @@ def test_where_other_results_differ_is_marked(tmp_path, open_tab):
         .map(shape => [...shape.shape.bars]).filter(bars => bars.length)""")
     assert marks[0][0] == pytest.approx(0, abs=1) and marks[0][2] == pytest.approx(tab.get("report.xOf(2000)"), abs=2)
     assert tab.page.locator("#agreement").inner_text() == "50.0 %"
+
+
+def test_what_people_coded_stands_under_the_rows(tmp_path, open_tab):
+    """Under the person's row, marked where it was read otherwise; of nobody in the results in a row of its own."""
+    path, coded = tmp_path / "talk.json", tmp_path / "talk.csv"
+    path.write_text(json.dumps([record(frame, "happy", 0, "joey", 0.9) for frame in range(96)]))
+    coded.write_text("person,emotion,start,end\nJoey,sad,0,2\nJoey,happy,2,3\nross,fear,1,3\n")
+    report.main(["--results", str(path), "--coded", str(coded)])
+    tab = open_tab(tmp_path / "talk.html")
+    assert tab.labels() == ["joey", "ross (coded)"]
+    assert "coded sad" in tab.hover(1000) and "coded happy" in tab.hover(2500) and "coded" not in tab.hover(3500)
+    assert tab.hover(2000, row=1).split("\n")[0] == "ross (coded)" and "coded Fefear" in tab.hover(2000, row=1)
+    assert tab.hover(3500, row=1) is None
+    assert tab.page.locator("#shares-body tr").count() == 1 and tab.get("report.sharesCsv()").count("\n") == 2
+    bars = tab.get(f"""report.chart.getZr().storage.getDisplayList(true).filter(shape => shape.shape?.bars &&
+        shape.style.fill === '{colours()["fear"]}').flatMap(shape => [...shape.shape.bars])""")
+    assert len(bars) == 4 and bars[0] == pytest.approx(tab.get("report.xOf(1000)"), abs=1)
+    tab.page.mouse.click(*tab.point(1000))
+    assert "coded sad" in tab.page.locator("#present").inner_text()
+    text = tab.page.locator("#truth").inner_text()
+    assert "Of 2 people 5.0 s were coded, and 60 % of that was read" in text and "72 readings: agreement 0.33" in text
+    assert tab.page.get_by_role("table", name="Coded emotion").count() == 1
+    tab.get("document.querySelector('#names-part details').open = true")
+    assert tab.page.locator("#people li").count() == 1       # there is no face to name
+    tab.page.locator("#people input").check()
+    tab.page.locator("#new-name").fill("Joe")
+    tab.page.get_by_role("button", name="name or join").click()
+    assert sorted(tab.labels()) == ["Joe", "ross (coded)"]
 
 
 def test_long_names_keep_both_ends(tmp_path, open_tab):

@@ -102,6 +102,9 @@ def test_it_loads_and_plays(firefox, tmp_path):
     assert firefox.get(f"{video}.videoWidth") == 320
     assert firefox.get(f"{video}.currentTime") == pytest.approx(1.01, abs=0.02)
     assert firefox.get("document.querySelectorAll('#boxes .box').length") == 1
+    firefox.get("document.getElementById('subtitles').click()")
+    firefox.wait(f"{video}.textTracks[0].activeCues?.length")
+    assert firefox.get(f"{video}.textTracks[0].activeCues[0].text") == "joey: happy"
     firefox.get("document.getElementById('play').click()")
     firefox.wait(f"{page}.times[{page}.state.now] > 2300")
     assert firefox.get("document.querySelector('#present b').textContent") == "joey"

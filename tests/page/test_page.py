@@ -10,13 +10,15 @@ from indexes.command_line import InputError
 from indexes.crop import crop_face
 from indexes.images import read_image
 from indexes.labels import EMOTIONS
-from ops import Metadata
-from page.html import as_json
+from ops import Margins, Metadata
+from page.html import as_json, relative_url
 from page.pictures import base64_bytes, look, shrink, spread_faces, within
 from page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
 from page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
-from report import find_source, find_video, relative_url
+from report import find_framing, find_source, find_video
+from video.faces_file import VERSION, write_faces
 from video.frames import Frame
+from video.tracks import FACE
 
 
 def record(seconds, emotion="happy", id=1, name=None, confidence=0.9, box=(20, 20, 60, 60)):
@@ -330,6 +332,17 @@ def test_the_overlay_serves_where_the_source_is_gone(tmp_path, make_video, capsy
     data = page_data(tmp_path / "talk.html")
     assert data["video"] == "talk.overlay.mp4" and data["rows"][0]["thumbs"]["jpegs"]
     assert "no video" not in capsys.readouterr().out
+
+
+def test_thumbnails_are_framed_as_what_found_the_faces_wants(tmp_path):
+    """As the faces file says it; CenterFace's way where there is none, or a damaged one."""
+    path, margins = tmp_path / "a.json", Margins(hog_margin=0.5, hog_lift=0.1, centerface_margin=0.2)
+    assert find_framing(path, margins) == (0.2, 0)
+    write_faces(tmp_path / "a.faces.npz", {"version": VERSION, "source": "", "options": {"detector": "hog"}},
+                np.zeros(0, FACE), [0, 9])
+    assert find_framing(path, margins) == (0.5, 0.1)
+    (tmp_path / "a.faces.npz").write_bytes(b"PK")
+    assert find_framing(path, margins) == (0.2, 0)
 
 
 def test_no_face_gives_a_page_too(tmp_path, make_video, capsys):
