@@ -353,8 +353,10 @@ class Evaluate:
     """Index to measure on."""
     split: str = ""
     """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
-    weights: str = "fer"
-    """The network: a checkpoint's path, or a name shipped in weights/."""
+    weights: tuple[str, ...] = ("fer",)
+    """The network: a checkpoint's path, or a name shipped in weights/; several are compared."""
+    ensemble: bool = False
+    """Measure, beside several, what they say together: the mean of their softmax."""
     frames: Literal[1, 4] = 4
     """4: the buffer, or the still four times; 1: the last frame alone."""
     flip: bool = False
