@@ -424,6 +424,8 @@ class Ship:
     """The checkpoint of a training run."""
     output: Path = Path("weights/fer.pt")
     """What is written; a file in weights/ is known by its name."""
+    temperature_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
+    """Index on whose held-out faces a temperature is fitted, which the last layer is divided by; none, no other."""
     calibrate_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
     """Index on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
     crops: int = 512
