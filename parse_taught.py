@@ -30,6 +30,7 @@ from video.detection import make_detector
 from video.unlabelled import photo_faces, soft_labels, video_faces
 
 AROUND, LARGEST = 0.3, 400                       # of a face's side kept on each side of it; px of what is written
+NEAR = 200                                       # px: photos in which no face is found are looked at so small
 
 
 def with_surroundings(image, square):
@@ -52,7 +53,8 @@ def find_sources(teach, framings, report):
         detector, found = video_faces(Path(video), teach.results_path / f"{name}.faces.npz", teach.taught_apart)
         sources.append((name, framings[detector], found))
     if teach.images:
-        found = photo_faces(teach.images, make_detector(teach.detector), report)
+        detectors = [make_detector(teach.detector), make_detector(teach.detector, NEAR)]
+        found = photo_faces(teach.images, detectors, report)
         sources.append((short_name(teach.images.resolve().name), framings[teach.detector], found))
     if not sources:
         raise InputError("expected --images FOLDER, --videos FILE FOLDER ..., or both")

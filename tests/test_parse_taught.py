@@ -15,7 +15,7 @@ from parse_taught import with_surroundings
 from resnet_tsm import resnet18
 from training.clips import FaceClips
 from training.samples import read_held_out, read_mixture
-from video.detection import make_detector
+from video.detection import Detections, make_detector
 from video.faces_file import read_faces
 from video.frames import Frame, read_frames
 from video.unlabelled import soft_labels
@@ -23,11 +23,11 @@ from video.unlabelled import soft_labels
 TEACHERS = ("runs/static/best.pt", "runs/tsm/best.pt")
 
 
-def run(root, *more):
+def run(root, *more, dicts="dicts"):
     """The index that parse_taught makes with the two small networks, in PyTorch."""
     parse_taught.main(["--root", str(root), "--backend", "torch", "--device", "cpu", "--weights", *TEACHERS,
                        *map(str, more)])
-    return read_index(root / "dicts/taught_parsed.npy")
+    return read_index(root / dicts / "taught_parsed.npy")
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,24 @@ def test_what_surrounds_a_face_is_written_with_it():
         assert part.shape[0] <= 1.6 * side + 2
     part, box = with_surroundings(np.repeat(np.repeat(image, 5, 0), 5, 1), (500.0, 400.0, 450.0))
     assert max(part.shape) == parse_taught.LARGEST and box[2] == pytest.approx(400 / 1.6, abs=2)
+
+
+def test_a_face_that_fills_its_photo_is_looked_for_again(site, monkeypatch):
+    """In a smaller picture, where the first look finds nothing."""
+    real, widths = parse_taught.make_detector, []
+
+    def blind(name, detect_width=None):
+        detector = real(name, detect_width)
+        widths.append(detect_width)
+        if detect_width is None:
+            monkeypatch.setattr(detector, "find", lambda picture, scale: Detections(
+                np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)))
+        return detector
+
+    monkeypatch.setattr(parse_taught, "make_detector", blind)
+    index = run(site, "--images", "press", "--sure", 0, "--dicts-path", "again", "--taught-faces-path", "again",
+                dicts="again")
+    assert widths == [None, parse_taught.NEAR] and len(index) >= 6
 
 
 def test_softmax_of_large_logits_is_a_share():

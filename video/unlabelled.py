@@ -10,8 +10,11 @@ from video.frames import Frame, count_frames, read_frames
 from video.reading import known_faces, look_at
 
 
-def photo_faces(folder, detector, report):
-    """Yield (what an entry tells of it, image, boxes_xyxy (K, 4)) of each photo in a folder and the folders in it."""
+def photo_faces(folder, detectors, report):
+    """Yield (what an entry tells of it, image, boxes_xyxy (K, 4)) of each photo in a folder and the folders in it.
+
+    The faces are those that the first of the detectors finds that finds any.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES
@@ -25,7 +28,8 @@ def photo_faces(folder, detector, report):
         except InputError:
             report.drop("photo unreadable")
             continue
-        boxes = look_at(frame, detector).boxes_xyxy
+        looks = (look_at(frame, detector).boxes_xyxy for detector in detectors)
+        boxes = next((boxes for boxes in looks if len(boxes)), ())
         if not len(boxes):
             report.drop("photo without a face")
         yield {"file": path.relative_to(folder).as_posix()}, frame.rgb, boxes
