@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded"]
+Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded", "taught"]
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
 HUGE = 1e9
 # The least and the greatest value of a number, by its option's name.
@@ -20,6 +20,7 @@ LIMITS = {
     "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
     "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
     "lowres": (0, 1), "jpeg": (0, 1), "motion": (0, 1), "shadow": (0, 1), "perspective": (0, 0.4), "grey": (0, 1),
+    "sure": (0, 1), "most": (0, HUGE), "least_side": (8, 2048), "taught_apart": (0.01, HUGE),
     "small": (0, 2048), "turn": (-180, 180), "taught": (0, 1),
     "average": (0, 0.99999), "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000),
     "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
@@ -93,6 +94,42 @@ class Coded:
     """The folder of videos that people coded, each beside its .eaf, .csv or .vtt."""
     coded_faces_path: Path = Path("coded_faces")
     """Folder of the face crops that parse_coded writes."""
+
+
+@dataclass
+class Taught:
+    taught_faces_path: Path = Path("taught_faces")
+    """Folder of the faces that parse_taught writes."""
+
+
+@dataclass
+class Teach:
+    images: Path | None = None
+    """A folder of photos to take faces from, with the folders in it."""
+    videos: tuple[str, ...] = ()
+    """Video files, and folders of them, to take from the faces that create_results.py followed in them."""
+    results_path: Path = Path("results")
+    """Folder of the videos' results, whose .faces.npz tell where the faces are."""
+    weights: tuple[str, ...] = ("fer",)
+    """The teachers: checkpoints' paths, or names shipped in weights/; of several the mean softmax is the label."""
+    sure: float = 0.6
+    """Least probability of the likeliest emotion for a face to be kept."""
+    most: int = 0
+    """Most faces kept of an emotion, the surest; 0 keeps all."""
+    least_side: int = 32
+    """Least side of a face, px of its picture; teachers err on smaller ones."""
+    taught_apart: float = 0.5
+    """Time between two faces taken of one person in a shot, s."""
+    detector: Literal["centerface", "hog", "cnn"] = "centerface"
+    """What looks for faces in photos."""
+    crop_quality: int = 95
+    """JPEG quality of the faces written, 1 to 100."""
+    backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
+    """What runs the teachers, as of create_results.py."""
+    graphs_path: Path = Path("graphs")
+    """Folder of the graphs exported for onnx."""
+    device: str = "auto"
+    """auto (CUDA when present), cpu, cuda or cuda:1."""
 
 
 @dataclass
@@ -193,7 +230,7 @@ class Margins:
         return {"affectnet": (self.affectnet_margin, 0.0), "raf": (self.raf_margin, 0.0),
                 "fer": (self.fer_margin, 0.0), "ck": (self.ck_margin, self.ck_lift),
                 "friends": (self.friends_margin, 0.0), "centerface": (self.centerface_margin, 0.0),
-                "coded": (0.0, 0.0)} | dict.fromkeys(
+                "coded": (0.0, 0.0), "taught": (0.0, 0.0)} | dict.fromkeys(
                     ("hog", "cnn"), (self.hog_margin, self.hog_lift))
 
 
@@ -276,7 +313,7 @@ class Loss:
 
 
 @dataclass
-class Teach:
+class Teachers:
     teachers: tuple[str, ...] = ()
     """Trained checkpoints whose answers, their mean, are mixed into the labels that are trained on."""
     taught: float = 0.7
@@ -356,8 +393,10 @@ class Evaluate:
     """Index to measure on."""
     split: str = ""
     """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
-    weights: str = "fer"
-    """The network: a checkpoint's path, or a name shipped in weights/."""
+    weights: tuple[str, ...] = ("fer",)
+    """The network: a checkpoint's path, or a name shipped in weights/; several are compared."""
+    ensemble: bool = False
+    """Measure, beside several, what they say together: the mean of their softmax."""
     frames: Literal[1, 4] = 4
     """4: the buffer, or the still four times; 1: the last frame alone."""
     flip: bool = False
@@ -427,6 +466,8 @@ class Ship:
     """The checkpoint of a training run."""
     output: Path = Path("weights/fer.pt")
     """What is written; a file in weights/ is known by its name."""
+    temperature_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
+    """Index on whose held-out faces a temperature is fitted, which the last layer is divided by; none, no other."""
     calibrate_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
     """Index on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
     crops: int = 512
@@ -706,13 +747,21 @@ class ParseCodedOps:
 
 
 @dataclass
-class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded):
+class ParseTaughtOps:
+    place: Place = field(default_factory=Place)
+    taught: Taught = field(default_factory=Taught)
+    teach: Teach = field(default_factory=Teach)
+    margins: Margins = field(default_factory=Margins)
+
+
+@dataclass
+class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded, Taught):
     """Where every dataset is."""
 
     def roots(self):
         """{source: the folder its index's images are relative to}."""
         return {"affectnet": self.affectnet_path, "raf": self.raf_path, "fer": self.fer_path, "ck": self.ck_path,
-                "friends": self.faces_path, "coded": self.coded_faces_path}
+                "friends": self.faces_path, "coded": self.coded_faces_path, "taught": self.taught_faces_path}
 
 
 @dataclass
@@ -725,7 +774,7 @@ class StaticTrainOps:
     loader: Loader = field(default_factory=Loader)
     augment: Augment = field(default_factory=Augment)
     loss: Loss = field(default_factory=Loss)
-    teach: Teach = field(default_factory=Teach)
+    teach: Teachers = field(default_factory=Teachers)
     optim: Optim = field(default_factory=Optim)
     run: Run = field(default_factory=Run)
 

@@ -117,3 +117,19 @@ def _interval(value, resampled):
     found = resampled[np.isfinite(resampled)]
     interval = [round(float(end), 4) for end in np.percentile(found, (2.5, 97.5))] if len(found) else [None, None]
     return [round(float(value), 4), *interval]
+
+
+def agreement_lines(figures):
+    """Tables of `measure_pairs`' figures, of all and by `persons`, each with its 95 % interval."""
+    def cell(figure):
+        value, low, high = figure or (None, None, None)
+        told = "-" if value is None else f"{value:.2f}" if low is None else f"{value:.2f} ({low:.2f} to {high:.2f})"
+        return f"{told:>23}"
+
+    yield f"{'':16}{'records':>8}{'read':>6}" + "".join(f"{name.replace('_f', ' F'):>23}" for name in SUMMARY)
+    for name, row in {"all": figures, **figures["persons"]}.items():
+        read = f"{row['read']:.0%}" if "read" in row else ""
+        yield f"{name[:15]:16}{row['records']:8,}{read:>6}" + "".join(cell(row[key]) for key in SUMMARY)
+    yield f"{'':16}{'coded':>8}{'said':>6}{'F1':>23}"
+    for name, row in figures["classes"].items():
+        yield f"{name:16}{row['coded']:8,}{row['said']:6,}{cell(row['f1'])}"

@@ -16,7 +16,8 @@ from indexes.pickles import PlainUnpickler
 
 BUFFER = 4                                       # images of an entry that is no still: what the network sees at once
 FILES = {"affectnet": "affectnet_parsed.npy", "raf": "raf_parsed.npy", "fer": "fer_parsed.npy",
-         "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy", "coded": "coded_parsed.npy"}
+         "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy", "coded": "coded_parsed.npy",
+         "taught": "taught_parsed.npy"}
 
 
 def write_index(path, index):

@@ -1,15 +1,17 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.stats import binom
 
 import evaluate
 import parse_ck
-from evaluate import measure
 from indexes.labels import EMOTIONS
 from indexes.results import write_records
 from training.clips import FaceClips
+from training.measures import compare, ensemble, intervals, measure, resample
 
 
 def test_figures_of_a_hand_worked_case():
@@ -25,6 +27,95 @@ def test_figures_of_a_hand_worked_case():
     assert figures["confusion"][0] == [3, 0, 0, 1, 0, 0, 0] and figures["confusion"][6] == [0, 0, 0, 0, 0, 1, 1]
     sure = torch.tensor(9.0).exp() / (torch.tensor(9.0).exp() + 6)
     assert figures["calibration_error"] == pytest.approx(sure.item() - 5 / 8, abs=1e-5)
+
+
+def answers(right, count=400, sure=0.8, seed=0):
+    """Logits of a network that names `right` of the faces, with a confidence of `sure`, and the truth (N, 7)."""
+    rng = np.random.default_rng(seed)
+    truth = np.arange(count) % 7
+    said = np.where(rng.permutation(count) < right * count, truth, (truth + 1) % 7)
+    chances = np.full((count, 7), (1 - sure) / 6)
+    chances[np.arange(count), said] = sure
+    return torch.from_numpy(chances).log().float(), torch.eye(7)[truth]
+
+
+def test_intervals_are_those_of_chance():
+    """A share's interval is the binomial's, and so is that of a confidence's error, where it is sure of all alike."""
+    logits, target = answers(0.8)
+    figures, again = measure(logits, target), resample(logits, target)
+    ends = intervals(figures, again)
+    expected = binom(400, 0.8).ppf((0.025, 0.975)) / 400
+    assert ends["accuracy"] == pytest.approx(expected, abs=0.008)
+    assert all(low < figures[name] < high for name, (low, high) in ends.items() if name != "calibration_error")
+    assert again["accuracy"].mean() == pytest.approx(0.8, abs=3e-3)
+    assert figures["calibration_error"] < 1e-4 and ends["calibration_error"][0] == 0
+    assert ends["calibration_error"][1] == pytest.approx(2.24 * (0.16 / 400) ** 0.5, abs=0.005)       # of either sign
+    wrong, target = answers(0.6)                 # as sure as ever, and right less often
+    low, high = intervals(measure(wrong, target), resample(wrong, target))["calibration_error"]
+    assert low == pytest.approx(0.2 - 1.96 * (0.24 / 400) ** 0.5, abs=0.01)
+    assert high == pytest.approx(0.2 + 1.96 * (0.24 / 400) ** 0.5, abs=0.01)
+
+
+def test_drawn_anew_once_each_is_the_figure_itself(monkeypatch):
+    """`resample` counts as `measure` does: on each face once they say the same."""
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: np.random)
+    monkeypatch.setattr(np.random, "integers", lambda count, size: np.arange(size), raising=False)
+    logits = torch.randn(300, 7, generator=torch.Generator().manual_seed(0)) * 2
+    target = torch.eye(7)[torch.arange(300) % 6]                                 # one class is absent
+    figures, again = measure(logits, target), resample(logits, target, 1)
+    for name, values in again.items():
+        assert values[0] == pytest.approx(figures[name], abs=1e-6), name
+
+
+def test_two_networks_are_compared_face_by_face():
+    both = {"a": answers(0.8, seed=1), "b": answers(0.8, seed=2), "c": answers(0.9, seed=3)}
+    logits, target = {name: said for name, (said, _) in both.items()}, both["a"][1]
+    measured = {name: measure(said, target) for name, said in logits.items()}
+    hits = {name: (said.argmax(1) == target.argmax(1)).numpy() for name, said in logits.items()}
+    again = {name: resample(said, target) for name, said in logits.items()}
+    same, better, _ = compare(measured, again, hits)
+    assert (same["first"], same["second"], better["second"]) == ("a", "b", "c")
+    assert same["only_first"] == same["only_second"] > 50 and same["p"] == 1         # both 320 of 400
+    assert better["only_second"] - better["only_first"] == 40 and better["p"] < 0.001
+    value, low, high = better["accuracy"]
+    assert value == pytest.approx(0.1) and 0.04 < low < 0.07 < 0.13 < high < 0.16
+    assert compare({"a": measured["a"], "d": measured["a"]}, again | {"d": again["a"]}, hits | {"d": hits["a"]}) == [
+        {"first": "a", "second": "d", "only_first": 0, "only_second": 0, "p": 1.0, "accuracy": [0, 0, 0],
+         "mean_recall": [0, 0, 0], "macro_f1": [0, 0, 0]}]
+    n = 5                                        # an exact test: 0 to 5 has 2 / 2 ** 5
+    hits = {"a": np.zeros(9, bool), "b": np.arange(9) < n}
+    assert compare(dict.fromkeys("ab", measured["a"]), dict.fromkeys("ab", again["a"]), hits)[0]["p"] == 2 / 2 ** n
+
+
+def test_an_ensemble_is_the_mean_of_the_softmax():
+    first, second = torch.randn(5, 7), torch.randn(5, 7) * 3
+    torch.testing.assert_close(ensemble([first, second]).softmax(1), (first.softmax(1) + second.softmax(1)) / 2)
+    assert ensemble([torch.tensor([[200.0, 0, 0, 0, 0, 0, 0]])] * 2).isfinite().all()
+
+
+def test_several_checkpoints_and_their_ensemble(trained, tmp_path, capsys):
+    one, both = ("runs/static/best.pt", "runs/tsm/best.pt"), ["--index", "raf", "--results-path", str(tmp_path)]
+    alone = {}
+    for weights in one:
+        run(trained, *both, "--weights", weights)
+        alone[weights] = json.loads((tmp_path / "evaluate_raf_test.json").read_text())
+        low, high = alone[weights]["intervals"]["accuracy"]
+        assert low <= alone[weights]["accuracy"] <= high and alone[weights]["weights"] == weights
+    capsys.readouterr()
+    run(trained, *both, "--weights", *one, "--ensemble", "--small", "20")
+    hard = json.loads((tmp_path / "evaluate_raf_test.json").read_text())
+    run(trained, *both, "--weights", *one, "--ensemble")
+    figures = json.loads((tmp_path / "evaluate_raf_test.json").read_text())
+    assert [network["weights"] for network in figures["networks"]] == [*one, "ensemble"] and hard["small"] == 20
+    assert hard["networks"][0]["calibration_error"] != figures["networks"][0]["calibration_error"]
+    for network in figures["networks"][:2]:      # the same as each alone
+        assert all(alone[network["weights"]][name] == value for name, value in network.items())
+    assert [(pair["first"], pair["second"]) for pair in figures["pairs"]] == [
+        one, (one[0], "ensemble"), (one[1], "ensemble")]
+    out = capsys.readouterr().out
+    assert "ensemble against runs/tsm/best.pt: right alone" in out and "calibration error" in out
+    with Image.open(tmp_path / "evaluate_raf_test.png") as image:
+        assert image.size[0] > 1500                                              # a matrix each
 
 
 def run(root, *more):
@@ -153,4 +244,6 @@ def test_errors(trained, run_main, capsys, tmp_path):
     assert "friends has no splits" in said("--split", "test")
     assert "holds no episodes [8]" in said("--valid-episodes", "8")
     assert "no such checkpoint" in said("--valid-episodes", "3", "--weights", "nothing.pt")
+    assert "expected one or several checkpoints, each once" in said("--weights", "fer", "fer")
+    assert "--ensemble: expected --weights with several" in said("--weights", "fer", "--ensemble")
     assert not list(tmp_path.iterdir())

@@ -1,8 +1,12 @@
+import re
+
+import numpy as np
 import pytest
 import torch
 
 import ship_weights
 from resnet_tsm import load_checkpoint, resnet18
+from training.calibration import calibrate, fit_temperature
 
 
 def test_a_shipped_checkpoint_is_half_as_large_and_says_the_same(trained, tmp_path, capsys):
@@ -27,3 +31,41 @@ def test_what_cannot_be_shipped(tmp_path, run_main, capsys, content, message):
         torch.save(resnet18().state_dict() if content == "bare" else content, path)
     said, _ = run_main(ship_weights.main, ["--weights", path, "--output", tmp_path / "b.pt"], capsys)
     assert said.startswith(f"error: {path}") and message in said and not (tmp_path / "b.pt").exists()
+
+
+def drawn_logits(count, warmth):
+    """Logits (count, 7) that are `warmth` times those that truth was drawn by, and the truth, (count, 7)."""
+    rng = np.random.default_rng(0)
+    honest = torch.from_numpy(rng.normal(0, 1.5, (count, 7))).float()
+    truth = (honest.softmax(1).cumsum(1) < torch.from_numpy(rng.random((count, 1))).float()).sum(1).clamp(max=6)
+    return honest * warmth, torch.eye(7)[truth]
+
+
+def test_the_temperature_that_was_put_in_is_found():
+    for warmth in (0.5, 1.0, 2.5):
+        logits, target = drawn_logits(4000, warmth)
+        assert fit_temperature(logits, target) == pytest.approx(warmth, rel=0.06)
+    found = calibrate(logits, target)
+    assert found["before"] > 0.15 and found["after"] < 0.035 and found["held_out"] < 0.035
+    assert found["held_out"] != found["after"]
+    small, target = drawn_logits(4, 1.0)         # whatever is fitted on so few is of no use on the others
+    assert calibrate(small, target)["temperature"] > 0
+
+
+def test_a_temperature_is_folded_into_the_last_layer(trained, tmp_path, capsys):
+    plain, warm = tmp_path / "plain.pt", tmp_path / "warm.pt"
+    argv = ["--root", str(trained), "--weights", "runs/tsm/best.pt", "--valid-episodes", "3"]
+    ship_weights.main([*argv, "--output", str(plain)])
+    ship_weights.main([*argv, "--output", str(warm), "--temperature-on", "friends"])
+    said = re.search(r"temperature ([\d.]+), on [\d,]+ held-out faces of friends: calibration error ([\d.]+)%, with it "
+                     r"([\d.]+)%; on each half", capsys.readouterr().out)
+    assert float(said[1]) != 1
+    temperature = load_checkpoint(warm)["temperature"]
+    assert temperature == pytest.approx(float(said[1]), abs=1e-3)
+    frames = torch.rand(4, 3, 64, 64)
+    before, after = (resnet18(path).eval()(frames).detach() for path in (plain, warm))
+    torch.testing.assert_close(before / temperature, after, rtol=2e-3, atol=2e-3 / temperature)
+    assert (before.argmax(1) == after.argmax(1)).all()
+    ship_weights.main(["--root", str(trained), "--weights", str(warm), "--output", str(tmp_path / "again.pt"),
+                       "--valid-episodes", "3", "--temperature-on", "friends"])
+    assert load_checkpoint(tmp_path / "again.pt")["temperature"] == pytest.approx(temperature, rel=0.02)

@@ -159,9 +159,10 @@ def read_checkpoint(path):
     return checkpoint
 
 
-def ship(source, target):
+def ship(source, target, temperature=1.0):
     """Write a training checkpoint's weights, in half precision and with no optimiser or path of the trainer's.
 
+    The last layer is divided by the temperature, and so the logits are; what it was divided by in all is noted.
     InputError where `source` is missing, damaged or something else.
     """
     try:
@@ -174,6 +175,11 @@ def ship(source, target):
         raise InputError(str(error)) from None
     except (KeyError, TypeError):
         raise InputError(f"{source}: not a checkpoint of a training run") from None
+    if temperature != 1:
+        kept["temperature"] = temperature * checkpoint.get("temperature", 1.0)
+        with torch.no_grad():
+            net.fc.weight /= temperature
+            net.fc.bias /= temperature
     kept["net"] = {name: value.half() if value.is_floating_point() else value
                    for name, value in net.state_dict().items()}
     write_checkpoint(target, kept)

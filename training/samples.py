@@ -107,6 +107,8 @@ def read_held_out(source, dicts_path, roots, margins, valid_episodes):
     """The `Samples` validated on: Friends' validation episodes, or another index's own held-out split."""
     if source == "ck":
         raise InputError("--valid-on ck: CK+ has no validation split; it is trained on whole")
+    if source == "taught":
+        raise InputError("--valid-on taught: its labels are what a network said, so it is trained on alone")
     where = {"episodes": valid_episodes} if source == "friends" else {"split": HELD_OUT[source]}
     return read_samples(source, dicts_path, roots[source], framing=margins[source], **where)
 

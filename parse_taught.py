@@ -1,0 +1,121 @@
+"""Label faces that nobody labelled by what one or several checkpoints say of them, and index those they are sure of.
+
+Reads a folder of photos, in which it looks for faces, or videos and the faces that create_results.py followed in them
+(results/VIDEO.faces.npz). Writes taught_faces/NAME/*.jpg, each a face with what surrounds it, and
+dicts/taught_parsed.npy: [example] -> img, gt, em (the checkpoints' mean softmax: 7 numbers that sum to 1), split
+(train), file, seconds (of a video). So weights are adapted to a show without annotating it: Xie et al., "Self-training
+with Noisy Student improves ImageNet classification", CVPR 2020.
+
+    python parse_taught.py --images press/ --weights fer runs/a/best.pt
+    python parse_taught.py --videos episode12.mkv --sure 0.8 --most 500
+    python model_train.py --weights fer --mixture fer 0.8 taught 0.2 --valid-on fer
+"""
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from indexes.command_line import InputError, parse, run_script
+from indexes.crop import square_around, xyxy_to_xywh
+from indexes.files import short_name, whole_folder
+from indexes.images import write_image
+from indexes.npy import FILES
+from indexes.parsing import Report
+from indexes.weights import find_weights, name_device
+from ops import ParseTaughtOps
+from video.backends import make_step
+from video.batch import find_videos_in
+from video.detection import make_detector
+from video.unlabelled import photo_faces, soft_labels, video_faces
+
+AROUND, LARGEST = 0.3, 400                       # of a face's side kept on each side of it; px of what is written
+NEAR = 200                                       # px: photos in which no face is found are looked at so small
+
+
+def with_surroundings(image, square):
+    """(the part of an image around a square (x, y, side), at most `LARGEST` px; the square in it, x, y, w, h)."""
+    x, y, side = square
+    height, width = image.shape[:2]
+    left, top = (max(0, int(np.floor(start - AROUND * side))) for start in (x, y))
+    right, bottom = (min(int(np.ceil(start + (1 + AROUND) * side)), most) for start, most in ((x, width), (y, height)))
+    part = image[top:bottom, left:right]
+    scale = min(1.0, LARGEST / max(part.shape[:2]))
+    if scale < 1:
+        part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return part, [float(value) for value in np.array([x - left, y - top, side, side]) * scale]
+
+
+def find_sources(teach, framings, report):
+    """[(name, framing, faces found there as by `photo_faces`)] of the videos and the photos."""
+    sources = []
+    for video, name in find_videos_in(teach.videos):
+        detector, found = video_faces(Path(video), teach.results_path / f"{name}.faces.npz", teach.taught_apart)
+        sources.append((name, framings[detector], found))
+    if teach.images:
+        detectors = [make_detector(teach.detector), make_detector(teach.detector, NEAR)]
+        found = photo_faces(teach.images, detectors, report)
+        sources.append((short_name(teach.images.resolve().name), framings[teach.detector], found))
+    if not sources:
+        raise InputError("expected --images FOLDER, --videos FILE FOLDER ..., or both")
+    return sources
+
+
+def label_faces(name, found, framing, steps, folder, teach, report):
+    """Write those of the faces `found` that the networks are sure of into a folder; their entries."""
+    entries = []
+    for told, image, boxes in found:
+        large = [box for box in boxes if max(box[2:] - box[:2]) >= teach.least_side]
+        report.drop(f"face of less than {teach.least_side} px", len(boxes) - len(large))
+        squares = [square_around(xyxy_to_xywh(box), *framing) for box in large]
+        for square, em in zip(squares, soft_labels(steps, image, squares) if squares else ()):
+            if em.max() < teach.sure:
+                report.drop(f"less sure than {teach.sure:g}")
+                continue
+            file = f"{len(entries):06d}.jpg"
+            part, box = with_surroundings(image, square)
+            write_image(folder / file, part, teach.crop_quality)
+            entries.append({"img": f"{name}/{file}", "gt": box, "em": em, "split": "train", **told})
+    return entries
+
+
+def surest(entries, most, folders, report):
+    """The `most` entries of each emotion that are surest, in order; of the others the files are removed.
+
+    folders: {name: folder of its faces}.
+    """
+    places = {}
+    for place in sorted(range(len(entries)), key=lambda place: -entries[place]["em"].max()):
+        places.setdefault(int(entries[place]["em"].argmax()), []).append(place)
+    kept = {place for mine in places.values() for place in mine[:most]}
+    for place in set(range(len(entries))) - kept:
+        name, file = entries[place]["img"].split("/")
+        (folders[name] / file).unlink()
+        report.drop(f"not among the {most:,} surest of its emotion")
+    return [entries[place] for place in sorted(kept)]
+
+
+def main(argv=None):
+    ops = parse(ParseTaughtOps, argv, __doc__)
+    teach, root, report = ops.teach, ops.taught.taught_faces_path, Report()
+    sources = find_sources(teach, ops.margins.by_source(), report)
+    names = [name for name, *_ in sources]
+    if len(set(names)) < len(names) or teach.images and (root / names[-1]).resolve() == teach.images.resolve():
+        raise InputError(f"{teach.images}: its faces would be written over others; rename the folder")
+    device, entries = name_device(teach.device), []
+    steps = [make_step(teach.backend, device, find_weights(weights, ops.place.root), teach.graphs_path)
+             for weights in teach.weights]
+    with ExitStack() as stack:                   # the folders take their places together, after the index
+        folders = {name: stack.enter_context(whole_folder(root / name)) for name in names}
+        for name, framing, found in sources:
+            entries += label_faces(name, found, framing, steps, folders[name], teach, report)
+        if teach.most:
+            entries = surest(entries, teach.most, folders, report)
+        report.finish(ops.place.dicts_path / FILES["taught"], entries, dict(enumerate(entries)),
+                      lambda entry: (entry["split"], int(entry["em"].argmax())), teach.images or teach.videos[0],
+                      f"face as sure as {teach.sure:g}")
+    print(f"faces in {root}")
+
+
+if __name__ == "__main__":
+    run_script(main)
