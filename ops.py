@@ -30,6 +30,7 @@ LIMITS = {
     "crops": (32, 100000), "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000),
     "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE),
     "resamples": (100, 100000), "coded_apart": (0.01, HUGE), "interviews": (0, 99),
+    "task_cpus": (1, 1024), "task_gpus": (0, 64), "part_minutes": (0, HUGE),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
@@ -421,11 +422,12 @@ class EpisodeSource:
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""
     episodes: tuple[int, ...] = ()
-    """Several of them; under torchrun they are shared out among the processes."""
+    """Several of them."""
     video: str | None = None
     """A video file, or a folder of frames, instead."""
     videos: tuple[str, ...] = ()
-    """Several video files, and folders of them: what has its results is left out, what fails stops no other."""
+    """Several video files, and folders of them, here or as URLs (s3://bucket/folder): what has its results is left
+    out, what fails stops no other."""
     images: Path | None = None
     """A folder of photos: a record a face, without seconds."""
     fps: float = 24000 / 1001
@@ -465,8 +467,8 @@ class Tracking:
 
 @dataclass
 class Results:
-    results_path: Path = Path("results")
-    """Folder the JSON goes to."""
+    results_path: str = "results"
+    """Folder the JSON goes to, or a URL (s3://bucket/folder)."""
     resume: bool = False
     """Leave out what has its results already."""
     frame_stride: int = 4
@@ -487,6 +489,21 @@ class Results:
     """Folder of the graphs exported for onnx."""
     device: str = "auto"
     """auto (CUDA when present), cpu, cuda or cuda:1."""
+
+
+@dataclass
+class Cluster:
+    cluster: str = ""
+    """Read --videos or --episodes on a Ray cluster: its address, `auto` the one that this machine is part of, `local` a
+    new one of this machine alone."""
+    task_cpus: int = 1
+    """Cores that a video's task is given, and keeps to."""
+    task_gpus: float = 0.0
+    """GPUs that it is given; 0.25 lets four tasks share one."""
+    part_minutes: float = 10.0
+    """On a cluster a longer film is read in parts of about this length, min, that begin at cuts; 0 reads it in one."""
+    table: bool = False
+    """Also write each video's part of the archive's table, archive/NAME.parquet; on a cluster always."""
 
 
 @dataclass
@@ -520,6 +537,8 @@ class Export:
     """What they were made from, to be linked in ELAN; a Friends episode is found by itself."""
     names: Path | None = None
     """Names given in a page to the faces of these results, as it saves them; segments are then found anew."""
+    archive: str = ""
+    """Sum up the table of an archive instead: the folder archive/ of its results, or its URL."""
 
 
 @dataclass
@@ -759,6 +778,7 @@ class ResultsOps:
     names: Names = field(default_factory=Names)
     segments: Segments = field(default_factory=Segments)
     results: Results = field(default_factory=Results)
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass
