@@ -125,10 +125,8 @@ def read_there(sources, folder, ops):
     """The same on a cluster."""
     from archive.cluster import make_jobs, read_on_cluster
 
-    options = ops.cluster
-    find_weights(ops.results.weights, ops.place.root)
-    return read_on_cluster(options.cluster, make_jobs(sources, folder), ops, gallery_of(ops), options.task_cpus,
-                           options.task_gpus)
+    find_weights(ops.results.weights, ops.place.root)        # before a cluster is asked for
+    return read_on_cluster(make_jobs(sources, folder), ops, gallery_of(ops), ops.cluster)
 
 
 def main(argv=None):

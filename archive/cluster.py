@@ -13,17 +13,19 @@ import socket
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
 from tqdm import tqdm
 
-from archive.cores import held
+from archive.cores import Cores
+from archive.places import is_url
 from archive.work import Job, is_there, read_job, shown
 from indexes.command_line import InputError
 from video.backends import make_step
 from video.create import load_step
+from video.parts import read_in_parts, read_part
 
 RETRIES = 3                                      # times that a video is handed out again where its worker is lost
 AHEAD = 2                                        # times the tasks that run at once are handed to Ray; at least
@@ -79,21 +81,52 @@ def connect(address):
     return ray
 
 
-def attempt(job, ops, gallery, table, cores):
-    """The `Outcome` of a job, in a worker's process; what is wrong with the video is in it, and ends nothing."""
-    said, ops.tracking.detect_threads = io.StringIO(), cores
-    with held(cores), redirect_stdout(said), redirect_stderr(said):              # a worker's own are Ray's logs
-        cv2.setNumThreads(cores)
+def attempt(job, ops, gallery, options):
+    """The `Outcome` of a job, in a worker's process; what is wrong with the video is in it, and ends nothing.
+
+    options: an ops.Cluster.
+    """
+    said, ops.tracking.detect_threads = io.StringIO(), options.task_cpus
+    with Cores(options.task_cpus) as cores, redirect_stdout(said), redirect_stderr(said):      # its own are Ray's logs
+        cv2.setNumThreads(options.task_cpus)
         try:
-            if is_there(job, ops.results.overlay, table):
+            if is_there(job, ops.results.overlay, True):
                 outcome = Outcome(there=True)
             else:
-                outcome = Outcome(False, *read_job(job, ops, load_step(ops, cores, _loaded), gallery, table))
+                step = load_step(ops, options.task_cpus, _loaded)
+                beside = partial(read_beside, ops=ops, options=options, cores=cores, here=is_url(job.source))
+                read = partial(read_in_parts, minutes=options.part_minutes, read_parts=beside)
+                outcome = Outcome(False, *read_job(job, ops, step, gallery, True, read))
         except (InputError, OSError) as error:
             outcome = Outcome(failed=str(error))
     outcome.warnings = "\n".join(line for line in said.getvalue().splitlines() if line.startswith("warning: "))
     outcome.host = platform.node()
     return outcome
+
+
+def read_beside(source, plan, encode, ops, options, cores, here):
+    """The `Part`s of a film's plan, each a task of its own; meanwhile this task's cores are left to them.
+
+    here: whether the film is a copy that this machine alone has.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    where = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False) if here else "SPREAD"
+    task = ray.remote(num_cpus=options.task_cpus, num_gpus=options.task_gpus, max_retries=RETRIES,
+                      scheduling_strategy=where)(attempt_part)
+    shared = ray.put(plan), ray.put(ops)
+    with cores.left():
+        return ray.get([task.remote(source, *shared, number, encode, options.task_cpus)
+                        for number in range(len(plan.starts))])
+
+
+def attempt_part(source, plan, ops, number, encode, cores):
+    """`read_part` in a worker's process."""
+    ops.tracking.detect_threads = cores
+    with Cores(cores), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        cv2.setNumThreads(cores)
+        return read_part(source, plan, number, ops, load_step(ops, cores, _loaded), encode)
 
 
 def absolute(ops):
@@ -106,28 +139,26 @@ def absolute(ops):
     return ops
 
 
-def read_on_cluster(address, jobs, ops, gallery, task_cpus, task_gpus):
+def read_on_cluster(jobs, ops, gallery, options):
     """Read jobs (list of `Job`) on a cluster, the largest first; returns (jobs that have results, what failed).
 
-    Args:
-        gallery: {name: encodings} to name people by.
-        task_cpus, task_gpus: what a task needs; a share of a GPU is one too.
+    gallery: {name: encodings} to name people by. options: an ops.Cluster.
     """
-    ray = connect(address)
+    ray = connect(options.cluster)
     try:
-        if ops.results.device == "auto" and not task_gpus:
+        if ops.results.device == "auto" and not options.task_gpus:
             ops.results.device = "cpu"           # a GPU that it did not ask for is not its own
         job_of, failed, results = {}, {}, []
-        task = ray.remote(num_cpus=task_cpus, num_gpus=task_gpus, max_retries=RETRIES)(attempt)
+        task = ray.remote(num_cpus=options.task_cpus, num_gpus=options.task_gpus, max_retries=RETRIES)(attempt)
         shared = ray.put(absolute(ops)), ray.put(gallery)
         waiting = sorted(jobs, key=lambda job: job.size)
         progress = Progress(len(jobs), since=time.perf_counter())
         with tqdm(total=sum(job.size for job in jobs), unit="B", disable=None, bar_format="{percentage:3.0f}%|{bar}| "
                   "{postfix} [{elapsed}<{remaining}]") as bar:
             while waiting or job_of:
-                while waiting and len(job_of) < _room(ray, task_cpus):
+                while waiting and len(job_of) < _room(ray, options.task_cpus):
                     job = waiting.pop()
-                    job_of[task.remote(job, *shared, True, task_cpus)] = job
+                    job_of[task.remote(job, *shared, options)] = job
                 for done in ray.wait(list(job_of), num_returns=1, timeout=5)[0]:
                     job = job_of.pop(done)
                     outcome = _outcome(ray, done)

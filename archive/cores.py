@@ -9,22 +9,35 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
-@contextmanager
-def held(count):
-    """Keep all threads of this process, and those that it starts, on `count` cores that no other task has.
+class Cores:
+    """Keeps all threads of this process, and those that it starts, on `count` cores that no other task has.
 
-    Where there are none left, or the system is not Linux, they stay where they were. Yields the set of cores, or None.
+    Where there are none left, or the system is not Linux, they stay where they were.
     """
-    with ExitStack() as locks:
-        cores = _take(count, locks) if hasattr(os, "sched_setaffinity") else None
-        former = os.sched_getaffinity(0) if cores else None
-        if cores:
-            _move(cores)
+
+    def __init__(self, count):
+        self.count, self.locks, self.own, self.former = count, ExitStack(), None, None
+
+    def __enter__(self):
+        if hasattr(os, "sched_setaffinity"):
+            self.own, self.former = _take(self.count, self.locks), os.sched_getaffinity(0)
+            if self.own:
+                _move(self.own)
+        return self
+
+    def __exit__(self, *_):
+        if self.own:
+            _move(self.former)
+        self.locks.close()
+
+    @contextmanager
+    def left(self):
+        """Leave them to others while this task only waits."""
+        self.__exit__()
         try:
-            yield cores
+            yield
         finally:
-            if former:
-                _move(former)
+            self.__enter__()
 
 
 def _take(count, locks):
