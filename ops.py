@@ -30,7 +30,8 @@ LIMITS = {
     "crops": (32, 100000), "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000),
     "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE),
     "resamples": (100, 100000), "coded_apart": (0.01, HUGE), "interviews": (0, 99),
-    "task_cpus": (1, 1024), "task_gpus": (0, 64), "part_minutes": (0, HUGE),
+    "plan_films": (2, 1000), "plan_videos": (1, HUGE), "plan_minutes": (0.1, 10000), "plan_cores": (1, 1024),
+    "plan_price": (0, HUGE), "plan_megabytes": (0, HUGE), "plan_store": (1, HUGE), "task_cpus": (1, 1024), "task_gpus": (0, 64), "part_minutes": (0, HUGE),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
@@ -557,8 +558,9 @@ class Names:
 
 @dataclass
 class Bench:
-    measure: tuple[Literal["episode", "training"], ...] = ("episode", "training")
-    """What is measured: reading an episode, a training's samples and steps."""
+    measure: tuple[Literal["episode", "training", "archive"], ...] = ("episode", "training")
+    """What is measured: reading an episode, a training's samples and steps; archive: how long films of several seeds
+    take, from that a plan for a large archive, and the sum of a made-up archive's table."""
     video: str | None = None
     """A video to measure on; without it one is drawn."""
     seconds: float = 20.0
@@ -581,6 +583,26 @@ class Bench:
     """Of the training steps: auto (CUDA when present), cpu, cuda or cuda:1."""
     output: Path = Path("results/bench.json")
     """The figures."""
+
+
+@dataclass
+class ArchivePlan:
+    plan_films: int = 12
+    """Films drawn to measure how far apart their times are."""
+    plan_videos: int = 10000
+    """Videos of the archive planned for, and of the made-up one whose table is summed up."""
+    plan_minutes: float = 22.0
+    """Length of each, min."""
+    plan_machines: tuple[int, ...] = (1, 16, 256)
+    """Machines that it is planned on."""
+    plan_cores: int = 16
+    """Cores of each, a task a core."""
+    plan_price: float = 0.8
+    """Assumed price of a machine for an hour, dollars: 5 cents a core."""
+    plan_megabytes: float = 300.0
+    """Assumed size of a video, MB; 22 minutes of 1280x720 at 1.8 Mbit/s."""
+    plan_store: float = 2000.0
+    """Assumed speed of what the videos lie on, to all machines together, MB/s."""
 
 
 @dataclass
@@ -794,6 +816,7 @@ class BenchOps:
     tracking: Tracking = field(default_factory=Tracking)
     margins: Margins = field(default_factory=Margins)
     bench: Bench = field(default_factory=Bench)
+    plan: ArchivePlan = field(default_factory=ArchivePlan)
 
 
 @dataclass

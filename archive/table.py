@@ -20,8 +20,8 @@ def schema():
     """Of a video's file: id and person (its name) null where the row is the film's, person also where nobody knows."""
     import pyarrow
 
-    names = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
-    return pyarrow.schema([("video", names), ("id", pyarrow.int32()), ("person", names), ("emotion", names),
+    text = pyarrow.string()
+    return pyarrow.schema([("video", text), ("id", pyarrow.int32()), ("person", text), ("emotion", text),
                            ("minutes", pyarrow.float64()), ("records", pyarrow.int64())])
 
 
@@ -48,8 +48,7 @@ def write_part(path, video, segments, seconds, records):
     from pyarrow import parquet
 
     columns = zip(*part_rows(video, segments, seconds, records))
-    arrays = [pyarrow.array(column, getattr(field.type, "value_type", field.type)).cast(field.type)
-              for column, field in zip(columns, schema())]
+    arrays = [pyarrow.array(column, field.type) for column, field in zip(columns, schema())]
     with whole_file(path) as temporary:
         parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema()), temporary)
 
