@@ -31,7 +31,8 @@ LIMITS = {
     "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE),
     "resamples": (100, 100000), "coded_apart": (0.01, HUGE), "interviews": (0, 99),
     "plan_films": (2, 1000), "plan_videos": (1, HUGE), "plan_minutes": (0.1, 10000), "plan_cores": (1, 1024),
-    "plan_price": (0, HUGE), "plan_megabytes": (0, HUGE), "plan_store": (1, HUGE), "task_cpus": (1, 1024), "task_gpus": (0, 64), "part_minutes": (0, HUGE),
+    "plan_price": (0, HUGE), "plan_megabytes": (0, HUGE), "plan_store": (1, HUGE),
+    "task_cpus": (1, 1024), "task_gpus": (0, 64), "part_minutes": (0, HUGE),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}

@@ -1,6 +1,8 @@
 """What bench.py measures of an archive: how far apart films' times are, a plan from that, and the sum of its table."""
+import io
 import shutil
 import time
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,11 +22,11 @@ CAST, NAMED, NAMELESS, RECORDS = 300, 12, 25, 30000          # of all; of a made
 
 
 def core_times(films, weights, root):
-    """Milliseconds of a core a frame (K,) of each film, read on one core as a task of a cluster does; start-up aside."""
+    """Milliseconds of a core a frame of each film, read on one core as a task of a cluster does; start-up aside."""
     ops, results, spent = ResultsOps(), root / "bench/archive_films", []
     ops.results.device, ops.results.weights, ops.place.root, ops.tracking.detect_threads = "cpu", weights, root, 1
     shutil.rmtree(results, ignore_errors=True)
-    with Cores(1):
+    with Cores(1), redirect_stdout(io.StringIO()):
         step = load_step(ops, 1)
         for film in tqdm([films[0], *films], "films", unit="film", disable=None):            # the first warms up
             since = time.process_time()
@@ -60,7 +62,8 @@ def measure_archive(films, weights, plan, root):
         rows = len(read_parts(folder))
     finally:
         shutil.rmtree(folder.parent)
-    return {"core_ms_a_frame": times, "forecasts": [asdict(simulate(times, count, plan)) for count in plan.plan_machines],
+    forecasts = [asdict(simulate(times, count, plan)) for count in plan.plan_machines]
+    return {"core_ms_a_frame": times, "forecasts": forecasts,
             "table": {"videos": plan.plan_videos, "records": plan.plan_videos * RECORDS, "rows": rows,
                       "megabytes": size / 1e6, **summed}}
 

@@ -25,23 +25,18 @@ def simulate(milliseconds, machines, plan, seed=0):
         milliseconds: of a core a frame, measured on some films; every video has that of one of them, at random.
         plan: an ops.ArchivePlan.
 
-    A core that is free takes the next video; it fetches it with its share of the store's speed, then reads it. All
-    videos are of one length, so none is the longest: the end is uneven by what their times differ.
+    A core that is free takes the next video, fetches it, then reads it. The store gives one after the other what they
+    ask for: beside each other they would all come later, and none sooner. All videos are of one length, so the end is
+    uneven by what their times differ alone.
     """
-    rng, slots = np.random.default_rng(seed), machines * plan.plan_cores
+    rng, slots = np.random.default_rng(seed), min(machines * plan.plan_cores, plan.plan_videos)
     reading = rng.choice(milliseconds, plan.plan_videos) / 1000 * plan.plan_minutes * 60 * FPS     # s
-    total = plan.plan_megabytes * plan.plan_videos
-    share = plan.plan_store / min(slots, plan.plan_videos)   # MB/s of each, where all fetch at once
-    free, store = [START] * min(slots, plan.plan_videos), 0.0
+    fetch, free, store = plan.plan_megabytes / plan.plan_store, [START] * slots, 0.0
     for seconds in reading:
-        core = heapq.heappop(free)
-        # Its own share at the least; what the store has given to all before it bounds what it can have given by then.
-        store = max(store, core) + plan.plan_megabytes / plan.plan_store
-        fetched = max(store, core + plan.plan_megabytes / max(share, plan.plan_store / 8))
-        heapq.heappush(free, fetched + seconds)
-    last = max(free)
-    busy = reading.sum() / (last * slots)
-    parts = {"the store": total / plan.plan_store, "cores": reading.sum() / slots,
-             "the last videos": last - reading.sum() / slots - START}
-    return Forecast(machines, last / 3600, machines * last / 3600 * plan.plan_price, float(busy),
+        store = max(store, heapq.heappop(free)) + fetch
+        heapq.heappush(free, store + seconds)
+    last, cores = max(free), machines * plan.plan_cores
+    parts = {"cores": reading.sum() / cores, "the store": fetch * plan.plan_videos}
+    parts["the last videos"] = last - START - max(parts.values())
+    return Forecast(machines, last / 3600, machines * last / 3600 * plan.plan_price, reading.sum() / (last * cores),
                     max(parts, key=parts.get))

@@ -16,10 +16,12 @@ def segment(id, name, emotion, start, end, frames):
 def archive(tmp_path):
     """A table of three videos: two people with names, two faces without, and a video without a face."""
     folder = tmp_path / "archive"
-    write_part(folder / "a.parquet", "a", [segment(1, "anna", "happy", 0, 60, 1440),
-                                           segment(2, None, "sad", 0, 30, 700), segment(1, "anna", "happy", 90, 120, 720)], 300.0, 3000)
-    write_part(folder / "b.parquet", "b", [segment(1, "ben", "fear", 6, 12, 144), segment(2, "anna", "sad", 0, 6, 144),
-                                           segment(3, None, "sad", 0, 6, 100)], 600.0, 400)
+    first = [segment(1, "anna", "happy", 0, 60, 1440), segment(2, None, "sad", 0, 30, 700),
+             segment(1, "anna", "happy", 90, 120, 720)]
+    second = [segment(1, "ben", "fear", 6, 12, 144), segment(2, "anna", "sad", 0, 6, 144),
+              segment(3, None, "sad", 0, 6, 100)]
+    write_part(folder / "a.parquet", "a", first, 300.0, 3000)
+    write_part(folder / "b.parquet", "b", second, 600.0, 400)
     write_part(folder / "c.parquet", "c", [], 60.0, 0)
     return folder
 
