@@ -125,7 +125,7 @@ def read_there(sources, folder, ops):
     """The same on a cluster."""
     from archive.cluster import make_jobs, read_on_cluster
 
-    find_weights(ops.results.weights, ops.place.root)        # before a cluster is asked for
+    ops.results.weights = str(find_weights(ops.results.weights, ops.place.root).absolute())
     return read_on_cluster(make_jobs(sources, folder), ops, gallery_of(ops), ops.cluster)
 
 

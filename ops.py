@@ -503,7 +503,8 @@ class Cluster:
     task_gpus: float = 0.0
     """GPUs that it is given; 0.25 lets four tasks share one."""
     part_minutes: float = 10.0
-    """On a cluster a longer film is read in parts of about this length, min, that begin at cuts; 0 reads it in one."""
+    """On a cluster a film of three times this length, min, is read in parts of about it, that begin at cuts; 0 reads
+    each in one."""
     table: bool = False
     """Also write each video's part of the archive's table, archive/NAME.parquet; on a cluster always."""
 

@@ -20,7 +20,7 @@ import cv2
 from tqdm import tqdm
 
 from archive.cores import Cores
-from archive.places import is_url
+from archive.places import is_url, size_of
 from archive.work import Job, is_there, read_job, shown
 from indexes.command_line import InputError
 from video.backends import make_step
@@ -203,7 +203,7 @@ def _say(job, outcome, progress):
 
 
 def make_jobs(sources, folder):
-    """`Job`s of [(source, name)], absolute, with their sizes where they are cheap to know."""
+    """`Job`s of [(source, name)], absolute, with their sizes."""
     folder = folder.absolute() if isinstance(folder, Path) else folder
-    return [Job(source.absolute(), folder, name, source.stat().st_size if source.is_file() else 0)
-            if isinstance(source, Path) else Job(source, folder, name) for source, name in sources]
+    return [Job(source.absolute() if isinstance(source, Path) else source, folder, name, size_of(source))
+            for source, name in sources]

@@ -54,19 +54,26 @@ def reaching(url):
 
 
 def list_videos(url):
-    """[(URL, bytes)] of a video, or of the videos right in a folder, by name. InputError where there is none."""
+    """The URLs of a video, or of the videos right in a folder, by name. InputError where there is none."""
     with reaching(url) as (files, path):
-        about = files.info(path) if files.exists(path) else None
-        if about is None:
+        if not files.exists(path):
             raise InputError(f"{url}: no such video")
-        found = [about] if about["type"] == "file" else sorted(
-            (entry for entry in files.ls(path, detail=True) if entry["type"] == "file"
-             and PurePosixPath(entry["name"]).suffix.lower() in VIDEO_SUFFIXES
-             and not PurePosixPath(entry["name"]).name.startswith(".")), key=lambda entry: entry["name"])
-        if not found:
-            raise InputError(f"{url}: holds no video")
-        return [(url if entry is about else f"{url}/{PurePosixPath(entry['name']).name}", entry["size"])
-                for entry in found]
+        if files.isfile(path):
+            return [url]
+        names = sorted(PurePosixPath(entry["name"]).name for entry in files.ls(path, detail=True)
+                       if entry["type"] == "file")
+    names = [name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES and name[0] != "."]
+    if not names:
+        raise InputError(f"{url}: holds no video")
+    return [f"{url}/{name}" for name in names]
+
+
+def size_of(place):
+    """Bytes of a video, here or elsewhere (a folder that was listed is not asked again); 0 of a folder of frames."""
+    if is_url(place):
+        with reaching(place) as (files, path):
+            return files.info(path)["size"]
+    return place.stat().st_size if place.is_file() else 0
 
 
 def find_videos(places):
@@ -77,7 +84,7 @@ def find_videos(places):
     """
     videos = []
     for place in map(as_place, places):
-        videos += [url for url, _ in list_videos(place)] if is_url(place) else videos_in(place)
+        videos += list_videos(place) if is_url(place) else videos_in(place)
     return name_videos(videos)
 
 

@@ -115,6 +115,15 @@ def count_frames(source):
         return _promised(container, stream)
 
 
+def film_length(source):
+    """How long a video is, s, as its container says; 0 where it is silent, or a folder."""
+    if source.is_dir():
+        return 0.0
+    container, _ = _open(source)
+    with container:
+        return (container.duration or 0) / av.time_base
+
+
 def _promised(container, stream):
     """The frames that an open container says it has, or None."""
     if stream.frames:

@@ -18,9 +18,10 @@ import numpy as np
 
 from video.create import Reading, look_for_faces, make_tracker, options_of, read_source, records_of, see
 from video.faces_file import describe, read_faces, write_faces
-from video.frames import Index, Unfit, index_frames, read_frames_from
+from video.frames import Index, Unfit, film_length, index_frames, read_frames_from
 from video.shots import LOOK_AHEAD, with_cuts
 
+FEWEST = 3                                       # parts that a film is read in, unless in one
 ALIKE = 8                                        # frames, from where a part may begin, that both are to see alike
 
 
@@ -40,7 +41,12 @@ class Part:
 
 
 def plan_parts(source, minutes):
-    """The `Plan` of parts of about so many minutes; Unfit where the film can, or need, not be read in parts."""
+    """The `Plan` of parts of about so many minutes; Unfit where the film can, or need, not be read in parts.
+
+    It need not where it has fewer than three: with what they cost, two save little.
+    """
+    if round(film_length(source) / (60 * minutes)) < FEWEST:
+        raise Unfit(source)
     index = index_frames(source)
     seconds = (index.times - index.times[0]) / index.second
     count = round(seconds[-1] / (60 * minutes))
