@@ -67,7 +67,8 @@ def read_parts(folder, files=None):
         parts = dataset.dataset(str(folder), schema(), format="parquet", filesystem=files)
         if not parts.files:
             raise InputError(f"{folder}: holds no table; {said}")
-        return parts.to_table()
+        whole = dataset.ParquetFragmentScanOptions(pre_buffer=files is not None)  # a small file here is read at once
+        return parts.to_table(fragment_scan_options=whole).combine_chunks()      # sums of 10,000 pieces take long
     except FileNotFoundError:
         raise InputError(f"{folder}: no such folder; {said}") from None
     except (pyarrow.ArrowException, OSError) as error:
