@@ -1,7 +1,7 @@
 """One table of an archive: minutes of each emotion, person and video, in a small Parquet file a video.
 
 Files are only added, each written whole, so that machines write beside each other and none waits. A video's file has a
-row for each person and emotion, and one without either: the film itself. Of 30,000 records it keeps some dozens of
+row for each person and emotion, and one without either: the film itself. Of 30,000 records it keeps some hundred
 rows, all that a sum over the archive needs, so that the records need not be read again.
 """
 from collections import defaultdict
