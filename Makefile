@@ -39,7 +39,7 @@ test: .venv/installed
 	$(PY) -m pytest -n auto --dist worksteal -m "not alone" --durations 10
 	$(PY) -m pytest -m alone --durations 10
 
-.venv/installed: requirements.txt requirements-read.txt requirements-export.txt
+.venv/installed: requirements.txt requirements-read.txt requirements-export.txt requirements-cluster.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed")'
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt

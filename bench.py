@@ -1,10 +1,12 @@
 """Measure how fast an episode is read, part by part, how well its faces are found, and what a training step takes.
 
 Reads a video, or draws one (1280x720, 24 fps), and trained weights; for training it draws 500 pictures. Prints a
-table and writes results/bench.json.
+table and writes results/bench.json. `--measure archive` draws a dozen short films, tells how far apart their times are,
+plans a large archive on clusters of several sizes, and sums up the table of a made-up one.
 
     python bench.py
     python bench.py --measure training
+    python bench.py --measure archive
     python bench.py --measure episode --video interview.mp4 --reference-every 8
 """
 import json
@@ -16,16 +18,16 @@ from ops import BenchOps
 from video.sources import find_videos
 
 
-def draw_video(folder, seconds):
-    """A drawn video of `seconds`, made once."""
+def draw_video(folder, seconds, count=1):
+    """A drawn video of `seconds`, the last of `count` of different seeds, made once."""
     folder = folder / f"{seconds:g}s"
     from drawn.friends import write_episode
 
-    if not find_videos(folder):
+    if count not in find_videos(folder):
         print(f"drawing a video of {seconds:g} s in {folder}")
         folder.mkdir(parents=True, exist_ok=True)
-        write_episode(folder, 1, seconds, 0)
-    return find_videos(folder)[1]
+        write_episode(folder, count, seconds, 0)
+    return find_videos(folder)[count]
 
 
 def main(argv=None):
@@ -47,6 +49,12 @@ def main(argv=None):
         figures["training"] = measure_training(root / "bench", bench.device, bench.batch_size, bench.steps,
                                                bench.num_workers)
         show_training(figures["training"])
+    if "archive" in bench.measure:
+        from archive.bench import measure_archive, show_archive
+
+        films = [draw_video(root / "bench", 4, number) for number in range(1, ops.plan.plan_films + 1)]
+        figures["archive"] = measure_archive(films, bench.weights, ops.plan, root)
+        show_archive(figures["archive"], ops.plan)
     with whole_file(bench.output) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")
     print(f"wrote {bench.output}")

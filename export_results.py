@@ -3,12 +3,17 @@
 Reads results/NAME.json and its segments, NAME.segments.json (found anew where that is not there). Writes beside it,
 as `--to` asks: NAME.csv and NAME.segments.csv; NAME.parquet and NAME.segments.parquet; NAME.eaf, for ELAN, with the
 video linked; NAME.vtt, subtitles; NAME.TextGrid, for Praat. `--names` gives people the names that a page has saved.
+`--archive` sums up the table of an archive, results/archive/, who showed which emotion for how long in all videos, into
+archive.people.csv and archive.videos.csv beside it.
 
     python export_results.py --results results/interview.json --video interview.mp4
     python export_results.py --results results/friends_s01_ep01.json --to csv elan
+    python export_results.py --archive results/archive
 """
 from pathlib import Path
 
+from archive.places import as_place, is_url, reaching
+from archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts, sum_up, summary_lines
 from exports.elan import write_eaf
 from exports.parquet import write_parquet
 from exports.praat import write_textgrid
@@ -64,11 +69,29 @@ def export(path, formats, video, names=()):
         yield path.with_suffix(suffix)
 
 
+def sum_up_archive(place):
+    """Print the sums of an archive's table (Path or URL), and write them beside it, of a URL here."""
+    if is_url(place):
+        with reaching(place) as (files, path):
+            table = read_parts(path, files)
+    else:
+        table = read_parts(place)
+    people, videos, totals = sum_up(table)
+    print(*summary_lines(people, totals), sep="\n")
+    beside = Path(place.rpartition("/")[2]) if is_url(place) else place
+    for what, columns, rows in (("people", PEOPLE_COLUMNS, people), ("videos", VIDEO_COLUMNS, videos)):
+        path = beside.with_name(f"{beside.name}.{what}.csv")
+        write_csv(path, columns, rows)
+        print(f"wrote {path}")
+
+
 def main(argv=None):
     ops = parse(ExportOps, argv, __doc__)
     paths = [ops.place.root / name for name in ops.export.results]
-    if not paths:
-        raise InputError("expected --results FILE, one or several")
+    if bool(paths) == bool(ops.export.archive):
+        raise InputError("expected --results FILE, one or several, or --archive FOLDER")
+    if ops.export.archive:
+        return sum_up_archive(as_place(ops.export.archive, ops.place.root))
     if ops.export.video is not None and len(paths) > 1:
         raise InputError(f"--video {ops.export.video}: expected one --results with it, found {len(paths)}")
     if ops.export.names is not None and len(paths) > 1:

@@ -33,6 +33,9 @@ LIMITS = {
     "crops": (32, 100000), "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000),
     "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE),
     "resamples": (100, 100000), "coded_apart": (0.01, HUGE), "interviews": (0, 99),
+    "plan_films": (2, 1000), "plan_videos": (1, HUGE), "plan_minutes": (0.1, 10000), "plan_cores": (1, 1024),
+    "plan_price": (0, HUGE), "plan_megabytes": (0, HUGE), "plan_store": (1, HUGE),
+    "task_cpus": (1, 1024), "task_gpus": (0, 64), "part_minutes": (0, HUGE),
     "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
 } | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
 LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
@@ -487,11 +490,12 @@ class EpisodeSource:
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""
     episodes: tuple[int, ...] = ()
-    """Several of them; under torchrun they are shared out among the processes."""
+    """Several of them."""
     video: str | None = None
     """A video file, or a folder of frames, instead."""
     videos: tuple[str, ...] = ()
-    """Several video files, and folders of them: what has its results is left out, what fails stops no other."""
+    """Several video files, and folders of them, here or as URLs (s3://bucket/folder): what has its results is left
+    out, what fails stops no other."""
     images: Path | None = None
     """A folder of photos: a record a face, without seconds."""
     fps: float = 24000 / 1001
@@ -531,8 +535,8 @@ class Tracking:
 
 @dataclass
 class Results:
-    results_path: Path = Path("results")
-    """Folder the JSON goes to."""
+    results_path: str = "results"
+    """Folder the JSON goes to, or a URL (s3://bucket/folder)."""
     resume: bool = False
     """Leave out what has its results already."""
     frame_stride: int = 4
@@ -553,6 +557,22 @@ class Results:
     """Folder of the graphs exported for onnx."""
     device: str = "auto"
     """auto (CUDA when present), cpu, cuda or cuda:1."""
+
+
+@dataclass
+class Cluster:
+    cluster: str = ""
+    """Read --videos or --episodes on a Ray cluster: its address, `auto` the one that this machine is part of, `local` a
+    new one of this machine alone."""
+    task_cpus: int = 1
+    """Cores that a video's task is given, and keeps to."""
+    task_gpus: float = 0.0
+    """GPUs that it is given; 0.25 lets four tasks share one."""
+    part_minutes: float = 10.0
+    """On a cluster a film of three times this length, min, is read in parts of about it, that begin at cuts; 0 reads
+    each in one."""
+    table: bool = False
+    """Also write each video's part of the archive's table, archive/NAME.parquet; on a cluster always."""
 
 
 @dataclass
@@ -586,6 +606,8 @@ class Export:
     """What they were made from, to be linked in ELAN; a Friends episode is found by itself."""
     names: Path | None = None
     """Names given in a page to the faces of these results, as it saves them; segments are then found anew."""
+    archive: str = ""
+    """Sum up the table of an archive instead: the folder archive/ of its results, or its URL."""
 
 
 @dataclass
@@ -604,8 +626,9 @@ class Names:
 
 @dataclass
 class Bench:
-    measure: tuple[Literal["episode", "training"], ...] = ("episode", "training")
-    """What is measured: reading an episode, a training's samples and steps."""
+    measure: tuple[Literal["episode", "training", "archive"], ...] = ("episode", "training")
+    """What is measured: reading an episode, a training's samples and steps; archive: how long films of several seeds
+    take, from that a plan for a large archive, and the sum of a made-up archive's table."""
     video: str | None = None
     """A video to measure on; without it one is drawn."""
     seconds: float = 20.0
@@ -628,6 +651,26 @@ class Bench:
     """Of the training steps: auto (CUDA when present), cpu, cuda or cuda:1."""
     output: Path = Path("results/bench.json")
     """The figures."""
+
+
+@dataclass
+class ArchivePlan:
+    plan_films: int = 12
+    """Films drawn to measure how far apart their times are."""
+    plan_videos: int = 10000
+    """Videos of the archive planned for, and of the made-up one whose table is summed up."""
+    plan_minutes: float = 22.0
+    """Length of each, min."""
+    plan_machines: tuple[int, ...] = (1, 16, 256)
+    """Machines that it is planned on."""
+    plan_cores: int = 16
+    """Cores of each, a task a core."""
+    plan_price: float = 0.8
+    """Assumed price of a machine for an hour, dollars: 5 cents a core."""
+    plan_megabytes: float = 300.0
+    """Assumed size of a video, MB; 22 minutes of 1280x720 at 1.8 Mbit/s."""
+    plan_store: float = 2000.0
+    """Assumed speed of what the videos lie on, to all machines together, MB/s."""
 
 
 @dataclass
@@ -836,6 +879,7 @@ class ResultsOps:
     names: Names = field(default_factory=Names)
     segments: Segments = field(default_factory=Segments)
     results: Results = field(default_factory=Results)
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass
@@ -851,6 +895,7 @@ class BenchOps:
     tracking: Tracking = field(default_factory=Tracking)
     margins: Margins = field(default_factory=Margins)
     bench: Bench = field(default_factory=Bench)
+    plan: ArchivePlan = field(default_factory=ArchivePlan)
 
 
 @dataclass

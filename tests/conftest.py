@@ -71,19 +71,22 @@ def room(tmp_path_factory):
         shutil.rmtree(folder)
 
 
+def write_film(path, images, rate=24, codec="libx264", options=None):
+    """Write RGB images as a video, with the codec and its options; returns `path`."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
 @pytest.fixture
 def make_video():
     """A function that writes RGB images as a video with the codec the name asks for."""
-    def write(path, images, rate=24, codec="libx264"):
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=rate)
-            stream.height, stream.width = images[0].shape[:2]
-            stream.pix_fmt = "yuv420p"
-            for image in images:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
-            container.mux(stream.encode(None))
-        return path
-    return write
+    return write_film
 
 
 @pytest.fixture

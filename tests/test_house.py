@@ -42,5 +42,5 @@ def test_the_top_level_fits_a_screen():
     scripts = {f"{name}.py" for name in (*SCRIPTS, "ops", "resnet_tsm")}
     assert names - scripts - set(ROOMS) - {"docs", "tests", "weights"} == {
         "README.md", "LICENSE", "Makefile", "pyproject.toml", "requirements.txt", "requirements-read.txt",
-        "requirements-export.txt"}
+        "requirements-export.txt", "requirements-cluster.txt"}
     assert len(names) < 45

@@ -1,6 +1,6 @@
 """Several videos one after the other, and folders of photos."""
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from tqdm import tqdm
@@ -20,22 +20,22 @@ from video.tracks import FACE
 ROWS = 10                                        # people of a video in the table; the rest share a row
 
 
-def find_videos_in(paths):
-    """[(video, name of its results)] of video files, and of all videos in folders, sorted by name.
+def videos_in(path):
+    """A video file, or all videos in a folder, sorted by name. InputError where it is not there, or has none."""
+    inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in VIDEO_SUFFIXES
+              and not file.name.startswith(".")] if path.is_dir() else [path]
+    if not inside or not path.exists():
+        raise InputError(f"{path}: {'holds no video' if path.is_dir() else 'no such video'}")
+    return inside
 
-    InputError where one is not there, a folder has none, or two would write the same results.
-    """
-    videos = []
-    for path in map(Path, paths):
-        inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in VIDEO_SUFFIXES
-                  and not file.name.startswith(".")] if path.is_dir() else [path]
-        if not inside or not path.exists():
-            raise InputError(f"{path}: {'holds no video' if path.is_dir() else 'no such video'}")
-        videos += inside
+
+def name_videos(videos):
+    """[(video, name of its results)] of videos, Paths or URLs; InputError where two would write the same results."""
     named = {}
     for video in videos:
-        former = named.setdefault(short_name(video.stem), video)
-        if former.resolve() != video.resolve():
+        former = named.setdefault(short_name(PurePosixPath(video).stem), video)
+        if former != video and not (isinstance(video, Path) and isinstance(former, Path)
+                                    and former.resolve() == video.resolve()):
             raise InputError(f"{video}: its results would have the name of {former}'s; rename one of them")
     return [(video, name) for name, video in named.items()]
 

@@ -1,6 +1,7 @@
 """A video as frames, one in memory at a time. A source is a video file or a folder of numbered frames."""
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -114,6 +115,15 @@ def count_frames(source):
         return _promised(container, stream)
 
 
+def film_length(source):
+    """How long a video is, s, as its container says; 0 where it is silent, or a folder."""
+    if source.is_dir():
+        return 0.0
+    container, _ = _open(source)
+    with container:
+        return (container.duration or 0) / av.time_base
+
+
 def _promised(container, stream):
     """The frames that an open container says it has, or None."""
     if stream.frames:
@@ -172,6 +182,74 @@ def read_frames(source, fps=24000 / 1001):
     # Few frames may be all: an edit list hides some, and a screen's recording has none while nothing moves.
     elif falls_short(number, promised) and met["end"] < 0.98 * until / av.time_base - 0.25:
         say_once(f"warning: {source}: breaks off after {number:,} frames of about {promised:,}; is it cut short?")
+
+
+class Unfit(ValueError):
+    """A video cannot be read from the middle as it is from the start."""
+
+
+@dataclass
+class Index:
+    """Where a video's frames are: times (N,) int64, in ticks, in order; keys: numbers of those decoding can begin at.
+
+    first: the time of the first, s, as its container tells it; second: ticks in one.
+    """
+    times: np.ndarray
+    keys: np.ndarray
+    first: float
+    second: float
+
+
+def index_frames(source):
+    """The `Index` of a video, by its packets, without decoding them.
+
+    Raises:
+        Unfit: its frames cannot be told from its packets: some have no time, or one time; time may leap in it; it is
+            damaged, breaks off, or is a folder.
+    """
+    if source.is_dir():
+        raise Unfit(source)
+    container, stream = _open(source)
+    with container:
+        promised, leaps = _promised(container, stream), container.format.flags & av.format.Flags.ts_discont.value
+        try:
+            packets = [(packet.pts, packet.is_keyframe) for packet in container.demux(stream)
+                       if packet.size and not packet.is_discard]
+            container.seek(0)
+            first = next(container.decode(stream))
+        except (av.error.FFmpegError, StopIteration):
+            raise Unfit(source) from None
+        second = float(1 / stream.time_base)
+    if leaps or any(time is None for time, _ in packets) or falls_short(len(packets), promised):
+        raise Unfit(source)
+    times, keys = np.array(packets, np.int64).reshape(-1, 2).T
+    order = np.argsort(times)
+    index = Index(times[order], np.flatnonzero(keys[order]), first.time, second)
+    if (np.diff(index.times) <= 0).any() or first.pts != index.times[0]:
+        raise Unfit(source)
+    return index
+
+
+def read_frames_from(source, index, number):
+    """Yield each `Frame` of a video from a number on, the same as `read_frames` yields; `index`: `index_frames`' of it.
+
+    Raises:
+        Unfit: a frame is not where the index says.
+    """
+    container, stream = _open(source)
+    with container:
+        met, aspect, starts = Counter(), _pixel_aspect(stream), index.keys[index.keys <= number]
+        if len(starts) > 1:                      # a key further back: of one in an open group, some before it are lost
+            container.seek(int(index.times[starts[-2]]), stream=stream)
+        for picture in _decode(container, stream, met):
+            if picture.pts is not None and picture.pts < index.times[number]:
+                continue
+            if number == len(index.times) or picture.pts != index.times[number] or met["damaged"]:
+                raise Unfit(source)
+            yield Frame(number, picture.time - index.first, picture, aspect)
+            number += 1
+    if number < len(index.times) or met["damaged"]:
+        raise Unfit(source)
 
 
 def _decode(container, stream, met):

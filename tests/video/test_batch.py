@@ -8,12 +8,13 @@ from PIL import Image
 
 import create_results
 import export_results
+from archive.places import find_videos
 from create_results import read_video
 from indexes.command_line import InputError
 from indexes.images import read_image
 from indexes.labels import EMOTIONS
 from indexes.results import read_results
-from video.batch import find_videos_in, table_lines
+from video.batch import table_lines
 
 FAST = ["--device", "cpu", "--weights", "fer"]
 
@@ -52,13 +53,13 @@ def test_which_videos(tmp_path):
     for name in ("a.mp4", "sub/a.mkv", "sub/.b.mkv", "empty/a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
-    assert find_videos_in([tmp_path / "a.mp4", tmp_path / "a.mp4"]) == [(tmp_path / "a.mp4", "a")]
+    assert find_videos([tmp_path / "a.mp4", tmp_path / "a.mp4"]) == [(tmp_path / "a.mp4", "a")]
     with pytest.raises(InputError, match="would have the name of"):
-        find_videos_in([tmp_path, tmp_path / "sub"])
+        find_videos([tmp_path, tmp_path / "sub"])
     with pytest.raises(InputError, match="empty: holds no video"):
-        find_videos_in([tmp_path / "empty"])
+        find_videos([tmp_path / "empty"])
     with pytest.raises(InputError, match="b.mp4: no such video"):
-        find_videos_in([tmp_path / "b.mp4"])
+        find_videos([tmp_path / "b.mp4"])
 
 
 def test_the_table_has_the_minutes_of_each_person(tmp_path):

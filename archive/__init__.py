@@ -1,0 +1,1 @@
+"""Archives of many videos: on many machines, in buckets, as one table."""

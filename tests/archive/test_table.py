@@ -1,0 +1,62 @@
+import csv
+
+import pyarrow.parquet
+import pytest
+
+import export_results
+from archive.table import read_parts, sum_up, write_part
+from indexes.command_line import InputError
+
+
+def segment(id, name, emotion, start, end, frames):
+    return {"id": id, "name": name, "class": emotion, "start": start, "end": end, "frames": frames}
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A table of three videos: two people with names, two faces without, and a video without a face."""
+    folder = tmp_path / "archive"
+    first = [segment(1, "anna", "happy", 0, 60, 1440), segment(2, None, "sad", 0, 30, 700),
+             segment(1, "anna", "happy", 90, 120, 720)]
+    second = [segment(1, "ben", "fear", 6, 12, 144), segment(2, "anna", "sad", 0, 6, 144),
+              segment(3, None, "sad", 0, 6, 100)]
+    write_part(folder / "a.parquet", "a", first, 300.0, 3000)
+    write_part(folder / "b.parquet", "b", second, 600.0, 400)
+    write_part(folder / "c.parquet", "c", [], 60.0, 0)
+    return folder
+
+
+def test_a_video_has_a_row_for_each_person_and_emotion_and_one_for_itself(archive):
+    table = pyarrow.parquet.read_table(archive / "a.parquet")
+    assert [tuple(row.values()) for row in table.to_pylist()] == [
+        ("a", None, None, None, 5.0, 3000), ("a", 1, "anna", "happy", 1.5, 2160), ("a", 2, None, "sad", 0.5, 700)]
+
+
+def test_the_sums_of_an_archive(archive):
+    people, videos, totals = sum_up(read_parts(archive))
+    assert totals == {"videos": 3, "hours": pytest.approx(16 / 60), "records": 3400, "faces": 2}
+    assert [(row["person"], row["videos"], row["happy"], pytest.approx(row["minutes"])) for row in people] == [
+        ("anna", 2, 1.5, 1.6), ("ben", 1, 0.0, 0.1), (None, 2, 0.0, 0.6)]
+    assert [(row["video"], row["film"], pytest.approx(row["sad"]), row["records"]) for row in videos] == [
+        ("a", 5.0, 0.5, 3000), ("b", 10.0, 0.2, 400), ("c", 1.0, 0.0, 0)]
+
+
+def test_it_is_summed_up_from_the_command_line(archive, tmp_path, capsys):
+    export_results.main(["--archive", str(archive)])
+    said = capsys.readouterr().out
+    assert "3 videos, 0.3 hours of film, 3,400 records; 2 people by name, 2 faces without" in said
+    rows = list(csv.DictReader((tmp_path / "archive.people.csv").open(newline="")))
+    assert [row["person"] for row in rows] == ["anna", "ben", ""] and rows[0]["happy"] == "1.5"
+    assert len(list(csv.DictReader((tmp_path / "archive.videos.csv").open(newline="")))) == 3
+
+
+def test_what_is_no_table_is_said(archive, tmp_path, run_main, capsys):
+    (tmp_path / "empty").mkdir()
+    for folder, said in (("none", "no such folder"), ("empty", "holds no table")):
+        with pytest.raises(InputError, match=f"{folder}: {said}; expected the folder archive/ of results"):
+            read_parts(tmp_path / folder)
+    (archive / "d.parquet").write_bytes(b"PAR1 no")
+    status, _ = run_main(export_results.main, ["--archive", archive], capsys)
+    assert "not such a table, or a damaged file in it" in status and "d.parquet" in status
+    status, _ = run_main(export_results.main, ["--archive", archive, "--results", "a.json"], capsys)
+    assert "expected --results FILE, one or several, or --archive FOLDER" in status
