@@ -25,7 +25,7 @@ from indexes.parsing import Report
 from indexes.weights import find_weights, name_device
 from ops import ParseTaughtOps
 from video.backends import make_step
-from video.batch import find_videos_in
+from video.batch import name_videos, videos_in
 from video.detection import make_detector
 from video.unlabelled import photo_faces, soft_labels, video_faces
 
@@ -49,8 +49,8 @@ def with_surroundings(image, square):
 def find_sources(teach, framings, report):
     """[(name, framing, faces found there as by `photo_faces`)] of the videos and the photos."""
     sources = []
-    for video, name in find_videos_in(teach.videos):
-        detector, found = video_faces(Path(video), teach.results_path / f"{name}.faces.npz", teach.taught_apart)
+    for video, name in name_videos([video for path in teach.videos for video in videos_in(Path(path))]):
+        detector, found = video_faces(video, teach.results_path / f"{name}.faces.npz", teach.taught_apart)
         sources.append((name, framings[detector], found))
     if teach.images:
         detectors = [make_detector(teach.detector), make_detector(teach.detector, NEAR)]
