@@ -110,24 +110,28 @@ def compare(measured, again, hits):
     return pairs
 
 
+def named(figure):
+    """A figure's name as it is printed."""
+    return figure.replace("_", " ").replace("f1", "F1")
+
+
 def class_lines(figures):
     """A table of `measure`'s figures, a line a class, and one of all."""
     yield f"{'':10}{'faces':>8}{'recall':>8}{'precision':>11}{'F1':>8}"
     for name, row in figures["classes"].items():
         cells = [f"{row[key]:.1%}" if row[key] is not None else "-" for key in ("recall", "precision", "f1")]
         yield f"{name:10}{row['faces']:8,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>8}"
-    yield (f"{figures['faces']:,} faces: accuracy {figures['accuracy']:.2%}, mean recall {figures['mean_recall']:.2%}, "
-           f"macro F1 {figures['macro_f1']:.2%}, calibration error {figures['calibration_error']:.2%}")
-    ends = {name: f"{low:.1%} to {high:.1%}" for name, (low, high) in figures["intervals"].items()}
-    yield (f"95 % intervals: {ends['accuracy']}, {ends['mean_recall']}, {ends['macro_f1']}, "
-           f"{ends['calibration_error']}")
+    ends = ", ".join(f"{named(name)} {low:.1%} to {high:.1%}" for name, (low, high) in figures["intervals"].items())
+    yield f"95 % intervals: {ends}"
+    told = ", ".join(f"{named(name)} {figures[name]:.2%}" for name in FIGURES)
+    yield f"{figures['faces']:,} faces: {told}"
 
 
 def network_lines(networks, pairs):
     """Tables of several networks (dicts of `measure`'s figures, weights, intervals) and of `compare`'s pairs."""
     wide = max(len(figures["weights"]) for figures in networks) + 2
     yield f"{networks[0]['faces']:,} faces".ljust(wide) + "".join(
-        f"{name.replace('_', ' ').replace('f1', 'F1'):>27}" for name in FIGURES)
+        f"{named(name):>27}" for name in FIGURES)
     for figures in networks:
         cells = [f"{figures[name]:.2%} ({low:.1%} to {high:.1%})" for name, (low, high) in
                  figures["intervals"].items()]
@@ -138,9 +142,8 @@ def network_lines(networks, pairs):
         yield figures["weights"].ljust(wide) + "".join(
             f"{'-' if recall is None else format(recall, '.1%'):>10}" for recall in recalls)
     for pair in pairs:
-        told = ", ".join(f"{name.replace('_', ' ').replace('f1', 'F1')} {100 * value:+.2f} ({100 * low:+.2f} to "
-                         f"{100 * high:+.2f})" for name, (value, low, high) in
-                         ((name, pair[name]) for name in FIGURES[:3]))
+        told = ", ".join(f"{named(name)} {100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
+                         for name, (value, low, high) in ((name, pair[name]) for name in FIGURES[:3]))
         yield (f"{pair['second']} against {pair['first']}: right alone {pair['only_second']:,} to "
                f"{pair['only_first']:,} times, McNemar's p {pair['p']:.2g}; points {told}")
 
