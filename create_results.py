@@ -24,9 +24,8 @@ from indexes.files import short_name
 from indexes.results import results_name, write_records
 from indexes.weights import find_weights
 from ops import ResultsOps
-from video.batch import read_photos, table_lines
+from video.batch import photo_detectors, read_photos, table_lines
 from video.create import find_gallery, load_step, read_source
-from video.detection import make_detector
 from video.sources import find_episode
 
 
@@ -53,9 +52,9 @@ def find_sources(source, friends):
 def create_photos(folder, path, ops, step):
     """Read a folder of photos and write its results; an InputError names those that could not be read."""
     failed, tracking = [], ops.tracking
-    detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
+    detectors = photo_detectors(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
     framing = ops.margins.by_source()[tracking.detector]
-    count = write_records(path, read_photos(folder, detector, step, framing, ops.results.scores == "true", failed))
+    count = write_records(path, read_photos(folder, detectors, step, framing, ops.results.scores == "true", failed))
     print(f"wrote {path}: {count:,} records")
     if failed:
         raise InputError(f"{len(failed)} photos were left out: {'; '.join(failed)}")

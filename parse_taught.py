@@ -25,12 +25,10 @@ from indexes.parsing import Report
 from indexes.weights import find_weights, name_device
 from ops import ParseTaughtOps
 from video.backends import make_step
-from video.batch import name_videos, videos_in
-from video.detection import make_detector
+from video.batch import name_videos, photo_detectors, videos_in
 from video.unlabelled import photo_faces, soft_labels, video_faces
 
 AROUND, LARGEST = 0.3, 400                       # of a face's side kept on each side of it; px of what is written
-NEAR = 200                                       # px: photos in which no face is found are looked at so small
 
 
 def with_surroundings(image, square):
@@ -53,8 +51,7 @@ def find_sources(teach, framings, report):
         detector, found = video_faces(video, teach.results_path / f"{name}.faces.npz", teach.taught_apart)
         sources.append((name, framings[detector], found))
     if teach.images:
-        detectors = [make_detector(teach.detector), make_detector(teach.detector, NEAR)]
-        found = photo_faces(teach.images, detectors, report)
+        found = photo_faces(teach.images, photo_detectors(teach.detector), report)
         sources.append((short_name(teach.images.resolve().name), framings[teach.detector], found))
     if not sources:
         raise InputError("expected --images FOLDER, --videos FILE FOLDER ..., or both")

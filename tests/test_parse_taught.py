@@ -15,6 +15,7 @@ from parse_taught import with_surroundings
 from resnet_tsm import resnet18
 from training.clips import FaceClips
 from training.samples import read_held_out, read_mixture
+from video import batch
 from video.detection import Detections, make_detector
 from video.faces_file import read_faces
 from video.frames import Frame, read_frames
@@ -128,20 +129,20 @@ def test_what_surrounds_a_face_is_written_with_it():
 
 def test_a_face_that_fills_its_photo_is_looked_for_again(site, monkeypatch):
     """In a smaller picture, where the first look finds nothing."""
-    real, widths = parse_taught.make_detector, []
+    real, widths = batch.make_detector, []
 
-    def blind(name, detect_width=None):
-        detector = real(name, detect_width)
+    def blind(name, detect_width, *least):
+        detector = real(name, detect_width, *least)
         widths.append(detect_width)
         if detect_width is None:
             monkeypatch.setattr(detector, "find", lambda picture, scale: Detections(
                 np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)))
         return detector
 
-    monkeypatch.setattr(parse_taught, "make_detector", blind)
+    monkeypatch.setattr(batch, "make_detector", blind)
     index = run(site, "--images", "press", "--sure", 0, "--dicts-path", "again", "--taught-faces-path", "again",
                 dicts="again")
-    assert widths == [None, parse_taught.NEAR] and len(index) >= 6
+    assert widths == [None, batch.NEAR] and len(index) >= 6
 
 
 def test_softmax_of_large_logits_is_a_share():

@@ -11,13 +11,15 @@ from indexes.files import short_name
 from indexes.images import IMAGE_SUFFIXES, read_image
 from indexes.labels import EMOTIONS
 from indexes.segments import read_segments, segments_path
+from video.detection import make_detector
 from video.emotions import make_records
 from video.frames import Frame
-from video.reading import look_at
+from video.reading import look_nearer
 from video.sources import VIDEO_SUFFIXES
 from video.tracks import FACE
 
 ROWS = 10                                        # people of a video in the table; the rest share a row
+NEAR = 200                                       # px: photos in which no face is found are looked at so small
 
 
 def videos_in(path):
@@ -40,13 +42,18 @@ def name_videos(videos):
     return [(video, name) for name, video in named.items()]
 
 
-def read_photos(folder, detector, step, framing, scores, failed):
+def photo_detectors(name, detect_width=None, min_face=0, min_score=0.5):
+    """Detectors for `look_nearer`: as of `make_detector`, then one that sees faces which fill a picture."""
+    return [make_detector(name, detect_width, min_face, min_score), make_detector(name, NEAR, 0, min_score)]
+
+
+def read_photos(folder, detectors, step, framing, scores, failed):
     """Yield the records of the photos in a folder, by file name, then from left to right.
 
     `seconds` is null, `file` the photo's name, and the id counts the faces of a photo from 1.
 
     Args:
-        detector: of `make_detector`; step: of `make_step`; framing: (margin, lift) of the detector's boxes.
+        detectors: of `photo_detectors`; step: of `make_step`; framing: (margin, lift) of their boxes.
         scores: as of `make_records`. failed: a list, to which is added what is wrong with those that cannot be read.
     """
     if not folder.is_dir():
@@ -61,7 +68,7 @@ def read_photos(folder, detector, step, framing, scores, failed):
         except InputError as error:
             failed.append(str(error))
             continue
-        found = look_at(frame, detector)
+        found = look_nearer(frame, detectors)
         faces = np.zeros(len(found), FACE)
         faces["id"], faces["box_xyxy"] = np.arange(len(found)) + 1, found.boxes_xyxy
         faces["score"], faces["landmarks"] = found.scores, found.landmarks

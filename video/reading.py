@@ -65,6 +65,15 @@ def look_at(frame, detector):
     return detector.find(picture, frame.size[0] / picture.shape[1])
 
 
+def look_nearer(frame, detectors):
+    """The same, of the first of some detectors that finds anything."""
+    for detector in detectors:
+        found = look_at(frame, detector)
+        if len(found):
+            break
+    return found
+
+
 def known_faces(frames, rows, shots):
     """`follow_faces` where the faces (rows, dtype FACE, by frame) and the shots are known already."""
     starts = set(shots[:-1])

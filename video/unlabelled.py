@@ -7,13 +7,13 @@ from indexes.crop import crop_face
 from indexes.images import IMAGE_SUFFIXES, read_image
 from video.faces_file import fingerprint, read_faces
 from video.frames import Frame, count_frames, read_frames
-from video.reading import known_faces, look_at
+from video.reading import known_faces, look_nearer
 
 
 def photo_faces(folder, detectors, report):
     """Yield (what an entry tells of it, image, boxes_xyxy (K, 4)) of each photo in a folder and the folders in it.
 
-    The faces are those that the first of the detectors finds that finds any.
+    detectors: as of `look_nearer`.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -28,8 +28,7 @@ def photo_faces(folder, detectors, report):
         except InputError:
             report.drop("photo unreadable")
             continue
-        looks = (look_at(frame, detector).boxes_xyxy for detector in detectors)
-        boxes = next((boxes for boxes in looks if len(boxes)), ())
+        boxes = look_nearer(frame, detectors).boxes_xyxy
         if not len(boxes):
             report.drop("photo without a face")
         yield {"file": path.relative_to(folder).as_posix()}, frame.rgb, boxes
