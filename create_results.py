@@ -4,8 +4,8 @@ Reads Friends episodes (their extracted frames, or their videos), video files, o
 results/friends_s01_ep01.json (or results/VIDEO.json), one array, one record a line, by seconds, then id; beside it who
 shows which emotion from when to when, friends_s01_ep01.segments.json, and the faces it followed,
 friends_s01_ep01.faces.npz, which another run, with other weights, takes up. A
-video is read once: faces are looked for, followed, cropped, and shown to the network on the way. --cluster reads many on
-Ray's machines; --table also writes each one's part of the archive's table, archive/VIDEO.parquet.
+video is read once: faces are looked for, followed, cropped, and shown to the network on the way. --cluster reads many
+on Ray's machines; --table also writes each one's part of the archive's table, archive/VIDEO.parquet.
 
     python create_results.py --episode 1
     python create_results.py --video interview.mp4
