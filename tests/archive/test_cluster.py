@@ -80,7 +80,7 @@ def made(root):
     return set((root / "results").glob("*.segments.json"))
 
 
-def wait_for(count, root, seconds=60):
+def wait_for(count, root, seconds=120):
     until = time.monotonic() + seconds
     while len(made(root)) < count and time.monotonic() < until:
         time.sleep(0.01)
