@@ -10,6 +10,7 @@ import platform
 import re
 import signal
 import socket
+import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, fields, is_dataclass
@@ -116,9 +117,12 @@ def read_beside(source, plan, encode, ops, options, cores, here):
     task = ray.remote(num_cpus=options.task_cpus, num_gpus=options.task_gpus, max_retries=RETRIES,
                       scheduling_strategy=where)(attempt_part)
     shared = ray.put(plan), ray.put(ops)
-    with cores.left():
-        return ray.get([task.remote(source, *shared, number, encode, options.task_cpus)
-                        for number in range(len(plan.starts))])
+    try:
+        with cores.left():
+            return ray.get([task.remote(source, *shared, number, encode, options.task_cpus)
+                            for number in range(len(plan.starts))])
+    except ray.exceptions.RayTaskError as error:             # what went wrong in a part, as if it had here
+        raise error.cause from None
 
 
 def attempt_part(source, plan, ops, number, encode, cores):
@@ -156,12 +160,12 @@ def read_on_cluster(jobs, ops, gallery, options):
         with tqdm(total=sum(job.size for job in jobs), unit="B", disable=None, bar_format="{percentage:3.0f}%|{bar}| "
                   "{postfix} [{elapsed}<{remaining}]") as bar:
             while waiting or job_of:
-                while waiting and len(job_of) < _room(ray, options.task_cpus):
+                for _ in range(min(len(waiting), _room(ray, options.task_cpus) - len(job_of))):
                     job = waiting.pop()
                     job_of[task.remote(job, *shared, options)] = job
                 for done in ray.wait(list(job_of), num_returns=1, timeout=5)[0]:
                     job = job_of.pop(done)
-                    outcome = _outcome(ray, done)
+                    outcome = _outcome(ray, done, job)
                     progress.done, progress.film = progress.done + 1, progress.film + outcome.seconds
                     _say(job, outcome, progress)
                     failed |= {job.name: outcome.failed} if outcome.failed else {}
@@ -180,22 +184,22 @@ def _room(ray, task_cpus):
     return max(LEAST, AHEAD * int(ray.cluster_resources().get("CPU", 0) / task_cpus))
 
 
-def _outcome(ray, done):
+def _outcome(ray, done, job):
     """The `Outcome` of a task that ended, also where its worker was lost too often, or fell over an error of ours."""
     try:
         return ray.get(done)
     except ray.exceptions.RayError as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
         last = lines[-1] if isinstance(error, ray.exceptions.RayTaskError) else lines[0]
-        return Outcome(failed=f"its task ended with {type(error).__name__} ({last.strip()})")
+        return Outcome(failed=f"{job.source}: its task ended with {type(error).__name__} ({last.strip()})")
 
 
 def _say(job, outcome, progress):
     """Print a line of a job that ended."""
     if outcome.warnings:
-        tqdm.write(outcome.warnings)
+        tqdm.write(outcome.warnings, file=sys.stderr)
     if outcome.failed:
-        tqdm.write(f"{job.source}: failed: {outcome.failed}")
+        tqdm.write(f"{job.name}: failed: {outcome.failed}")
     elif outcome.there:
         tqdm.write(f"{shown(job)} is there already")
     else:

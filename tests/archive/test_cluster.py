@@ -136,16 +136,16 @@ def test_videos_that_fail_are_named_at_the_end(cluster, films, tmp_path, run_mai
     assert len(made(tmp_path)) == 2 and "3 of 3 videos" in said.out
 
 
-def test_a_worker_that_always_dies_is_given_up(cluster, films, tmp_path, monkeypatch):
+def test_a_worker_that_always_dies_is_given_up(cluster, films, tmp_path):
     from archive import cluster as archive_cluster
 
     ray = archive_cluster.connect(cluster.address)
     try:
         task = ray.remote(num_cpus=1, max_retries=0)(lambda: os.kill(os.getpid(), signal.SIGKILL))
-        outcome = archive_cluster._outcome(ray, task.remote())
+        outcome = archive_cluster._outcome(ray, task.remote(), Job(films / "film0.mp4", tmp_path, "film0"))
     finally:
         ray.shutdown()
-    assert "its task ended with WorkerCrashedError" in outcome.failed
+    assert "film0.mp4: its task ended with WorkerCrashedError" in outcome.failed
 
 
 def test_without_a_cluster_it_says_so(films, tmp_path, run_main, capsys):
