@@ -465,8 +465,8 @@ class Framing:
 
 @dataclass
 class Ship:
-    weights: Path = Path("runs/fer/best.pt")
-    """The checkpoint of a training run."""
+    weights: tuple[Path, ...] = (Path("runs/fer/best.pt"),)
+    """The checkpoint of a training run; of several, trained one from another, the mean of their weights is shipped."""
     output: Path = Path("weights/fer.pt")
     """What is written; a file in weights/ is known by its name."""
     temperature_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""

@@ -1,13 +1,14 @@
 """Make a checkpoint fit to give away: its weights alone, in half precision, about 22 MB.
 
-Reads a run's best.pt. Writes weights/fer.pt, which `--weights fer` and `resnet18(weights="fer")` then load; with
+Reads a run's best.pt, or several, whose mean it takes. Writes weights/fer.pt, which `--weights fer` and
+`resnet18(weights="fer")` then load; with
 --temperature-on as sure of what it says as it is right on that index's held-out faces; and with --calibrate-on
 weights/fer.int8.onnx, which reads faces on a CPU some times faster, where it agrees with the weights on that index's
 held-out faces.
 
     python ship_weights.py
     python ship_weights.py --weights runs/tsm/best.pt --output weights/mine.pt --calibrate-on friends
-    python ship_weights.py --temperature-on fer --calibrate-on fer
+    python ship_weights.py --weights runs/a/best.pt runs/b/best.pt --temperature-on fer --calibrate-on fer
 """
 import numpy as np
 from tqdm import tqdm
@@ -63,8 +64,8 @@ def calibrate(shipped, index, ops):
     print(f"wrote {path}: calibrated on {len(crops)} faces of {index}")
 
 
-def find_temperature(weights, index, ops):
-    """The temperature of a checkpoint on an index's held-out faces (`training.calibration`), printed."""
+def find_temperature(net, index, ops):
+    """The temperature of a network on an index's held-out faces (`training.calibration`), printed."""
     import torch
 
     from training.batches import EveryOnce, make_loader
@@ -74,24 +75,26 @@ def find_temperature(weights, index, ops):
 
     held_out = read_held_out(index, ops.place.dicts_path, ops.datasets.roots(), ops.margins.by_source(),
                              ops.split.valid_episodes)
-    device, net = torch.device(name_device("auto")), load_network(str(weights), trained=True)
+    device = torch.device(name_device("auto"))
     frames = held_out.paths.shape[1]             # a still is read as four are
     loader = make_loader(FaceClips([held_out], net.img_sz, frames), EveryOnce(len(held_out), 64), 0)
     found = fit(*predict(net.to(device), loader, device))
     print(f"temperature {found['temperature']:.3f}, on {len(held_out):,} held-out faces of {index}: calibration error "
           f"{found['before']:.2%}, with it {found['after']:.2%}; on each half with the other half's "
           f"{found['held_out']:.2%}")
+    net.cpu()
     return found["temperature"]
 
 
 def main(argv=None):
     ops = parse(ShipOps, argv, __doc__)
-    from training.runs import ship  # after the options: --help need not wait for PyTorch
+    from training.runs import average, ship  # after the options: --help need not wait for PyTorch
 
-    shipped = ops.ship.output
-    index = ops.ship.temperature_on
-    temperature = find_temperature(ops.ship.weights, index, ops) if index else 1.0
-    ship(ops.ship.weights, shipped, temperature)
+    shipped, index = ops.ship.output, ops.ship.temperature_on
+    if not ops.ship.weights:
+        raise InputError("--weights: expected one or several checkpoints")
+    net, about = average([ops.place.root / path for path in ops.ship.weights])
+    ship(net, about, shipped, find_temperature(net, index, ops) if index else 1.0)
     print(f"wrote {shipped}: {shipped.stat().st_size / 1e6:.1f} MB")
     int8_graph(shipped).unlink(missing_ok=True)          # of the weights before
     if ops.ship.calibrate_on:

@@ -20,6 +20,21 @@ def test_a_shipped_checkpoint_is_half_as_large_and_says_the_same(trained, tmp_pa
     assert set(load_checkpoint(tmp_path / "a.pt")["options"]) == {"loader"}               # no path of the trainer's
 
 
+def test_the_mean_of_several_is_shipped(trained, tmp_path, run_main, capsys):
+    paths = [trained / "runs" / name / "best.pt" for name in ("static", "tsm")]
+    ship_weights.main(["--weights", *map(str, paths), "--output", str(tmp_path / "a.pt")])
+    first, second, mean = (resnet18(path).state_dict() for path in (*paths, tmp_path / "a.pt"))
+    assert not torch.equal(first["conv1.weight"], second["conv1.weight"])
+    for name, value in mean.items():
+        torch.testing.assert_close(value, ((first[name] + second[name]) / 2).to(value.dtype), atol=1e-3, rtol=1e-3)
+    other = load_checkpoint(paths[0])
+    other["options"]["loader"]["img_sz"] = 96
+    torch.save(other, tmp_path / "b.pt")
+    said, _ = run_main(ship_weights.main, ["--weights", paths[0], tmp_path / "b.pt", "--output", tmp_path / "c.pt"],
+                       capsys)
+    assert f"b.pt: works at 96 px, and {paths[0]} at 64" in said and not (tmp_path / "c.pt").exists()
+
+
 @pytest.mark.parametrize("content,message", [
     (None, "no such checkpoint"), (b"junk", "not a checkpoint"), ({"net": {}}, "expected the parameters"),
     ("bare", "not a checkpoint of a training run")])

@@ -159,24 +159,41 @@ def read_checkpoint(path):
     return checkpoint
 
 
-def ship(source, target, temperature=1.0):
-    """Write a training checkpoint's weights, in half precision and with no optimiser or path of the trainer's.
+def average(sources):
+    """(the network of checkpoints, about them): of several, trained one from another, with the mean of their weights.
+
+    Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. What is told is
+    of the last. InputError where one is missing, damaged or something else, or works at another size.
+    """
+    net, means, sizes = resnet18(), {}, {}
+    for source in sources:
+        try:
+            checkpoint = load_checkpoint(source)
+            fill(net, checkpoint, source)
+            about = {name: checkpoint[name] for name in ("step", "best", "revision")}
+            sizes[source] = checkpoint["options"]["loader"]["img_sz"]
+        except (FileNotFoundError, ValueError) as error:
+            raise InputError(str(error)) from None
+        except (KeyError, TypeError):
+            raise InputError(f"{source}: not a checkpoint of a training run") from None
+        if sizes[source] != sizes[sources[0]]:
+            raise InputError(f"{source}: works at {sizes[source]} px, and {sources[0]} at {sizes[sources[0]]}")
+        for name, value in net.state_dict().items():
+            means[name] = means.get(name, 0) + value.double() / len(sources)
+    net.load_state_dict(means)
+    net.img_sz = sizes[sources[0]]
+    former = {"temperature": checkpoint["temperature"]} if "temperature" in checkpoint else {}
+    return net, about | {"options": {"loader": {"img_sz": net.img_sz}}} | former
+
+
+def ship(net, about, target, temperature=1.0):
+    """Write a network, `about` by `average`, in half precision and with no optimiser or path of the trainer's.
 
     The last layer is divided by the temperature, and so the logits are; what it was divided by in all is noted.
-    InputError where `source` is missing, damaged or something else.
     """
-    try:
-        checkpoint = load_checkpoint(source)
-        net = resnet18()
-        fill(net, checkpoint, source)
-        kept = {name: checkpoint[name] for name in ("step", "best", "revision")}
-        kept["options"] = {"loader": {"img_sz": checkpoint["options"]["loader"]["img_sz"]}}
-    except (FileNotFoundError, ValueError) as error:
-        raise InputError(str(error)) from None
-    except (KeyError, TypeError):
-        raise InputError(f"{source}: not a checkpoint of a training run") from None
+    kept = dict(about)
     if temperature != 1:
-        kept["temperature"] = temperature * checkpoint.get("temperature", 1.0)
+        kept["temperature"] = temperature * about.get("temperature", 1.0)
         with torch.no_grad():
             net.fc.weight /= temperature
             net.fc.bias /= temperature
