@@ -136,7 +136,9 @@ def make_records(faces, logits, seconds, people, scores=True):
             about["frontal"] = round(float(straight[row]), 2)
         if scores:
             parts = [round(float(chance), 4) for chance in chances[row]]
-            parts[emotion] += 1 - sum(parts)
+            rest = 1 - sum(parts)                # of rounding: the emotion's, so long as it stays the largest
+            second = max((place for place in range(len(parts)) if place != emotion), key=parts.__getitem__)
+            parts[emotion if parts[emotion] + rest >= parts[second] else second] += rest
             about["scores"] = {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
         yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds[face["frame"]], 3),
                "object": about}

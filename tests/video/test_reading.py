@@ -216,6 +216,17 @@ def test_records_tell_score_and_frontal():
     assert records[0]["class"] == "happy" and records[0]["object"]["box"] == [10, 10, 60, 60]
 
 
+def test_scores_sum_to_one_and_the_emotions_is_the_largest():
+    """Also where rounding four decimals leaves some over, or too few, and two are nearly alike."""
+    logits = np.random.default_rng(0).normal(0, 0.0003, (3000, 7)).astype(np.float32)
+    logits[1500:] *= 20000
+    faces = some_faces(*((frame, 1) for frame in range(3000)))
+    for record in make_records(faces, logits, [0.0] * 3000, {1: (1, None)}):
+        scores = record["object"]["scores"]
+        assert sum(scores.values()) == pytest.approx(1, abs=1e-9) and min(scores.values()) >= 0
+        assert scores[record["class"]] == max(scores.values())
+
+
 def test_a_faces_file_holds_the_faces(make_video, tmp_path):
     source = make_video(tmp_path / "a.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
     for faces in (some_faces((0, 1), (1, 1), (1, 2)), some_faces()):
