@@ -1086,7 +1086,9 @@ def test_fingers(folder, browser, open_tab):
             touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [
                 {"x": x + dx * part / 8, "y": y + dy * part / 8}]})
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        tab.page.wait_for_timeout(300)
+        here = None
+        while here != (here := [tab.get("scrollY"), *tab.span()]):
+            tab.page.wait_for_timeout(300)       # it glides on
 
     x, y = tab.point(5000)
     swipe(x, y, -100, 0)
