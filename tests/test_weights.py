@@ -3,6 +3,7 @@ import importlib
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,15 @@ def test_the_cards_commands_run_as_written(sample, tmp_path, capsys, monkeypatch
     ran = [words[1] for words in commands()]
     assert ran[0] == "parse_fer.py" and ran[-2:] == ["ship_weights.py", "evaluate.py"]
     assert {"model_train.py", "model_tsm_train.py"} < set(ran)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number, path in enumerate(sorted((sample / "datasets/AffectNet").rglob("*.jpg"))[:12]):
+        shutil.copy(path, photos / f"{number}.jpg")
     for _, script, *options in commands():
-        more = {"evaluate.py": [*where, "--num-workers", "0", "--device", "cpu"]}
+        more = {"evaluate.py": [*where, "--num-workers", "0", "--device", "cpu"],
+                "parse_taught.py": ["--root", str(tmp_path), "--sure", "0", "--device", "cpu"]}
         if "train" in script:
-            more[script] = where + SMALL
+            more[script] = where + SMALL + (["--img-sz", "112"] if "dlib" in options else [])
         importlib.import_module(script[:-3]).main([*options, *more.get(script, where)])
     assert (tmp_path / "weights/fer.pt").stat().st_size < 23e6
     assert "mean recall" in capsys.readouterr().out.splitlines()[-2]
