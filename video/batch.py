@@ -47,6 +47,28 @@ def photo_detectors(name, detect_width=None, min_face=0, min_score=0.5):
     return [make_detector(name, detect_width, min_face, min_score), make_detector(name, NEAR, 0, min_score)]
 
 
+def look_at_photos(folder, detectors, failed, inside=False):
+    """Yield (path, image, `Detections`) of each photo in a folder that can be read, by name.
+
+    detectors: of `photo_detectors`. failed: called with the InputError of one that cannot. inside: also of those in the
+    folders in it, but for hidden ones.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files = [path for path in sorted(folder.rglob("*") if inside else folder.iterdir())
+             if path.suffix.lower() in IMAGE_SUFFIXES and not (inside and path.name.startswith("."))]
+    if not files:
+        raise InputError(f"{folder}: holds no photo ({', '.join(IMAGE_SUFFIXES)})")
+    for path in tqdm(files, "photos", unit="photo", disable=None):
+        frame = Frame(0, 0.0, path)
+        try:
+            frame.rgb = read_image(path, upright=True)
+        except InputError as error:
+            failed(error)
+            continue
+        yield path, frame.rgb, look_nearer(frame, detectors)
+
+
 def read_photos(folder, detectors, step, framing, scores, failed):
     """Yield the records of the photos in a folder, by file name, then from left to right.
 
@@ -56,25 +78,13 @@ def read_photos(folder, detectors, step, framing, scores, failed):
         detectors: of `photo_detectors`; step: of `make_step`; framing: (margin, lift) of their boxes.
         scores: as of `make_records`. failed: a list, to which is added what is wrong with those that cannot be read.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
-    if not files:
-        raise InputError(f"{folder}: holds no photo ({', '.join(IMAGE_SUFFIXES)})")
-    for path in tqdm(files, "photos", unit="photo", disable=None):
-        frame = Frame(0, 0.0, path)
-        try:
-            frame.rgb = read_image(path, upright=True)
-        except InputError as error:
-            failed.append(str(error))
-            continue
-        found = look_nearer(frame, detectors)
+    for path, image, found in look_at_photos(folder, detectors, lambda error: failed.append(str(error))):
         faces = np.zeros(len(found), FACE)
         faces["id"], faces["box_xyxy"] = np.arange(len(found)) + 1, found.boxes_xyxy
         faces["score"], faces["landmarks"] = found.scores, found.landmarks
         if not len(faces):
             continue
-        crops = np.stack([crop_face(frame.rgb, xyxy_to_xywh(box), step.size, *framing) for box in found.boxes_xyxy])
+        crops = np.stack([crop_face(image, xyxy_to_xywh(box), step.size, *framing) for box in found.boxes_xyxy])
         logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
         people = {number: (number, None) for number in faces["id"].tolist()}
         for record in make_records(faces, logits, [0.0], people, scores):

@@ -4,34 +4,21 @@ from tqdm import tqdm
 
 from indexes.command_line import InputError
 from indexes.crop import crop_face
-from indexes.images import IMAGE_SUFFIXES, read_image
+from video.batch import look_at_photos
 from video.faces_file import fingerprint, read_faces
-from video.frames import Frame, count_frames, read_frames
-from video.reading import known_faces, look_nearer
+from video.frames import count_frames, read_frames
+from video.reading import known_faces
 
 
 def photo_faces(folder, detectors, report):
     """Yield (what an entry tells of it, image, boxes_xyxy (K, 4)) of each photo in a folder and the folders in it.
 
-    detectors: as of `look_nearer`.
+    detectors: of `photo_detectors`.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES
-             and not path.name.startswith(".")]
-    if not files:
-        raise InputError(f"{folder}: holds no photo ({', '.join(IMAGE_SUFFIXES)})")
-    for path in tqdm(files, "photos", unit="photo", disable=None):
-        frame = Frame(0, 0.0, path)
-        try:
-            frame.rgb = read_image(path, upright=True)
-        except InputError:
-            report.drop("photo unreadable")
-            continue
-        boxes = look_nearer(frame, detectors).boxes_xyxy
-        if not len(boxes):
+    for path, image, found in look_at_photos(folder, detectors, lambda _: report.drop("photo unreadable"), inside=True):
+        if not len(found):
             report.drop("photo without a face")
-        yield {"file": path.relative_to(folder).as_posix()}, frame.rgb, boxes
+        yield {"file": path.relative_to(folder).as_posix()}, image, found.boxes_xyxy
 
 
 def video_faces(video, path, apart):
