@@ -25,11 +25,10 @@ AGREES, LOSES = 0.98, 0.005                      # least share of equal answers,
 
 def crops_of(samples, size, count=None):
     """Crops uint8 (K, 3, size, size) of all samples, or of `count` drawn at random, always the same."""
-    from training.clips import FaceClips
+    from training.clips import FaceClips, some_faces
 
-    rows = np.random.default_rng(0).permutation(len(samples))[:count]
-    clips = FaceClips([samples], size)
-    return np.concatenate([clips[int(row), (0,)][0].numpy() for row in rows]), samples.targets[rows].argmax(1)
+    crops, rows = some_faces(FaceClips([samples], size), count)
+    return crops, samples.targets[rows].argmax(1)
 
 
 def compare(net, step, crops, truth):

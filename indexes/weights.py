@@ -24,18 +24,19 @@ def find_weights(weights, root=Path(".")):
     raise InputError(f"{weights}: no such checkpoint; shipped by name: {names}")
 
 
-def load_network(weights, root=Path("."), trained=False, img_sz=None):
+def load_network(weights, root=Path("."), trained=False, img_sz=None, make=None):
     """`resnet18` with `weights`: "none", "imagenet", or what `find_weights` finds.
 
     With `trained` the first two, and a file of ImageNet's, are refused: their last layer is random. It works at
-    `img_sz` px, where None is given at what it was trained at (224 where the file does not say).
+    `img_sz` px, where None is given at what it was trained at (224 where the file does not say). make: called in
+    place of `resnet18`.
     """
     from resnet_tsm import resnet18
 
     start = {"none": None, "imagenet": "imagenet"}
     try:
-        net = resnet18(start[weights] if weights in start and not trained else find_weights(weights, root),
-                       start=not trained)
+        net = (make or resnet18)(start[weights] if weights in start and not trained else find_weights(weights, root),
+                                 start=not trained)
         net.img_sz = img_sz or net.img_sz or 224
         return net
     except InputError:

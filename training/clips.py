@@ -13,6 +13,15 @@ from training.augmentation import FILMED, augment_face, colour_faces, draw_augme
 from training.hardships import crop_turned, half_in_shadow, shrink
 
 
+def some_faces(clips, count=None):
+    """(the last frames of `count` samples drawn at random, always the same, of all where None; which they are).
+
+    clips: a `FaceClips`; returns uint8 (K, 3, H, W) and (K,).
+    """
+    rows = np.random.default_rng(0).permutation(len(clips))[:count]
+    return np.stack([clips[int(row), (0, int(row))][0][-1].numpy() for row in rows]), rows
+
+
 class FaceClips(Dataset):
     """Samples of several sources as (frames uint8 (T, 3, H, W), target float32 (7,)).
 

@@ -2,8 +2,8 @@
 from pathlib import Path
 
 from indexes.command_line import InputError
-from indexes.weights import find_weights, load_network
-from resnet_tsm import ResNetTSM, fill, load_checkpoint
+from indexes.weights import load_network
+from resnet_tsm import ResNetTSM, fill, load_checkpoint, resnet18
 from training.face_network import SMALLEST, FaceNetwork, face_network
 
 
@@ -16,7 +16,7 @@ def load(weights, root=Path("."), trained=False, img_sz=None, faces=None):
     """The network of a checkpoint, or what training starts from; as `load_network`, but it takes a teacher as well.
 
     Args:
-        weights: as of `load_network`, or "dlib" to make a teacher of dlib's face recognition.
+        weights: as of `load_network`, or "dlib", with an `img_sz`, to make a teacher of dlib's face recognition.
         trained: refuse what knows no emotion yet.
         faces: a function that returns faces to be trained on, float (N, 3, H, W), for "dlib".
 
@@ -24,24 +24,26 @@ def load(weights, root=Path("."), trained=False, img_sz=None, faces=None):
         InputError: no such checkpoint, a damaged one, one of another network, or too small an `img_sz`.
     """
     if weights == "dlib" and not trained:
-        net = _of_size(FaceNetwork(), img_sz)
-        return _of_size(face_network(faces()), net.img_sz)
-    if weights in ("none", "imagenet"):
-        return load_network(weights, root, trained, img_sz)
-    path = find_weights(weights, root)
-    try:
-        checkpoint = load_checkpoint(path)
-        net = network_for(checkpoint.get("net") if isinstance(checkpoint, dict) else None)
-        if isinstance(net, FaceNetwork):
-            fill(net, checkpoint, path)
-            return _of_size(net, img_sz)
-    except (FileNotFoundError, ValueError) as error:
-        raise InputError(str(error)) from None
-    return load_network(weights, root, trained, img_sz)
-
-
-def _of_size(net, img_sz):
-    net.img_sz = img_sz or net.img_sz or 224
-    if net.img_sz < SMALLEST:
-        raise InputError(f"--img-sz {net.img_sz}: dlib's network needs {SMALLEST} px at least")
+        _check(img_sz)
+        net = face_network(faces())
+        net.img_sz = img_sz
+        return net
+    net = load_network(weights, root, trained, img_sz, _make)
+    if isinstance(net, FaceNetwork):
+        _check(net.img_sz)
     return net
+
+
+def _make(weights, start):
+    """`resnet18`, or of a teacher's checkpoint the teacher."""
+    if weights in (None, "imagenet"):
+        return resnet18(weights, start=start)
+    checkpoint = load_checkpoint(weights)
+    net = network_for(checkpoint.get("net") if isinstance(checkpoint, dict) else None)
+    fill(net, checkpoint, weights, start)
+    return net
+
+
+def _check(img_sz):
+    if img_sz < SMALLEST:
+        raise InputError(f"--img-sz {img_sz}: dlib's network needs {SMALLEST} px at least")

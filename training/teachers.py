@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from indexes.command_line import InputError
-from indexes.files import naming, whole_file
+from indexes.files import whole_file
 from indexes.labels import EMOTIONS
 from training.batches import EveryOnce, make_loader
 from training.clips import FaceClips
@@ -70,5 +70,5 @@ def read_said(path, count):
 
 
 def write_said(path, said):
-    with whole_file(path) as temporary, naming(path), open(temporary, "wb") as file:
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
         np.save(file, said)

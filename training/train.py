@@ -6,7 +6,7 @@ from indexes.command_line import InputError
 from indexes.weights import name_device
 from training.augmentation import mix_pairs
 from training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
-from training.clips import FaceClips
+from training.clips import FaceClips, some_faces
 from training.engine import Average, Unreadable, evaluate, fit, train_step
 from training.networks import load, network_for
 from training.optimization import lr_factor, make_loss, make_optimizer
@@ -14,6 +14,8 @@ from training.ranks import Ranks
 from training.runs import Run, set_random_states
 from training.samples import check_episodes, read_held_out, read_mixture
 from training.teachers import ask, mix, read_said, write_said
+
+TYPICAL = 512                                    # faces whose statistics dlib's network begins with
 
 
 def train(ops, frames):
@@ -95,12 +97,6 @@ def _take_lessons(ops, faces, run, ranks):
     faces.targets = mix(faces.targets, said, ops.teach.taught)
 
 
-def _some(faces, count=512):
-    """Crops of `count` faces drawn at random, always the same: float (count, 3, H, W) in [0, 1]."""
-    rows = np.random.default_rng(0).permutation(len(faces))[:count]
-    return torch.stack([faces[int(row), (0, int(row))][0][-1] for row in rows]).float() / 255
-
-
 def _network(ops, checkpoint, device, train_faces):
     """The network, its average and its optimiser on the device: a checkpoint's, or new ones as the options say."""
     torch.manual_seed(ops.run.seed)
@@ -112,7 +108,8 @@ def _network(ops, checkpoint, device, train_faces):
         net.load_state_dict(checkpoint["net"])
         net.img_sz = ops.loader.img_sz
     else:
-        net = load(ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz, faces=lambda: _some(train_faces))
+        net = load(ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz,
+                   faces=lambda: torch.from_numpy(some_faces(train_faces, TYPICAL)[0]).float() / 255)
     if ops.run.batch_norm == "sync":
         if device.type != "cuda":
             raise InputError("--batch-norm sync: goes with CUDA alone; on the CPU there are batch and running")
