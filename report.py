@@ -123,9 +123,8 @@ def read_beside(ops):
             read_coded(page.coded, ops.coders.tiers, ops.coders.words) if page.coded else [])
 
 
-def page_texts(path, page, source):
+def page_texts(path, page, source, video):
     """What the page's template is told of the files that it shows."""
-    video = find_video(path, source)
     return {"title": path.stem, "results": path.name, "source": source and source.name, "video": video and video.name,
             "burnt": video is not None and video.name.endswith(".overlay.mp4"),      # has the boxes drawn in
             "other": page.compare and page.compare.stem, "coded": page.coded and page.coded.name}
@@ -150,7 +149,8 @@ def write(path, records, names, source, ops):
         add_coded(data, placed, own)
     else:
         truth = add_beside(data, readings, rows, place, times, ops, source, beside)
-    texts, output, video = page_texts(path, page, source), path.with_suffix(".html"), find_video(path, source)
+    output, video = path.with_suffix(".html"), find_video(path, source)
+    texts = page_texts(path, page, source, video)
     data |= {"title": path.stem, "video": video and relative_url(video, output), "videoName": texts["video"],
              "burnt": texts["burnt"], "numbered": source is not None, "reach": max(2000, 2 * every),
              "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated", "names": names,

@@ -1,10 +1,9 @@
 """Make a checkpoint fit to give away: its weights alone, in half precision, about 22 MB.
 
 Reads a run's best.pt, or several, whose mean it takes. Writes weights/fer.pt, which `--weights fer` and
-`resnet18(weights="fer")` then load; with
---temperature-on as sure of what it says as it is right on that index's held-out faces; and with --calibrate-on
-weights/fer.int8.onnx, which reads faces on a CPU some times faster, where it agrees with the weights on that index's
-held-out faces.
+`resnet18(weights="fer")` then load; with --temperature-on as sure of what it says as it is right on that index's
+held-out faces; and with --calibrate-on weights/fer.int8.onnx, which reads faces on a CPU some times faster, where it
+agrees with the weights on that index's held-out faces.
 
     python ship_weights.py
     python ship_weights.py --weights runs/tsm/best.pt --output weights/mine.pt --calibrate-on friends

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from archive.places import all_there, fetched, is_url, placed
 from archive.table import FOLDER, part_path, write_part
-from video.create import create, is_done, read_source
+from video.create import create, is_of, read_source
 
 LAST = ".json"                                   # put last, segments among them; where these are, all are
 
@@ -33,10 +33,8 @@ def is_there(job, overlay, table):
     names = files_of(job.name, overlay, table)
     if is_url(job.folder):
         return all_there(job.folder, names)
-    if is_url(job.source):
-        return all((job.folder / name).is_file() for name in names)
-    path = job.folder / f"{job.name}.json"
-    return is_done(job.source, path, overlay) and (not table or part_path(path).is_file())
+    there = all((job.folder / name).is_file() for name in names)
+    return there and (is_url(job.source) or is_of(job.source, job.folder / f"{job.name}.json"))
 
 
 def shown(job):

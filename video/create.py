@@ -36,11 +36,8 @@ class Reading:
     clear: set = field(default_factory=set)      # ids that may be linked
 
 
-def is_done(source, path, overlay):
-    """Whether the results at `path` are there and, as far as the faces file beside them tells, are of this source."""
-    if not path.is_file() or not segments_path(path).is_file() or (
-            overlay and not path.with_suffix(".overlay.mp4").is_file()):
-        return False
+def is_of(source, path):
+    """Whether the results at `path` are of this source, as far as the faces file beside them tells."""
     kept = path.with_suffix(".faces.npz")
     if kept.is_file() and read_faces(kept)[0]["source"] != fingerprint(source):
         print(f"{path}: of another video than {source}, so it is made again")
