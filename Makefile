@@ -5,7 +5,7 @@ PY := .venv/bin/python
 IN := --root demo
 
 # What makes training small: 64 px, from the shipped weights, a few hundred steps.
-SMALL := --img-sz 64 --schedule one_cycle --valid-every 50 --log-every 10
+SMALL := --img-sz 64 --valid-every 50 --log-every 10
 
 .PHONY: demo test
 
@@ -16,8 +16,8 @@ demo: .venv/installed
 	$(PY) parse_raf.py $(IN) --verify
 	$(PY) extract_friends.py $(IN)
 	$(PY) parse_friends.py $(IN)
-	$(PY) model_train.py $(IN) $(SMALL) --weights fer --batch-size 32 --lr 5e-4 --max-steps 150
-	$(PY) model_tsm_train.py $(IN) $(SMALL) --batch-size 12 --lr 3e-4 --max-steps 100
+	$(PY) model_train.py $(IN) $(SMALL) --weights fer --batch-size 32 --lr 0.01 --max-steps 150
+	$(PY) model_tsm_train.py $(IN) $(SMALL) --batch-size 12 --lr 0.003 --max-steps 100
 	$(PY) plot_errval.py $(IN) --runs static tsm
 	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt --overlay
 	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json

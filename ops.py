@@ -6,7 +6,7 @@ Relative paths are taken from `--root`. This file reads no file and imports no t
 """
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded", "taught"]
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
@@ -259,11 +259,11 @@ class SequenceData:
 class Loader:
     img_sz: int = 224
     """Side of the network's input, px, from 64."""
-    batch_size: int = 64
+    batch_size: int = 128
     """Stills, or four-frame clips, a step; under torchrun of all processes together."""
     neutral_ratio: float = 0.33
     """Share of neutral faces in training; the six emotions share the rest evenly."""
-    balance: float = 1.0
+    balance: float = 0.3
     """How far that holds: 1 wholly, 0 not at all (every face of an index is drawn alike)."""
     num_workers: int = 2
     """Processes that read images; 0 reads in the training process."""
@@ -273,21 +273,21 @@ class Loader:
 
 @dataclass
 class Augment:
-    shift: float = 0.1
+    shift: float = 0.12
     """Random shift and scale of the crop, up to this share of the box's side."""
     flip: float = 0.5
     """Chance of a mirrored face."""
     noise: float = 0.02
     """Greatest standard deviation of Gaussian noise, of a brightness range of 1."""
-    blur: float = 0.2
+    blur: float = 0.3
     """Chance of a Gaussian blur."""
-    level: float = 0.2
+    level: float = 0.25
     """Greatest change of brightness and contrast, as a share."""
-    tint: float = 0.0
+    tint: float = 0.15
     """Greatest change of brightness and contrast of each colour by itself, as a share."""
-    rotate: float = 0.0
+    rotate: float = 15.0
     """Greatest rotation, degrees."""
-    erase: float = 0.0
+    erase: float = 0.5
     """Chance that a random rectangle of the face is painted over."""
     lowres: float = 0.0
     """Chance of a face of few pixels, 12 to 40 px a side, enlarged again."""
@@ -307,11 +307,11 @@ class Augment:
 
 @dataclass
 class Loss:
-    loss: Literal["split_bce", "soft_ce"] = "split_bce"
+    loss: Literal["split_bce", "soft_ce"] = "soft_ce"
     """split_bce: neutral or not, plus which emotion; soft_ce: cross-entropy with the soft label."""
     neutral_lambda: float = 0.5
     """split_bce's weight of the neutral/non-neutral term; the emotions get the rest."""
-    logit_adjust: float = 0.0
+    logit_adjust: float = 0.35
     """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named."""
 
 
@@ -325,19 +325,22 @@ class Teachers:
 
 @dataclass
 class Optim:
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
     """adam is with amsgrad; sgd with Nesterov momentum 0.9."""
-    lr: float = 1e-4
-    """Learning rate, the highest of the schedule."""
-    weight_decay: float = 5e-5
-    schedule: Literal["constant", "one_cycle", "cosine"] = "constant"
+    lr: float = 0.05
+    """Learning rate, the highest of the schedule; adam and adamw want about 1e-4."""
+    weight_decay: float = 5e-4
+    schedule: Literal["constant", "one_cycle", "cosine"] = "one_cycle"
     """one_cycle rises for the first 30 percent of the steps, then falls to 0; cosine falls from the start."""
-    average: float = 0.0
+    average: float = 0.999
     """Decay of the moving average of the weights that is validated and kept as best.pt; 0 keeps the weights."""
 
 
 @dataclass
 class Run:
+    recipe: Literal["project", "ancestor"] = "project"
+    """Whose defaults the options have that are not given; the ancestor is the research repository that this one
+    re-creates."""
     name: str = "static"
     """The run's folder under runs/."""
     runs_path: Path = Path("runs")
@@ -809,6 +812,8 @@ class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded, Taught):
 
 @dataclass
 class StaticTrainOps:
+    ANCESTORS_BATCH: ClassVar[int] = 64
+
     place: Place = field(default_factory=Place)
     datasets: Datasets = field(default_factory=Datasets)
     split: FriendsSplit = field(default_factory=FriendsSplit)
@@ -822,10 +827,25 @@ class StaticTrainOps:
     run: Run = field(default_factory=Run)
 
 
+    @classmethod
+    def by_recipe(cls, recipe):
+        """The options with the defaults of a recipe, by its name in `Run`."""
+        options = cls()
+        if recipe == "ancestor":
+            options.loader.batch_size, options.loader.balance = cls.ANCESTORS_BATCH, 1.0
+            options.augment = Augment(shift=0.1, blur=0.2, level=0.2, tint=0, rotate=0, erase=0)
+            options.loss = Loss("split_bce", logit_adjust=0)
+            options.optim = Optim("adam", 1e-4, 5e-5, "constant", 0)
+        return options
+
+
 @dataclass
 class SequenceTrainOps(StaticTrainOps):
+    ANCESTORS_BATCH: ClassVar[int] = 16
+
     data: SequenceData = field(default_factory=SequenceData)
-    loader: Loader = field(default_factory=lambda: Loader(batch_size=16))
+    loader: Loader = field(default_factory=lambda: Loader(batch_size=32))
+    optim: Optim = field(default_factory=lambda: Optim(lr=0.001, schedule="cosine", average=0.99))
     run: SequenceRun = field(default_factory=SequenceRun)
 
 

@@ -1,4 +1,5 @@
 """A script's command line: its options parsed, its errors said in one sentence, its stops by signal."""
+import argparse
 import os
 import re
 import signal
@@ -23,7 +24,16 @@ def parse(options_class, argv, doc):
     """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
     import tyro  # not before Ctrl-C is seen to, below
 
-    return settle(tyro.cli(options_class, args=argv, description=doc, config=(tyro.conf.OmitArgPrefixes,)))
+    defaults = options_class.by_recipe(_recipe(argv)) if hasattr(options_class, "by_recipe") else options_class()
+    return settle(tyro.cli(options_class, args=argv, description=doc, default=defaults,
+                           config=(tyro.conf.OmitArgPrefixes,)))
+
+
+def _recipe(argv):
+    """The recipe that a command line names, whose defaults the other options have; None where it names none."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--recipe", nargs="?")
+    return first.parse_known_args(argv)[0].recipe
 
 
 def settle(options):

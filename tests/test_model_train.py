@@ -28,7 +28,7 @@ def test_a_run_folder(trained):
 def test_validation_on_an_index_of_its_own_and_other_options(parsed):
     model_train.main(["--root", str(parsed), *TINY, "--weights", "none", "--name", "own", "--max-steps", "2",
                       "--mixture", "raf", "1", "--valid-on", "affectnet", "--loss", "soft_ce", "--optimizer", "adamw",
-                      "--schedule", "cosine"])
+                      "--lr", "1e-4", "--schedule", "cosine"])
     row = read_log(parsed / "runs/own/log.csv")[-1]
     assert row["step"] == 2 and row["valid_mean_recall"] is not None and row["learning_rate"] == pytest.approx(5e-5)
 

@@ -50,12 +50,24 @@ def test_every_limit_is_of_an_option():
 
 
 def test_defaults_of_the_description():
-    static, sequence = ops.StaticTrainOps(), ops.SequenceTrainOps()
+    static, sequence = (kind.by_recipe("ancestor") for kind in (ops.StaticTrainOps, ops.SequenceTrainOps))
     assert dict(static.data.mixture) == {"affectnet": 0.8, "raf": 0.2} and static.loader.neutral_ratio == 0.33
     assert (static.optim.optimizer, static.optim.lr, static.optim.weight_decay) == ("adam", 1e-4, 5e-5)
     assert static.split.train_episodes == tuple(range(1, 9)) and static.split.valid_episodes == (9, 10)
     assert sequence.run.weights == "runs/static/best.pt" and static.run.weights == "imagenet"
     assert ops.Buffer().frame_stride == 4 and static.augment.shift == 0.1
+
+
+def test_the_ancestors_defaults_are_one_option_away():
+    """They are a recipe's; what else is given stands beside them, and what the recipe does not name is the same."""
+    ours, former = (parse(ops.SequenceTrainOps, [*recipe, "--lr", "0.01"], "doc")
+                    for recipe in ((), ("--recipe", "ancestor")))
+    assert (ours.loss.loss, ours.optim.optimizer, ours.optim.schedule) == ("soft_ce", "sgd", "cosine")
+    assert (former.loss.loss, former.optim.optimizer, former.optim.schedule) == ("split_bce", "adam", "constant")
+    assert former.loader.batch_size == 16 and former.optim.lr == 0.01 and former.run.recipe == "ancestor"
+    assert former.data == ours.data and former.run.weights == ours.run.weights
+    with pytest.raises(SystemExit):
+        parse(ops.StaticTrainOps, ["--recipe", "other"], "doc")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -15,7 +15,7 @@ from indexes.crop import square_around
 from indexes.images import write_image
 from indexes.labels import EMOTIONS
 from indexes.weights import name_device
-from ops import Augment, StaticTrainOps
+from ops import StaticTrainOps
 from resnet_tsm import resnet18
 from training.augmentation import draw_augmentation
 from training.batches import EveryOnce, make_loader
@@ -27,7 +27,7 @@ from training.runs import Run
 from training.samples import Samples
 
 PICTURES, SIDE, SIZE, ROUNDS = 500, 1000, 224, 3
-AUGMENT = {name: value for name, value in vars(Augment()).items() if name != "mixup"}
+AUGMENT = {name: value for name, value in vars(StaticTrainOps.by_recipe("ancestor").augment).items() if name != "mixup"}
 
 
 def draw_pictures(folder):

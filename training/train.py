@@ -24,8 +24,6 @@ def train(ops, frames):
     ops is an ops.StaticTrainOps; frames is T, 1 or 4. Returns as `fit`, of several processes in the first alone.
     """
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
-    if ops.loss.logit_adjust and ops.loss.loss != "soft_ce":
-        raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
     ranks = Ranks(torch.device(name_device(ops.run.device)), ops.loader.batch_size)
     with ranks.together():
         best = _train(ops, frames, ranks)
@@ -102,7 +100,8 @@ def _network(ops, checkpoint, device, train_faces):
     torch.manual_seed(ops.run.seed)
     former = checkpoint["options"]["optim"]["optimizer"] if checkpoint else ops.optim.optimizer
     if former != ops.optim.optimizer:
-        raise InputError(f"--optimizer {ops.optim.optimizer}: the run to resume goes on with its own, {former}")
+        raise InputError(f"--optimizer {ops.optim.optimizer}: the run to resume goes on with its own, {former}; a run "
+                         "of the ancestor's defaults wants --recipe ancestor")
     if checkpoint:
         net = network_for(checkpoint["net"])
         net.load_state_dict(checkpoint["net"])

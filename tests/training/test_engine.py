@@ -165,8 +165,8 @@ def test_an_averaged_run_resumes_and_keeps_the_average(parsed):
 
 
 def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
-    """Ctrl-C in the middle of a step of a one-cycle run; the log's rows after the checkpoint are written again."""
-    options = ("--max-steps", "12", "--schedule", "one_cycle", "--optimizer", "sgd", "--lr", "0.01", "--log-every", "3")
+    """Ctrl-C in the middle of a step, by the project's recipe; the log's rows after the checkpoint are written again."""
+    options = ("--recipe", "project", "--lr", "0.01", "--max-steps", "12", "--log-every", "3")
     train(parsed, "calm", *options)
     real, count = training.train.train_step, [0]
 
@@ -182,7 +182,9 @@ def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
     monkeypatch.setattr(training.train, "train_step", real)
     assert weights(parsed, "stopped")["step"] == 7
     train(parsed, "stopped", *options, "--resume")
-    assert_same(weights(parsed, "calm"), weights(parsed, "stopped"))
+    calm, stopped = weights(parsed, "calm"), weights(parsed, "stopped")
+    assert_same(calm, stopped)
+    assert all(torch.equal(value, stopped["average"][name]) for name, value in calm["average"].items())
     assert "last.pt" in os.listdir(parsed / "runs/stopped") and not list((parsed / "runs/stopped").glob("*.tmp"))
 
 
