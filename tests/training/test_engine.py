@@ -165,7 +165,7 @@ def test_an_averaged_run_resumes_and_keeps_the_average(parsed):
 
 
 def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
-    """Ctrl-C in the middle of a step, by the project's recipe; the log's rows after the checkpoint are written again."""
+    """Ctrl-C in the midst of a step, by the project's recipe; the log's rows after the checkpoint are written again."""
     options = ("--recipe", "project", "--lr", "0.01", "--max-steps", "12", "--log-every", "3")
     train(parsed, "calm", *options)
     real, count = training.train.train_step, [0]
