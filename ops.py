@@ -826,7 +826,6 @@ class StaticTrainOps:
     optim: Optim = field(default_factory=Optim)
     run: Run = field(default_factory=Run)
 
-
     @classmethod
     def by_recipe(cls, recipe):
         """The options with the defaults of a recipe, by its name in `Run`."""
