@@ -20,8 +20,8 @@ from training.log import read_log
 from training.ranks import Ranks
 
 SCRIPT = Path(__file__).resolve().parents[2] / "model_train.py"
-OPTIONS = (*EPISODES, "--img-sz", "64", "--batch-size", "8", "--num-workers", "0", "--device", "cpu", "--weights",
-           "none", "--log-every", "1")
+OPTIONS = (*EPISODES, "--recipe", "ancestor", "--img-sz", "64", "--batch-size", "8", "--num-workers", "0",
+           "--device", "cpu", "--weights", "none", "--log-every", "1")
 
 
 def torchrun(root, name, *options, count=2):
