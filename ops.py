@@ -6,7 +6,7 @@ Relative paths are taken from `--root`. This file reads no file and imports no t
 """
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded", "taught"]
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
@@ -311,8 +311,13 @@ class Loss:
     """split_bce: neutral or not, plus which emotion; soft_ce: cross-entropy with the soft label."""
     neutral_lambda: float = 0.5
     """split_bce's weight of the neutral/non-neutral term; the emotions get the rest."""
-    logit_adjust: float = 0.35
-    """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named."""
+    logit_adjust: float | None = None
+    """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named; 0.35
+    where not given."""
+
+    def adjust(self):
+        """That power, with any loss."""
+        return self.logit_adjust if self.logit_adjust is not None else 0.35 if self.loss == "soft_ce" else 0.0
 
 
 @dataclass
@@ -812,8 +817,6 @@ class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded, Taught):
 
 @dataclass
 class StaticTrainOps:
-    ANCESTORS_BATCH: ClassVar[int] = 64
-
     place: Place = field(default_factory=Place)
     datasets: Datasets = field(default_factory=Datasets)
     split: FriendsSplit = field(default_factory=FriendsSplit)
@@ -831,7 +834,8 @@ class StaticTrainOps:
         """The options with the defaults of a recipe, by its name in `Run`."""
         options = cls()
         if recipe == "ancestor":
-            options.loader.batch_size, options.loader.balance = cls.ANCESTORS_BATCH, 1.0
+            options.loader.batch_size //= 2      # 64 stills, 16 clips
+            options.loader.balance = 1.0
             options.augment = Augment(shift=0.1, blur=0.2, level=0.2, tint=0, rotate=0, erase=0)
             options.loss = Loss("split_bce", logit_adjust=0)
             options.optim = Optim("adam", 1e-4, 5e-5, "constant", 0)
@@ -840,8 +844,6 @@ class StaticTrainOps:
 
 @dataclass
 class SequenceTrainOps(StaticTrainOps):
-    ANCESTORS_BATCH: ClassVar[int] = 16
-
     data: SequenceData = field(default_factory=SequenceData)
     loader: Loader = field(default_factory=lambda: Loader(batch_size=32))
     optim: Optim = field(default_factory=lambda: Optim(lr=0.001, schedule="cosine", average=0.99))

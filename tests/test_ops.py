@@ -64,6 +64,8 @@ def test_the_ancestors_defaults_are_one_option_away():
                     for recipe in ((), ("--recipe", "ancestor")))
     assert (ours.loss.loss, ours.optim.optimizer, ours.optim.schedule) == ("soft_ce", "sgd", "cosine")
     assert (former.loss.loss, former.optim.optimizer, former.optim.schedule) == ("split_bce", "adam", "constant")
+    assert (ours.loss.adjust(), former.loss.adjust()) == (0.35, 0)
+    assert ops.Loss("split_bce").adjust() == 0 and ops.Loss("split_bce", logit_adjust=0.5).adjust() == 0.5
     assert former.loader.batch_size == 16 and former.optim.lr == 0.01 and former.run.recipe == "ancestor"
     assert former.data == ours.data and former.run.weights == ours.run.weights
     with pytest.raises(SystemExit):

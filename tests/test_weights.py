@@ -6,13 +6,17 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import evaluate
+import parse_affectnet
 import parse_fer
 import ship_weights
+from drawn.stills import write_affectnet, write_fer
 from indexes.weights import find_weights
+from ops import Sample
 from resnet_tsm import WEIGHTS_FOLDER, load_checkpoint, resnet18
 from video.backends import OnnxStep, checkpoint_hash, int8_graph
 
@@ -73,12 +77,17 @@ def test_a_still_and_a_clip_of_it_read_the_same():
 
 
 @pytest.mark.parametrize("index,split,figure", [("fer", "train", "drawn FER2013"), ("affectnet", "train", "AffectNet")])
-def test_the_card_is_honest_about_drawn_faces(parsed, tmp_path, index, split, figure):
-    """The drawn faces are other ones here, and fewer, so within 15 points of what the card says."""
-    parse_fer.main(["--root", str(parsed)])
-    evaluate.main(["--root", str(parsed), "--index", index, "--split", split, "--num-workers", "0", "--device", "cpu",
+def test_the_card_is_honest_about_drawn_faces(tmp_path, index, split, figure):
+    """Of the card's own faces, drawn again: another machine's arithmetic may move a few."""
+    if index == "fer":
+        write_fer(tmp_path / "datasets/FER2013", Sample().stills, np.random.default_rng([Sample().seed, 2]))
+        parse_fer.main(["--root", str(tmp_path)])
+    else:
+        write_affectnet(tmp_path / "datasets/AffectNet", Sample().stills, np.random.default_rng([Sample().seed, 0]))
+        parse_affectnet.main(["--root", str(tmp_path), "--verify"])
+    evaluate.main(["--root", str(tmp_path), "--index", index, "--split", split, "--num-workers", "0", "--device", "cpu",
                    "--results-path", str(tmp_path)])
     figures = json.loads((tmp_path / f"evaluate_{index}_{split}.json").read_text())
     row = next(line for line in CARD.read_text().splitlines() if figure in line and line.startswith("|"))
     said = [float(number) for number in re.findall(r"([\d.]+) %", row)]
-    assert figures["accuracy"] * 100 == pytest.approx(said[0], abs=15)
+    assert figures["accuracy"] * 100 == pytest.approx(said[0], abs=3)

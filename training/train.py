@@ -24,6 +24,8 @@ def train(ops, frames):
     ops is an ops.StaticTrainOps; frames is T, 1 or 4. Returns as `fit`, of several processes in the first alone.
     """
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
+    if ops.loss.adjust() and ops.loss.loss != "soft_ce":
+        raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
     ranks = Ranks(torch.device(name_device(ops.run.device)), ops.loader.batch_size)
     with ranks.together():
         best = _train(ops, frames, ranks)
@@ -45,7 +47,7 @@ def _train(ops, frames, ranks):
                             for faces, order in ((train_faces, batches), (valid_faces, valid_batches)))
     shares = torch.from_numpy(weights @ train_faces.targets).clamp(1e-6).to(device, torch.float32)
     loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda)
-    train_loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda, ops.loss.logit_adjust * shares.log())
+    train_loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda, ops.loss.adjust() * shares.log())
     shared, running = ranks.share(net), options.batch_norm == "running"
 
     def take_step(clips, target, step):

@@ -188,6 +188,11 @@ def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
     assert "last.pt" in os.listdir(parsed / "runs/stopped") and not list((parsed / "runs/stopped").glob("*.tmp"))
 
 
+def test_logits_are_adjusted_by_soft_ce_alone(parsed):
+    with pytest.raises(InputError, match="--logit-adjust 0.5: goes with --loss soft_ce alone"):
+        train(parsed, "unadjusted", "--max-steps", "2", "--logit-adjust", "0.5")
+
+
 def test_a_run_that_fails_at_once_leaves_no_run(parsed):
     with pytest.raises(InputError, match="no such image"):
         train(parsed, "mistyped", "--max-steps", "2", "--affectnet-path", "nope", "--raf-path", "nope")

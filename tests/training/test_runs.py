@@ -27,7 +27,7 @@ def net():
 
 
 def test_a_run_holds_options_log_and_checkpoints(tmp_path, net, capsys):
-    run = begin(tmp_path / "a", img_sz=96)
+    run = begin(tmp_path / "a", img_sz=96, batch_size=64)
     assert json.loads((tmp_path / "a/ops.json").read_text())["loader"]["img_sz"] == 96
     run.log(step=5, train_error=0.25)
     run.log(step=10, train_error=0.125, valid_error=1 / 3)
@@ -40,7 +40,7 @@ def test_a_run_holds_options_log_and_checkpoints(tmp_path, net, capsys):
     assert again.checkpoint["step"] == 5
     assert {"net", "optimizer", "random", "options", "revision"} <= set(again.checkpoint)
     assert [row["step"] for row in read_log(tmp_path / "a/log.csv")] == [5]      # step 10 will be written again
-    assert "another option: batch_size 128 -> 32" in capsys.readouterr().out
+    assert "another option: batch_size 64 -> 32" in capsys.readouterr().out
     loaded = load_network("a/best.pt", tmp_path)
     assert loaded.img_sz == 96 and torch.equal(loaded.fc.weight, net.fc.weight)
     with pytest.raises(InputError, match="no optimiser"):
