@@ -52,15 +52,16 @@ def calm(films, tmp_path_factory):
 @pytest.fixture(scope="module")
 def cluster():
     """A cluster of a node of one core; tests add another. Its processes and files go with it."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     testing = pytest.importorskip("ray.cluster_utils", reason="ray is not installed")
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")                         # sockets want a short path
-    path, os.environ["PYTHONPATH"] = os.environ.get("PYTHONPATH"), str(HERE)
-    nodes = testing.Cluster(initialize_head=True, head_node_args={**NODE, "temp_dir": folder})
-    yield nodes
-    nodes.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_TMPDIR", folder)       # with temp_dir alone Ray still writes its address in /tmp/ray
+        patch.setenv("PYTHONPATH", str(HERE))
+        nodes = testing.Cluster(initialize_head=True, head_node_args=NODE)
+        yield nodes
+        nodes.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
-    os.environ.pop("PYTHONPATH") if path is None else os.environ.update(PYTHONPATH=path)
 
 
 @pytest.fixture
