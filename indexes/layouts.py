@@ -72,7 +72,7 @@ class Listings:
         self.root, self.listed = root, {}
 
     def __contains__(self, path):
-        folder, name = os.path.split(path)
+        folder, _, name = path.rpartition("/")
         if folder not in self.listed:
             try:
                 self.listed[folder] = set(os.listdir(self.root / folder))

@@ -32,10 +32,10 @@ def test_the_bench_compares_what_makes_the_same_pictures(tmp_path, monkeypatch):
 
 @pytest.mark.alone
 def test_a_short_bench_measures_every_part(trained, tmp_path, capsys):
-    bench.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--seconds", "3", "--output",
-                str(tmp_path / "bench.json"), "--reference-every", "24", "--no-memory", "--measure", "episode"])
+    bench.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--seconds", "8", "--output",
+                str(tmp_path / "bench.json"), "--reference-every", "64", "--no-memory", "--measure", "episode"])
     figures = json.loads((tmp_path / "bench.json").read_text())
-    assert figures["frames"] == 72 and figures["size"] == [1280, 720] and 23 < figures["fps"] < 25
+    assert figures["frames"] == 192 and figures["size"] == [1280, 720] and 23 < figures["fps"] < 25
     assert {"decode", "shots", "colour and crops"} < set(figures["ms_a_frame"])
     assert all(value > 0 for name, value in figures["ms_a_frame"].items() if name != "shots")
     network = figures["ms_a_face_and_frame"]
