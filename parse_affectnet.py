@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from indexes.affectnet_2021 import find_parts, read_examples
 from indexes.command_line import InputError, parse, run_script
-from indexes.crop import FARTHEST, check_pixels
+from indexes.crop import check_pixels
 from indexes.labels import AFFECTNET, AFFECTNET_DROPPED
 from indexes.layouts import Listings, find_files, find_folders, named, only
 from indexes.npy import FILES, by_emotion
@@ -52,8 +52,7 @@ def read_row(row):
     if "NULL" in box or "" in box:
         return None, "box NULL"
     x, y, w, h = map(round, map(float, box))
-    if max(abs(x), abs(y), abs(w), abs(h)) > FARTHEST:
-        check_pixels((x, y, w, h))
+    check_pixels((x, y, w, h))
     if w < 0 or h < 0:
         return None, "box of negative size"
     if w == 0 or h == 0:

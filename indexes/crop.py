@@ -14,8 +14,8 @@ FARTHEST = 1e6                                   # px
 
 def check_pixels(numbers, where=""):
     """Refuse, by a ValueError, coordinates that are no picture's: not finite, or beyond `FARTHEST`."""
-    if not (np.abs(np.asarray(numbers, float)) <= FARTHEST).all():
-        raise ValueError(f"{where}expected pixels, found {np.asarray(numbers).tolist()}"[:200])
+    if not all(-FARTHEST <= number <= FARTHEST for number in numbers):
+        raise ValueError(f"{where}expected pixels, found {list(numbers)}"[:200])
 
 
 def square_around(box_xywh, margin=0.0, lift=0.0):

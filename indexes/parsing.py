@@ -109,9 +109,9 @@ def read_numbers(path, columns):
                 break
             continue
         rows.append([float(field) for field in fields])
+        check_pixels(rows[-1], f"{path.name}: ")
     if not rows:
         raise ValueError(f"{path.name}: expected rows of {columns} numbers")
-    check_pixels(rows, f"{path.name}: ")
     return np.array(rows)
 
 

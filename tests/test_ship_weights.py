@@ -71,12 +71,12 @@ def test_the_temperature_that_was_put_in_is_found():
 def test_a_temperature_is_folded_into_the_last_layer(parsed, tmp_path, capsys):
     """With the shipped weights: on faces that a network knows nothing of, one temperature is as good as another."""
     plain, warm, again = (tmp_path / f"{name}.pt" for name in ("plain", "warm", "again"))
-    argv = ["--root", str(parsed), "--temperature-on", "affectnet", "--weights"]
+    argv = ["--root", str(parsed), "--valid-episodes", "3", "--temperature-on", "friends", "--weights"]
     ship_weights.main(["--weights", str(find_weights("fer")), "--output", str(plain)])
     ship_weights.main([*argv, str(plain), "--output", str(warm)])
-    said = re.search(r"temperature ([\d.]+), on [\d,]+ held-out faces of affectnet: calibration error ([\d.]+)%, "
-                     r"with it ([\d.]+)%; on each half", capsys.readouterr().out)
-    assert float(said[1]) > 1.1 and float(said[3]) < float(said[2]) / 2
+    said = re.search(r"temperature ([\d.]+), on [\d,]+ held-out faces of friends: calibration error ([\d.]+)%, with it "
+                     r"([\d.]+)%; on each half", capsys.readouterr().out)
+    assert float(said[1]) > 1.1
     whole = load_checkpoint(warm)["temperature"]
     temperature = whole / load_checkpoint(plain)["temperature"]
     assert temperature == pytest.approx(float(said[1]), abs=1e-3)
