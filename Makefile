@@ -22,7 +22,7 @@ demo: .venv/installed
 	$(PY) create_results.py $(IN) --episode 11 --weights runs/tsm/best.pt --overlay
 	$(PY) plot_results.py $(IN) --results results/friends_s01_ep11.json
 	$(PY) export_results.py $(IN) --results results/friends_s01_ep11.json
-	$(PY) check_demo.py $(IN)
+	$(PY) -m tools.check_demo $(IN)
 	$(PY) report.py $(IN) --episode 11
 	@echo
 	@echo "To look at, in a browser:         demo/results/friends_s01_ep11.html"

@@ -17,16 +17,17 @@ one's part of the archive's table, archive/VIDEO.parquet.
 import os
 from pathlib import Path
 
-from archive.places import as_place, find_videos, is_url
-from archive.work import Job, is_there, read_job, shown
-from indexes.command_line import InputError, parse, run_script, settle
-from indexes.files import short_name
-from indexes.results import results_name, write_records
-from indexes.weights import find_weights
 from ops import ResultsOps
-from video.batch import photo_detectors, read_photos, table_lines
-from video.create import find_gallery, load_step, read_source
-from video.sources import find_episode
+from vtt_emotion.archive.places import as_place, find_videos, is_url
+from vtt_emotion.archive.work import Job, is_there, read_job, shown
+from vtt_emotion.core.command_line import parse, run_script, settle
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import short_name
+from vtt_emotion.core.weights import find_weights
+from vtt_emotion.results.records import results_name, write_records
+from vtt_emotion.video.batch import photo_detectors, read_photos, table_lines
+from vtt_emotion.video.create import find_gallery, load_step, read_source
+from vtt_emotion.video.sources import find_episode
 
 
 def find_sources(source, friends):
@@ -86,8 +87,8 @@ def read_video(video, **options):
     Raises:
         InputError: no such video, or a wrong option.
     """
-    from exports.parquet import as_frame
-    from exports.tables import RECORD_COLUMNS, record_rows
+    from vtt_emotion.results.parquet import as_frame
+    from vtt_emotion.results.tables import RECORD_COLUMNS, record_rows
 
     ops = ResultsOps()
     for name, value in {**options, "video": str(video)}.items():
@@ -124,7 +125,7 @@ def read_here(sources, folder, ops):
 
 def read_there(sources, folder, ops):
     """The same on a cluster."""
-    from archive.cluster import make_jobs, read_on_cluster
+    from vtt_emotion.archive.cluster import make_jobs, read_on_cluster
 
     ops.results.weights = str(find_weights(ops.results.weights, ops.place.root).absolute())
     return read_on_cluster(make_jobs(sources, folder), ops, gallery_of(ops), ops.cluster)

@@ -13,15 +13,16 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
 import json
 import sys
 
-from indexes.agreement import agreement_lines, measure_pairs, pair
-from indexes.coded import read_coded
-from indexes.command_line import InputError, parse, run_script
-from indexes.files import whole_file
-from indexes.names_file import apply_names, read_names
-from indexes.results import read_results
-from indexes.weights import name_device
 from ops import EvaluateOps
-from training.measures import (
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.weights import name_device
+from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
+from vtt_emotion.results.coded import read_coded
+from vtt_emotion.results.names import apply_names, read_names
+from vtt_emotion.results.records import read_results
+from vtt_emotion.training.measures import (
     class_lines,
     compare,
     draw_confusion,
@@ -31,7 +32,7 @@ from training.measures import (
     network_lines,
     resample,
 )
-from training.samples import read_samples
+from vtt_emotion.training.samples import read_samples
 
 SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test"),
           "coded": ("train", "valid")}
@@ -90,10 +91,10 @@ def predict_all(ops, where, shown):
     """
     import torch  # after the options: --help need not wait for it
 
-    from training.batches import EveryOnce, make_loader
-    from training.clips import FaceClips
-    from training.engine import predict
-    from training.networks import load
+    from vtt_emotion.training.batches import EveryOnce, make_loader
+    from vtt_emotion.training.clips import FaceClips
+    from vtt_emotion.training.engine import predict
+    from vtt_emotion.training.networks import load
 
     evaluate, device, logits, sizes = ops.evaluate, torch.device(name_device(ops.evaluate.device)), {}, {}
     samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[evaluate.index],

@@ -12,19 +12,20 @@ archive.people.csv and archive.videos.csv beside it.
 """
 from pathlib import Path
 
-from archive.places import as_place, is_url, reaching
-from archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts, sum_up, summary_lines
-from exports.elan import write_eaf
-from exports.parquet import write_parquet
-from exports.praat import write_textgrid
-from exports.subtitles import write_vtt
-from exports.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
-from indexes.command_line import InputError, parse, run_script
-from indexes.names_file import apply_names, read_names
-from indexes.results import episode_of, read_results
-from indexes.segments import segments_of, segments_path
 from ops import ExportOps
-from video.sources import find_videos
+from vtt_emotion.archive.places import as_place, is_url, reaching
+from vtt_emotion.archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts, sum_up, summary_lines
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.results.elan import write_eaf
+from vtt_emotion.results.names import apply_names, read_names
+from vtt_emotion.results.parquet import write_parquet
+from vtt_emotion.results.praat import write_textgrid
+from vtt_emotion.results.records import episode_of, read_results
+from vtt_emotion.results.segments import segments_of, segments_path
+from vtt_emotion.results.subtitles import write_vtt
+from vtt_emotion.results.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
+from vtt_emotion.video.sources import find_videos
 
 TABLES = ("csv", "parquet")                      # what photos have too
 TIMED = {"elan": (".eaf", write_eaf), "vtt": (".vtt", write_vtt), "textgrid": (".TextGrid", write_textgrid)}

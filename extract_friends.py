@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from indexes.command_line import InputError, parse, run_script
-from indexes.files import whole_folder
-from indexes.images import write_image
 from ops import ExtractOps
-from video.frames import count_frames, falls_short, read_frames
-from video.sources import MARKER, describe_source, episode_folder, find_videos, read_marker
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_folder
+from vtt_emotion.core.images import write_image
+from vtt_emotion.video.frames import count_frames, falls_short, read_frames
+from vtt_emotion.video.sources import MARKER, describe_source, episode_folder, find_videos, read_marker
 
 
 def extract(video, folder, quality, workers):

@@ -6,13 +6,13 @@ Writes runs/static/: ops.json, log.csv, last.pt (to resume) and best.pt (by mean
     python model_train.py
     python model_train.py --img-sz 64 --weights none --max-steps 300 --valid-every 100
 """
-from indexes.command_line import parse, run_script
 from ops import StaticTrainOps
+from vtt_emotion.core.command_line import parse, run_script
 
 
 def main(argv=None):
     ops = parse(StaticTrainOps, argv, __doc__)
-    from training.train import train  # after the options: --help need not wait for PyTorch
+    from vtt_emotion.training.train import train  # after the options: --help need not wait for PyTorch
 
     best = train(ops, frames=1)
     if best:

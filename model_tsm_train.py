@@ -7,14 +7,14 @@ Writes runs/tsm/: ops.json, log.csv, last.pt (to resume) and best.pt (by mean re
     python model_tsm_train.py
     python model_tsm_train.py --mixture friends 0.5 ck 0.2 affectnet 0.3 --max-steps 5000
 """
-from indexes.command_line import parse, run_script
-from indexes.npy import BUFFER
 from ops import SequenceTrainOps
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.datasets.npy import BUFFER
 
 
 def main(argv=None):
     ops = parse(SequenceTrainOps, argv, __doc__)
-    from training.train import train  # after the options: --help need not wait for PyTorch
+    from vtt_emotion.training.train import train  # after the options: --help need not wait for PyTorch
 
     best = train(ops, frames=BUFFER)
     if best:

@@ -212,7 +212,7 @@ class Margins:
     """From a source's box to the square cropped, so that every crop frames a face as FER2013's pictures do.
 
     A margin is what the box's longer side grows by on each side, a lift how far the square then moves up, both as a
-    share, of the box's side and of the square's. plot_framing.py measures them.
+    share, of the box's side and of the square's. tools.plot_framing measures them.
     """
     affectnet_margin: float = 0.06
     raf_margin: float = 0.06
@@ -226,7 +226,7 @@ class Margins:
     hog_lift: float = 0.052
     """dlib's boxes are tight, and low."""
     centerface_margin: float = 0.04
-    """FER2013's pictures want 0.025 (plot_framing.py); of labelled photographs 0.05 was read best."""
+    """FER2013's pictures want 0.025 (tools.plot_framing); of labelled photographs 0.05 was read best."""
 
     def by_source(self):
         """{source: (margin, lift) of its index's boxes}, and {detector: those of its own}."""

@@ -9,14 +9,15 @@ emo, aro, val, split.
 """
 from operator import itemgetter
 
-from indexes.affectnet_2021 import find_parts, read_examples
-from indexes.command_line import InputError, parse, run_script
-from indexes.crop import check_pixels
-from indexes.labels import AFFECTNET, AFFECTNET_DROPPED
-from indexes.layouts import Listings, find_files, find_folders, named, only
-from indexes.npy import FILES, by_emotion
-from indexes.parsing import Report, check_inside, keep_readable
 from ops import ParseAffectNetOps
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.crop import check_pixels
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED
+from vtt_emotion.datasets.affectnet_2021 import find_parts, read_examples
+from vtt_emotion.datasets.layouts import Listings, find_files, find_folders, named, only
+from vtt_emotion.datasets.npy import FILES, by_emotion
+from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
 
 # The 2017 lists: their split, and the folder of their images.
 LISTS = {"validation.csv": ("valid", "Manually_Annotated_Images"),

@@ -10,13 +10,14 @@ emo, and gt, the box of the peak's landmarks (absent without them: the whole ima
 """
 import numpy as np
 
-from indexes.command_line import InputError, parse, run_script
-from indexes.images import IMAGE_SUFFIXES
-from indexes.labels import CK
-from indexes.layouts import find_folders, left_over, named, only
-from indexes.npy import BUFFER, FILES, by_emotion
-from indexes.parsing import Report, keep_readable, read_numbers
 from ops import ParseCkOps
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import IMAGE_SUFFIXES
+from vtt_emotion.core.labels import CK
+from vtt_emotion.datasets.layouts import find_folders, left_over, named, only
+from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion
+from vtt_emotion.datasets.parsing import Report, keep_readable, read_numbers
 
 CONTEMPT = 2
 FOLDERS = {"labels": ("Emotion", "Emotion_labels"), "images": ("cohn-kanade-images", "extended-cohn-kanade-images"),

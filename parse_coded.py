@@ -13,19 +13,20 @@ from collections import deque
 import numpy as np
 from tqdm import tqdm
 
-from indexes.agreement import faces_by_person, faces_in
-from indexes.coded import SUFFIXES, read_coded
-from indexes.command_line import InputError, parse, run_script
-from indexes.crop import crop_face, xyxy_to_xywh
-from indexes.files import short_name, whole_folder
-from indexes.images import write_image
-from indexes.labels import EMOTIONS
-from indexes.npy import BUFFER, FILES, by_emotion
-from indexes.parsing import Report, keep_readable
-from indexes.results import read_results
 from ops import ParseCodedOps
-from video.frames import count_frames, read_frames
-from video.sources import VIDEO_SUFFIXES
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import short_name, whole_folder
+from vtt_emotion.core.images import write_image
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion
+from vtt_emotion.datasets.parsing import Report, keep_readable
+from vtt_emotion.results.agreement import faces_by_person, faces_in
+from vtt_emotion.results.coded import SUFFIXES, read_coded
+from vtt_emotion.results.records import read_results
+from vtt_emotion.video.frames import count_frames, read_frames
+from vtt_emotion.video.sources import VIDEO_SUFFIXES
 
 LATE = 0.5                                       # s by which an annotation may outlast its video
 

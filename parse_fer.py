@@ -15,14 +15,15 @@ from pathlib import PurePosixPath
 import numpy as np
 from tqdm import tqdm
 
-from indexes.command_line import InputError, parse, run_script
-from indexes.fer2013 import PARTIAL, PIXELS, USAGES, find_empty, find_parts, read_rows
-from indexes.images import write_image
-from indexes.labels import EMOTIONS, FERPLUS, FERPLUS_DROPPED
-from indexes.layouts import names_in
-from indexes.npy import FILES
-from indexes.parsing import Report, check_inside, keep_readable
 from ops import ParseFerOps
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import write_image
+from vtt_emotion.core.labels import EMOTIONS, FERPLUS, FERPLUS_DROPPED
+from vtt_emotion.datasets.fer2013 import PARTIAL, PIXELS, USAGES, find_empty, find_parts, read_rows
+from vtt_emotion.datasets.layouts import names_in
+from vtt_emotion.datasets.npy import FILES
+from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
 
 SIDE = 48                                        # px
 

@@ -16,18 +16,19 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from indexes.command_line import InputError, parse, run_script
-from indexes.crop import crop_face
-from indexes.files import whole_file, whole_folder
-from indexes.friends import find_metadata, read_metadata, read_period
-from indexes.images import read_image, write_image
-from indexes.labels import CHARACTERS
-from indexes.npy import BUFFER, FILES, by_emotion
-from indexes.parsing import Report, keep_readable
 from ops import ParseFriendsOps
-from video.frames import frame_files, read_frames
-from video.names import GALLERY, encode_pictures, write_gallery
-from video.sources import describe_source, find_episode
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.crop import crop_face
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_file, whole_folder
+from vtt_emotion.core.images import read_image, write_image
+from vtt_emotion.core.labels import CHARACTERS
+from vtt_emotion.datasets.friends import find_metadata, read_metadata, read_period
+from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion
+from vtt_emotion.datasets.parsing import Report, keep_readable
+from vtt_emotion.video.frames import frame_files, read_frames
+from vtt_emotion.video.names import GALLERY, encode_pictures, write_gallery
+from vtt_emotion.video.sources import describe_source, find_episode
 
 
 def buffer_frames(frame, stride):

@@ -10,15 +10,16 @@ import re
 
 import numpy as np
 
-from indexes.command_line import InputError, parse, run_script
-from indexes.crop import touches
-from indexes.images import image_size
-from indexes.labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
-from indexes.layouts import names_in
-from indexes.npy import FILES
-from indexes.parsing import Report, check_inside, keep_readable, read_numbers
-from indexes.raf import find_subsets
 from ops import ParseRafOps
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.crop import touches
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import image_size
+from vtt_emotion.core.labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
+from vtt_emotion.datasets.layouts import names_in
+from vtt_emotion.datasets.npy import FILES
+from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable, read_numbers
+from vtt_emotion.datasets.raf import find_subsets
 
 SPLIT = re.compile(r"(train|test)_")
 

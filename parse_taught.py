@@ -16,17 +16,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from indexes.command_line import InputError, parse, run_script
-from indexes.crop import square_around, xyxy_to_xywh
-from indexes.files import short_name, whole_folder
-from indexes.images import write_image
-from indexes.npy import FILES
-from indexes.parsing import Report
-from indexes.weights import find_weights, name_device
 from ops import ParseTaughtOps
-from video.backends import make_step
-from video.batch import name_videos, photo_detectors, videos_in
-from video.unlabelled import photo_faces, soft_labels, video_faces
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.crop import square_around, xyxy_to_xywh
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import short_name, whole_folder
+from vtt_emotion.core.images import write_image
+from vtt_emotion.core.weights import find_weights, name_device
+from vtt_emotion.datasets.npy import FILES
+from vtt_emotion.datasets.parsing import Report
+from vtt_emotion.video.backends import make_step
+from vtt_emotion.video.batch import name_videos, photo_detectors, videos_in
+from vtt_emotion.video.unlabelled import photo_faces, soft_labels, video_faces
 
 AROUND, LARGEST = 0.3, 400                       # of a face's side kept on each side of it; px of what is written
 

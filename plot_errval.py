@@ -7,10 +7,11 @@ Reads runs/NAME/log.csv, of the newest run or of those named, overlaid. Writes r
 """
 import time
 
-from indexes.command_line import InputError, parse, run_script
-from indexes.files import picture_format, whole_file
 from ops import PlotOps
-from training.log import read_log
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import picture_format, whole_file
+from vtt_emotion.training.log import read_log
 
 
 def newest_run(runs_path):

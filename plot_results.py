@@ -9,14 +9,15 @@ from collections import defaultdict
 from math import isfinite
 from pathlib import Path
 
-from indexes.command_line import InputError, parse, run_script
-from indexes.files import whole_file
-from indexes.labels import COLOURS, INKS
-from indexes.results import episode_of, read_results
 from ops import PictureOps
-from video.fonts import find_font, name_shown
-from video.frames import read_frames
-from video.sources import find_episode
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import COLOURS, INKS
+from vtt_emotion.results.records import episode_of, read_results
+from vtt_emotion.video.fonts import find_font, name_shown
+from vtt_emotion.video.frames import read_frames
+from vtt_emotion.video.sources import find_episode
 
 ROWS = 40                                        # of the timeline; those seen least share one more
 

@@ -15,21 +15,22 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from indexes.coded import read_coded
-from indexes.command_line import InputError, parse, run_script
-from indexes.friends import find_metadata
-from indexes.names_file import apply_names, read_names
-from indexes.results import episode_of, read_results, results_name
-from indexes.segments import segments_of
 from ops import Agreement, ReportOps
-from page.coded import add_coded, coded_labels, measure, place_coded, told
-from page.html import add_pictures, page_data, relative_url, write_page
-from page.pictures import Seen, look, picture_every, spread_faces
-from page.readings import as_readings, choose_rows, place_frames, strongest, time_step
-from page.truth import add_truth, as_annotations, read_annotations
-from video.faces_file import read_faces
-from video.frames import count_frames, read_frames
-from video.sources import find_episode
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.datasets.friends import find_metadata
+from vtt_emotion.page.coded import add_coded, coded_labels, measure, place_coded, told
+from vtt_emotion.page.html import add_pictures, page_data, relative_url, write_page
+from vtt_emotion.page.pictures import Seen, look, picture_every, spread_faces
+from vtt_emotion.page.readings import as_readings, choose_rows, place_frames, strongest, time_step
+from vtt_emotion.page.truth import add_truth, as_annotations, read_annotations
+from vtt_emotion.results.coded import read_coded
+from vtt_emotion.results.names import apply_names, read_names
+from vtt_emotion.results.records import episode_of, read_results, results_name
+from vtt_emotion.results.segments import segments_of
+from vtt_emotion.video.faces_file import read_faces
+from vtt_emotion.video.frames import count_frames, read_frames
+from vtt_emotion.video.sources import find_episode
 
 PLAYED = (".mp4", ".m4v", ".webm", ".mov", ".ogv")       # by browsers; not .mkv, .avi, .wmv
 

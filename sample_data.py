@@ -2,8 +2,8 @@
 
 Reads nothing. Writes datasets/AffectNet, AffectNet2021, RAF-DB, FER2013, CK+ and Friends (videos, metadata
 and sample_truth.json, what was drawn on each frame); with --interviews also Coded, videos in another style with what
-was coded in them. A folder that this script did not make is left alone. RAF-DB comes as macOS leaves it; drawn/forms.py
-makes the other forms in which copies lie on people's disks.
+was coded in them. A folder that this script did not make is left alone. RAF-DB comes as macOS leaves it.
+vtt_emotion/drawn/forms.py makes the other forms in which copies lie on people's disks.
 
     python sample_data.py
     python sample_data.py --root demo --stills 20 --seconds 4
@@ -16,13 +16,14 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from tqdm import tqdm
 
-from drawn.coded import write_interview
-from drawn.forms import leave_by_macos
-from drawn.friends import write_episode
-from drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
-from indexes.command_line import InputError, parse, run_script
-from indexes.files import whole_file
 from ops import SampleOps
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.drawn.coded import write_interview
+from vtt_emotion.drawn.forms import leave_by_macos
+from vtt_emotion.drawn.friends import write_episode
+from vtt_emotion.drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
 
 MARK = "SAMPLE.txt"
 

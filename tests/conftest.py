@@ -94,7 +94,7 @@ def make_video():
 def run_main():
     """A function that runs a script's main the way its guard does; returns what the process would say and exit with."""
     def run(main, argv, capsys):
-        from indexes.command_line import run_script
+        from vtt_emotion.core.command_line import run_script
         former = signal.getsignal(signal.SIGTERM)
         try:
             run_script(lambda: main([str(arg) for arg in argv]))

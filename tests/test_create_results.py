@@ -8,20 +8,20 @@ import pytest
 import torch
 
 import create_results
-import video.create
-import video.faces_file
-from indexes.command_line import InputError
-from indexes.crop import iou
-from indexes.images import read_image, write_image
-from indexes.labels import CHARACTERS, EMOTIONS
-from indexes.segments import find_segments, read_segments
+import vtt_emotion.video.create
+import vtt_emotion.video.faces_file
 from ops import EpisodeSource, Friends
 from resnet_tsm import resnet18
-from video.backends import OnnxStep
-from video.emotions import EmotionStream
-from video.frames import read_frames
-from video.sources import find_videos
-from video.torch_backend import TorchStep, export
+from vtt_emotion.core.crop import iou
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image, write_image
+from vtt_emotion.core.labels import CHARACTERS, EMOTIONS
+from vtt_emotion.results.segments import find_segments, read_segments
+from vtt_emotion.video.backends import OnnxStep
+from vtt_emotion.video.emotions import EmotionStream
+from vtt_emotion.video.frames import read_frames
+from vtt_emotion.video.sources import find_videos
+from vtt_emotion.video.torch_backend import TorchStep, export
 
 
 def results(root, *more):
@@ -165,7 +165,7 @@ def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_pa
     assert "faces from" in capsys.readouterr().out and (tmp_path / "friends_s01_ep01.json").read_text() != first
     results(trained, *out, "--detect-every", "12")
     assert "looking for faces again" in capsys.readouterr().out
-    monkeypatch.setattr(video.faces_file, "VERSION", 99)
+    monkeypatch.setattr(vtt_emotion.video.faces_file, "VERSION", 99)
     results(trained, *out, "--detect-every", "12")
     assert "found with other options or by an earlier version; looking for faces again" in capsys.readouterr().out
     (tmp_path / "friends_s01_ep01.faces.npz").write_bytes(b"junk")
@@ -205,7 +205,7 @@ def test_the_same_bytes_from_one_pass_whatever_the_threads_and_from_the_faces_ke
             decoded.append(frame.number)
             yield frame
 
-    monkeypatch.setattr(video.create, "read_frames", counted)
+    monkeypatch.setattr(vtt_emotion.video.create, "read_frames", counted)
     out, kept = ["--episode", "3", "--results-path", str(tmp_path)], tmp_path / "friends_s01_ep03.faces.npz"
     for options, threads in (([], ("1", "2", "4", "kept")), (["--link", "--smooth", "0.5"], ("2", "kept"))):
         texts = []

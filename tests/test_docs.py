@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from drawn.coded import write_interview
+from vtt_emotion.drawn.coded import write_interview
 
 ROOT = Path(__file__).parent.parent
 

@@ -61,7 +61,7 @@ def test_too_little_memory_ends_training(site):
 def test_a_bench_of_two_steps_ends(tmp_path, monkeypatch):
     import torch
 
-    from training import bench as training_bench
+    from tools import bench_training as training_bench
 
     for name, value in (("PICTURES", 4), ("SIDE", 100), ("SIZE", 64)):
         monkeypatch.setattr(training_bench, name, value)
@@ -74,8 +74,9 @@ def test_workers_that_are_busy_are_not_waited_for(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text("""
 import sys, time
-from indexes.command_line import InputError, run_script
-from training.batches import EveryOnce, make_loader
+from vtt_emotion.core.command_line import run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.training.batches import EveryOnce, make_loader
 class Slow:
     def __getitem__(self, key):
         time.sleep(60 * key[0])

@@ -8,10 +8,10 @@ from scipy.stats import binom
 
 import evaluate
 import parse_ck
-from indexes.labels import EMOTIONS
-from indexes.results import write_records
-from training.clips import FaceClips
-from training.measures import compare, ensemble, intervals, measure, resample
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.records import write_records
+from vtt_emotion.training.clips import FaceClips
+from vtt_emotion.training.measures import compare, ensemble, intervals, measure, resample
 
 
 def test_figures_of_a_hand_worked_case():

@@ -4,9 +4,9 @@ import shutil
 import pytest
 
 import extract_friends
-from indexes import images
-from indexes.command_line import InputError
-from indexes.images import read_image
+from vtt_emotion.core import images
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from indexes.images import IMAGE_SUFFIXES
-from indexes.npy import read_index
-from indexes.results import read_results
 from tests.conftest import TINY
-from training.log import read_log
-from training.runs import read_checkpoint
-from video.frames import count_frames
+from vtt_emotion.core.images import IMAGE_SUFFIXES
+from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.results.records import read_results
+from vtt_emotion.training.log import read_log
+from vtt_emotion.training.runs import read_checkpoint
+from vtt_emotion.video.frames import count_frames
 
 HERE = Path(__file__).resolve().parents[1]
 TRAIN = (*TINY, "--weights", "none", "--optimizer", "sgd", "--save-every", "2", "--log-every", "1",

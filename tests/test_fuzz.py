@@ -10,16 +10,16 @@ import parse_affectnet
 import parse_ck
 import parse_fer
 import parse_raf
-from indexes import friends
-from indexes.affectnet_2021 import read_example
-from indexes.command_line import InputError
-from indexes.fer2013 import find_parts
-from indexes.images import read_image, read_reduced, write_image
-from indexes.npy import read_index, write_index
-from indexes.parsing import Report
-from indexes.raf import find_subsets
-from indexes.results import read_results
-from training.log import read_log
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image, read_reduced, write_image
+from vtt_emotion.datasets import friends
+from vtt_emotion.datasets.affectnet_2021 import read_example
+from vtt_emotion.datasets.fer2013 import find_parts
+from vtt_emotion.datasets.npy import read_index, write_index
+from vtt_emotion.datasets.parsing import Report
+from vtt_emotion.datasets.raf import find_subsets
+from vtt_emotion.results.records import read_results
+from vtt_emotion.training.log import read_log
 
 CASES = 10_000
 TOKENS = [b"", b"NaN", b"nan", b"inf", b"-1", b"1e999", b"9" * 400, b"99999999999999999999", b"0x10", b"\0", b"null",

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexes.npy import read_index
-from indexes.results import read_results
-from indexes.segments import read_segments
 from resnet_tsm import load_checkpoint
 from tests.conftest import TINY
-from training.log import read_log
-from training.runs import read_checkpoint
-from video.frames import count_frames
-from video.sources import MARKER, read_marker
+from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.results.records import read_results
+from vtt_emotion.results.segments import read_segments
+from vtt_emotion.training.log import read_log
+from vtt_emotion.training.runs import read_checkpoint
+from vtt_emotion.video.frames import count_frames
+from vtt_emotion.video.sources import MARKER, read_marker
 
 HERE = Path(__file__).resolve().parents[1]
 READERS = {".pt": load_checkpoint, ".npy": read_index, ".npz": lambda path: dict(np.load(path)), ".csv": read_log,

@@ -7,7 +7,7 @@ import torch
 import model_train
 from resnet_tsm import load_checkpoint, resnet18
 from tests.conftest import TINY
-from training.log import read_log
+from vtt_emotion.training.log import read_log
 
 
 def test_a_run_folder(trained):

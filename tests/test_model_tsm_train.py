@@ -4,7 +4,7 @@ import model_tsm_train
 import parse_ck
 from resnet_tsm import load_checkpoint, resnet18
 from tests.conftest import TINY
-from training.log import read_log
+from vtt_emotion.training.log import read_log
 
 
 def test_sequences_start_from_the_static_model(trained):

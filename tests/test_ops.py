@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import ops
-from indexes.command_line import InputError, parse
-from training.runs import plain
+from vtt_emotion.core.command_line import parse
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.training.runs import plain
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted(path.stem for path in ROOT.glob("*.py") if "    run_script(main)\n" in path.read_text())

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import parse_affectnet
-from drawn.stills import AFFECTNET_COLUMNS
-from indexes.npy import read_index
+from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.drawn.stills import AFFECTNET_COLUMNS
 
 
 def parse(root, *more):

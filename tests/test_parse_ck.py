@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import parse_ck
-from indexes.labels import ANGRY
-from indexes.npy import read_index
 from parse_ck import spread
+from vtt_emotion.core.labels import ANGRY
+from vtt_emotion.datasets.npy import read_index
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import create_results
 import evaluate
 import model_tsm_train
 import parse_coded
-from drawn.coded import write_interview
-from indexes.images import read_image
-from indexes.npy import read_index
-from indexes.results import read_results
-from training.samples import read_mixture, read_samples
+from vtt_emotion.core.images import read_image
+from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.drawn.coded import write_interview
+from vtt_emotion.results.records import read_results
+from vtt_emotion.training.samples import read_mixture, read_samples
 
 VIDEOS, HELD_OUT = 6, ("interview5", "interview6")
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import parse_fer
-from indexes.images import read_image
-from indexes.labels import HAPPY, NEUTRAL, SAD
-from indexes.npy import read_index
 from parse_fer import soft_label
+from vtt_emotion.core.images import read_image
+from vtt_emotion.core.labels import HAPPY, NEUTRAL, SAD
+from vtt_emotion.datasets.npy import read_index
 
 COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 

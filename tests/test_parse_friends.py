@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import parse_friends
-from indexes.command_line import InputError
-from indexes.crop import crop_face
-from indexes.friends import read_metadata
-from indexes.images import read_image
-from indexes.labels import CHARACTERS, EMOTIONS
-from indexes.npy import read_index
 from ops import Margins
 from parse_friends import buffer_frames
+from vtt_emotion.core.crop import crop_face
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image
+from vtt_emotion.core.labels import CHARACTERS, EMOTIONS
+from vtt_emotion.datasets.friends import read_metadata
+from vtt_emotion.datasets.npy import read_index
 
 
 @pytest.fixture

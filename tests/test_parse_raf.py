@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import parse_raf
-from indexes.labels import DISGUST, HAPPY, NEUTRAL, SURPRISE
-from indexes.npy import read_index
+from vtt_emotion.core.labels import DISGUST, HAPPY, NEUTRAL, SURPRISE
+from vtt_emotion.datasets.npy import read_index
 
 
 @pytest.fixture

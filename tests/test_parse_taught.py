@@ -6,20 +6,21 @@ import torch
 
 import create_results
 import parse_taught
-from indexes.command_line import InputError, parse
-from indexes.crop import crop_face, square_around, xyxy_to_xywh
-from indexes.images import read_image, write_image
-from indexes.npy import read_index
 from ops import Margins, StaticTrainOps
 from parse_taught import with_surroundings
 from resnet_tsm import resnet18
-from training.clips import FaceClips
-from training.samples import read_held_out, read_mixture
-from video import batch
-from video.detection import Detections, make_detector
-from video.faces_file import read_faces
-from video.frames import Frame, read_frames
-from video.unlabelled import soft_labels
+from vtt_emotion.core.command_line import parse
+from vtt_emotion.core.crop import crop_face, square_around, xyxy_to_xywh
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image, write_image
+from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.training.clips import FaceClips
+from vtt_emotion.training.samples import read_held_out, read_mixture
+from vtt_emotion.video import batch
+from vtt_emotion.video.detection import Detections, make_detector
+from vtt_emotion.video.faces_file import read_faces
+from vtt_emotion.video.frames import Frame, read_frames
+from vtt_emotion.video.unlabelled import soft_labels
 
 TEACHERS = ("runs/static/best.pt", "runs/tsm/best.pt")
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 import plot_errval
-import plot_framing
 import plot_results
-from training.log import LOG_COLUMNS
+from tools import plot_framing
+from vtt_emotion.training.log import LOG_COLUMNS
 
 
 def picture(path):

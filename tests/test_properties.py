@@ -6,17 +6,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexes import labels
-from indexes.command_line import InputError
-from indexes.crop import LARGEST, crop_face, iou, square_around, touches, xyxy_to_xywh
-from indexes.friends import read_box, read_metadata, read_period
-from indexes.npy import read_index, write_index
-from indexes.parsing import inside
-from indexes.results import read_results, write_records
 from parse_affectnet import read_row
 from parse_fer import soft_label
 from parse_friends import buffer_frames
 from parse_raf import read_label
+from vtt_emotion.core import labels
+from vtt_emotion.core.crop import LARGEST, crop_face, iou, square_around, touches, xyxy_to_xywh
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.datasets.friends import read_box, read_metadata, read_period
+from vtt_emotion.datasets.npy import read_index, write_index
+from vtt_emotion.datasets.parsing import inside
+from vtt_emotion.results.records import read_results, write_records
 
 number = st.floats(-2000, 3000, width=32)
 side = st.floats(0.125, 2000, width=32)

@@ -8,10 +8,10 @@ from torchvision.models import resnet18 as torchvision_resnet18
 from torchvision.models import resnet34 as torchvision_resnet34
 
 import resnet_tsm
-from indexes.command_line import InputError
-from indexes.weights import load_network
 from resnet_tsm import load_checkpoint, resnet18, select_rows, shift
-from video.backends import make_step
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import load_network
+from vtt_emotion.video.backends import make_step
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,14 @@ import av
 import numpy as np
 import pytest
 
-import check_demo
 import sample_data
-from drawn.faces import ACTION_NAMES, ACTIONS, Look, Pose, actions, draw_head
-from indexes.coded import read_coded
-from indexes.command_line import InputError
-from indexes.images import read_image
-from indexes.labels import EMOTIONS
-from video.frames import read_frames
+from tools import check_demo
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.drawn.faces import ACTION_NAMES, ACTIONS, Look, Pose, actions, draw_head
+from vtt_emotion.results.coded import read_coded
+from vtt_emotion.video.frames import read_frames
 
 SMALL = ("--stills", "4", "--sample-episodes", "3", "--seconds", "3")
 

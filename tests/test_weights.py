@@ -13,12 +13,12 @@ import torch
 import evaluate
 import parse_affectnet
 import parse_fer
-import ship_weights
-from drawn.stills import write_affectnet, write_fer
-from indexes.weights import find_weights
 from ops import Sample
 from resnet_tsm import WEIGHTS_FOLDER, load_checkpoint, resnet18
-from video.backends import OnnxStep, checkpoint_hash, int8_graph
+from tools import ship_weights
+from vtt_emotion.core.weights import find_weights
+from vtt_emotion.drawn.stills import write_affectnet, write_fer
+from vtt_emotion.video.backends import OnnxStep, checkpoint_hash, int8_graph
 
 CARD = Path(WEIGHTS_FOLDER) / "README.md"
 SMALL = ["--max-steps", "2", "--valid-every", "2", "--batch-size", "4", "--img-sz", "64", "--num-workers", "0",
@@ -29,7 +29,8 @@ def commands():
     """The card's commands, in order, each as a list of words."""
     blocks = re.findall(r"```\n(.*?)```", CARD.read_text(), re.S)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line) for line in lines if line.startswith("python ")]
+    words = (shlex.split(line.replace("python -m ", "python ", 1)) for line in lines if line.startswith("python "))
+    return [[python, script.removesuffix(".py"), *options] for python, script, *options in words]
 
 
 def test_the_cards_commands_run_as_written(sample, tmp_path, capsys, monkeypatch):
@@ -38,18 +39,18 @@ def test_the_cards_commands_run_as_written(sample, tmp_path, capsys, monkeypatch
     monkeypatch.setattr(ship_weights, "LOSES", 1)
     where = ["--root", str(tmp_path), "--fer-path", str(sample / "datasets/FER2013")]
     ran = [words[1] for words in commands()]
-    assert ran[0] == "parse_fer.py" and ran[-2:] == ["ship_weights.py", "evaluate.py"]
-    assert {"model_train.py", "model_tsm_train.py"} < set(ran)
+    assert ran[0] == "parse_fer" and ran[-2:] == ["tools.ship_weights", "evaluate"]
+    assert {"model_train", "model_tsm_train"} < set(ran)
     photos = tmp_path / "photos"
     photos.mkdir()
     for number, path in enumerate(sorted((sample / "datasets/AffectNet").rglob("*.jpg"))[:12]):
         shutil.copy(path, photos / f"{number}.jpg")
     for _, script, *options in commands():
-        more = {"evaluate.py": [*where, "--num-workers", "0", "--device", "cpu"],
-                "parse_taught.py": ["--root", str(tmp_path), "--sure", "0", "--device", "cpu"]}
+        more = {"evaluate": [*where, "--num-workers", "0", "--device", "cpu"],
+                "parse_taught": ["--root", str(tmp_path), "--sure", "0", "--device", "cpu"]}
         if "train" in script:
             more[script] = where + SMALL + (["--img-sz", "112"] if "dlib" in options else [])
-        importlib.import_module(script[:-3]).main([*options, *more.get(script, where)])
+        importlib.import_module(script).main([*options, *more.get(script, where)])
     assert (tmp_path / "weights/fer.pt").stat().st_size < 23e6
     assert "mean recall" in capsys.readouterr().out.splitlines()[-2]
 

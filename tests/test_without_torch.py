@@ -13,7 +13,7 @@ class Absent:
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Absent())
 import {0}
-from indexes.command_line import run_script
+from vtt_emotion.core.command_line import run_script
 run_script({0}.main)
 """
 

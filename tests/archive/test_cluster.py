@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 import create_results
-from archive.work import Job
-from drawn.faces import Pose, actions, background, draw_head, paste, random_look
-from indexes.command_line import settle
 from ops import ResultsOps
 from tests.conftest import write_film
-from video.frames import read_frames
-from video.parts import plan_parts
+from vtt_emotion.archive.work import Job
+from vtt_emotion.core.command_line import settle
+from vtt_emotion.drawn.faces import Pose, actions, background, draw_head, paste, random_look
+from vtt_emotion.video.frames import read_frames
+from vtt_emotion.video.parts import plan_parts
 
 HERE = Path(__file__).resolve().parents[2]
 COUNT, FRAMES, OPTIONS = 20, 24, ("--device", "cpu", "--scores", "false")
@@ -138,7 +138,7 @@ def test_videos_that_fail_are_named_at_the_end(cluster, films, tmp_path, run_mai
 
 
 def test_a_worker_that_always_dies_is_given_up(cluster, films, tmp_path):
-    from archive import cluster as archive_cluster
+    from vtt_emotion.archive import cluster as archive_cluster
 
     ray = archive_cluster.connect(cluster.address)
     try:
@@ -185,7 +185,7 @@ def test_two_workers_read_nearly_twice_as_much_as_one(cluster, second, films, tm
     By the clock where two cores are free; where others have them, by the time that the workers had a core for: that
     tells what they cost each other, and nothing of the others.
     """
-    from archive import cluster as archive_cluster
+    from vtt_emotion.archive import cluster as archive_cluster
 
     free = min(free_cores() for _ in range(3))
     write_film(tmp_path / "film.mp4", [frame.rgb for frame in read_frames(films / "film0.mp4")] * 4)

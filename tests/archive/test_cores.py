@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from archive.cores import Cores
+from vtt_emotion.archive.cores import Cores
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="not Linux")
-CODE = "from archive.cores import Cores\nwith Cores({0}) as cores: print(sorted(cores.own or ()))"
+CODE = "from vtt_emotion.archive.cores import Cores\nwith Cores({0}) as cores: print(sorted(cores.own or ()))"
 
 
 def another(count):

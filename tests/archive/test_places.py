@@ -7,10 +7,10 @@ import pytest
 
 import create_results
 import export_results
-from archive.places import as_place, find_videos, is_url
-from drawn.faces import Pose, actions, background, draw_head, paste, random_look
-from indexes.command_line import InputError
 from tests.conftest import write_film
+from vtt_emotion.archive.places import as_place, find_videos, is_url
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.drawn.faces import Pose, actions, background, draw_head, paste, random_look
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
 

@@ -4,8 +4,8 @@ import pyarrow.parquet
 import pytest
 
 import export_results
-from archive.table import read_parts, sum_up, write_part
-from indexes.command_line import InputError
+from vtt_emotion.archive.table import read_parts, sum_up, write_part
+from vtt_emotion.core.errors import InputError
 
 
 def segment(id, name, emotion, start, end, frames):

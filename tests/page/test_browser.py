@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 import report
-from exports.tiers import person_tiers
-from indexes.labels import EMOTIONS
-from indexes.segments import find_segments
-from page.html import LARGEST, WEB
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.page.html import LARGEST, WEB
+from vtt_emotion.results.segments import find_segments
+from vtt_emotion.results.tiers import person_tiers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCRIPT = "<script>alert(1)</script>"

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 import report
-from indexes.command_line import InputError
-from indexes.crop import crop_face
-from indexes.images import read_image
-from indexes.labels import EMOTIONS
 from ops import Margins, Metadata
-from page.html import as_json, relative_url
-from page.pictures import base64_bytes, look, shrink, spread_faces, within
-from page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
-from page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
 from report import find_framing, find_source, find_video
-from video.faces_file import VERSION, write_faces
-from video.frames import Frame
-from video.tracks import FACE
+from vtt_emotion.core.crop import crop_face
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.page.html import as_json, relative_url
+from vtt_emotion.page.pictures import base64_bytes, look, shrink, spread_faces, within
+from vtt_emotion.page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
+from vtt_emotion.page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
+from vtt_emotion.video.faces_file import VERSION, write_faces
+from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.tracks import FACE
 
 
 def record(seconds, emotion="happy", id=1, name=None, confidence=0.9, box=(20, 20, 60, 60)):

@@ -8,8 +8,8 @@ from test_page import page_data, readings, record
 
 import evaluate
 import report
-from indexes.labels import EMOTIONS
-from page.coded import cut, measure, place_coded, readings_of
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.page.coded import cut, measure, place_coded, readings_of
 
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 

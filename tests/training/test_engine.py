@@ -10,16 +10,16 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import model_train
-import training.train
-from indexes.command_line import InputError
-from indexes.npy import read_index
-from indexes.weights import name_device
+import vtt_emotion.training.train
 from resnet_tsm import load_checkpoint, resnet18
 from tests.conftest import TINY
-from training.augmentation import mix_pairs
-from training.engine import Average, Unreadable, evaluate, train_step
-from training.log import read_log
-from training.optimization import lr_factor, make_loss, make_optimizer, split_bce
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import name_device
+from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.training.augmentation import mix_pairs
+from vtt_emotion.training.engine import Average, Unreadable, evaluate, train_step
+from vtt_emotion.training.log import read_log
+from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer, split_bce
 
 CPU = torch.device("cpu")
 
@@ -168,7 +168,7 @@ def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
     """Ctrl-C in the midst of a step, by the project's recipe; the log's rows after the checkpoint are written again."""
     options = ("--recipe", "project", "--lr", "0.01", "--max-steps", "12", "--log-every", "3")
     train(parsed, "calm", *options)
-    real, count = training.train.train_step, [0]
+    real, count = vtt_emotion.training.train.train_step, [0]
 
     def interrupted(*args):
         count[0] += 1
@@ -176,10 +176,10 @@ def test_an_interrupted_run_goes_on_step_for_step(parsed, monkeypatch, capsys):
             os.kill(os.getpid(), signal.SIGINT)
         return real(*args)
 
-    monkeypatch.setattr(training.train, "train_step", interrupted)
+    monkeypatch.setattr(vtt_emotion.training.train, "train_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(parsed, "stopped", *options)
-    monkeypatch.setattr(training.train, "train_step", real)
+    monkeypatch.setattr(vtt_emotion.training.train, "train_step", real)
     assert weights(parsed, "stopped")["step"] == 7
     train(parsed, "stopped", *options, "--resume")
     calm, stopped = weights(parsed, "calm"), weights(parsed, "stopped")
@@ -203,12 +203,12 @@ def test_a_run_that_fails_at_once_leaves_no_run(parsed):
 def test_last_is_written_on_its_own_cadence(parsed):
     train(parsed, "often", "--max-steps", "5", "--save-every", "2", "--valid-every", "100", "--log-every", "100")
     assert weights(parsed, "often")["step"] == 5
-    real, steps = training.train.Run.save, []
-    training.train.Run.save = lambda self, name, net, optimizer, step, *_: steps.append((name, step))
+    real, steps = vtt_emotion.training.train.Run.save, []
+    vtt_emotion.training.train.Run.save = lambda self, name, net, optimizer, step, *_: steps.append((name, step))
     try:
         train(parsed, "noted", "--max-steps", "5", "--save-every", "2", "--valid-every", "100")
     finally:
-        training.train.Run.save = real
+        vtt_emotion.training.train.Run.save = real
     assert steps == [("last.pt", 2), ("last.pt", 4), ("best.pt", 5), ("last.pt", 5)]
 
 
@@ -222,15 +222,15 @@ def test_resuming_with_other_options(parsed, capsys):
 
 
 def test_an_unreadable_validation_image_costs_no_step(parsed, monkeypatch):
-    real = training.train.evaluate
+    real = vtt_emotion.training.train.evaluate
 
     def broken(*args):
         raise InputError("x.jpg: not a readable image")
 
-    monkeypatch.setattr(training.train, "evaluate", broken)
+    monkeypatch.setattr(vtt_emotion.training.train, "evaluate", broken)
     with pytest.raises(InputError, match="x.jpg"):
         train(parsed, "broken", "--max-steps", "3")
-    monkeypatch.setattr(training.train, "evaluate", real)
+    monkeypatch.setattr(vtt_emotion.training.train, "evaluate", real)
     assert weights(parsed, "broken")["step"] == 3 and not (parsed / "runs/broken/best.pt").exists()
     train(parsed, "broken", "--max-steps", "3", "--resume")  # the validation is made up for
     assert weights(parsed, "broken")["best"]["step"] == 3 and (parsed / "runs/broken/best.pt").exists()

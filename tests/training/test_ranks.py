@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from indexes.command_line import InputError
-from indexes.npy import read_index
 from tests.conftest import EPISODES
 from tests.training.test_engine import train, weights
-from training.log import read_log
-from training.ranks import Ranks
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.training.log import read_log
+from vtt_emotion.training.ranks import Ranks
 
 SCRIPT = Path(__file__).resolve().parents[2] / "model_train.py"
 OPTIONS = (*EPISODES, "--recipe", "ancestor", "--img-sz", "64", "--batch-size", "8", "--num-workers", "0",

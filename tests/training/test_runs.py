@@ -6,11 +6,11 @@ import pytest
 import torch
 
 import ops
-from indexes.command_line import InputError
-from indexes.weights import load_network
 from resnet_tsm import resnet18
-from training.log import LOG_COLUMNS, read_log
-from training.runs import Run, random_states, read_checkpoint, set_random_states
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import load_network
+from vtt_emotion.training.log import LOG_COLUMNS, read_log
+from vtt_emotion.training.runs import Run, random_states, read_checkpoint, set_random_states
 
 
 def begin(folder, resume=False, **loader):

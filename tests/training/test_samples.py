@@ -6,14 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
-from indexes.command_line import InputError
-from indexes.images import read_image, read_reduced, write_image
-from indexes.npy import read_index, write_index
-from training.augmentation import augment_face, draw_augmentation
-from training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
-from training.clips import FaceClips
-from training.hardships import smear
-from training.samples import Samples, check_episodes, read_held_out, read_mixture, read_samples
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image, read_reduced, write_image
+from vtt_emotion.datasets.npy import read_index, write_index
+from vtt_emotion.training.augmentation import augment_face, draw_augmentation
+from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
+from vtt_emotion.training.clips import FaceClips
+from vtt_emotion.training.hardships import smear
+from vtt_emotion.training.samples import Samples, check_episodes, read_held_out, read_mixture, read_samples
 
 MARGINS = dict.fromkeys(("affectnet", "raf", "fer", "ck", "friends"), (0.0, 0.0))
 AUGMENT = {"shift": 0.1, "flip": 0.5, "noise": 0.02, "blur": 0.5, "level": 0.2}

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 import model_train
-from indexes.command_line import InputError
-from indexes.dlib_models import load_model
-from indexes.weights import load_network
 from resnet_tsm import load_checkpoint
-from training.face_network import face_network, find_model, read_parameters
-from training.networks import load
-from training.teachers import mix
+from vtt_emotion.core.dlib_models import load_model
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import load_network
+from vtt_emotion.training.face_network import face_network, find_model, read_parameters
+from vtt_emotion.training.networks import load
+from vtt_emotion.training.teachers import mix
 
 
 @pytest.fixture(scope="module")

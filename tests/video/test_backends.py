@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-import ship_weights
-from indexes.command_line import InputError
-from indexes.weights import load_network
-from training.clips import FaceClips
-from training.samples import read_samples
-from video.backends import OnnxStep, checkpoint_hash, int8_graph, make_step
-from video.torch_backend import TorchStep
+from tools import ship_weights
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import load_network
+from vtt_emotion.training.clips import FaceClips
+from vtt_emotion.training.samples import read_samples
+from vtt_emotion.video.backends import OnnxStep, checkpoint_hash, int8_graph, make_step
+from vtt_emotion.video.torch_backend import TorchStep
 
 CPU = torch.device("cpu")
 
@@ -68,7 +68,7 @@ def test_auto_takes_int8_where_it_came_with_the_weights(shipped, trained, tmp_pa
 
 def test_int8_that_cannot_be_had(trained, tmp_path, shipped):
     weights = trained / "runs/tsm/best.pt"
-    with pytest.raises(InputError, match="no such int8 graph of .*; ship_weights.py --calibrate-on makes it"):
+    with pytest.raises(InputError, match="no such int8 graph of .*; tools.ship_weights --calibrate-on makes it"):
         make_step("int8", "cpu", weights, tmp_path)
     broken = tmp_path / "broken.pt"
     broken.write_bytes(shipped.read_bytes())

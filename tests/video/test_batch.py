@@ -8,13 +8,13 @@ from PIL import Image
 
 import create_results
 import export_results
-from archive.places import find_videos
 from create_results import read_video
-from indexes.command_line import InputError
-from indexes.images import read_image
-from indexes.labels import EMOTIONS
-from indexes.results import read_results
-from video.batch import table_lines
+from vtt_emotion.archive.places import find_videos
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.records import read_results
+from vtt_emotion.video.batch import table_lines
 
 FAST = ["--device", "cpu", "--weights", "fer"]
 

@@ -10,14 +10,14 @@ import dlib
 import numpy as np
 import pytest
 
-import video.detection
-from drawn.faces import Pose, actions, background, draw_head, face_box, paste, random_look, random_pose
-from indexes.command_line import InputError
-from indexes.crop import iou
-from indexes.images import write_image
-from indexes.weights import SHIPPED
-from video.detection import STRIDE, decode, frontal, make_detector, open_graph, scaled_width
-from video.frames import read_frames
+import vtt_emotion.video.detection
+from vtt_emotion.core.crop import iou
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import write_image
+from vtt_emotion.core.weights import SHIPPED
+from vtt_emotion.drawn.faces import Pose, actions, background, draw_head, face_box, paste, random_look, random_pose
+from vtt_emotion.video.detection import STRIDE, decode, frontal, make_detector, open_graph, scaled_width
+from vtt_emotion.video.frames import read_frames
 
 
 def outputs(rng, faces, height=24, width=40):
@@ -117,7 +117,7 @@ def test_dlibs_network_is_asked_in_its_own_terms(monkeypatch):
         asked.append((picture.shape, upsample))
         return [SimpleNamespace(rect=dlib.rectangle(8, 2, 18, 12)), SimpleNamespace(rect=dlib.rectangle(1, 1, 5, 6))]
 
-    monkeypatch.setattr(video.detection, "load_model", lambda kind: network)
+    monkeypatch.setattr(vtt_emotion.video.detection, "load_model", lambda kind: network)
     found = make_detector("cnn").find(np.zeros((10, 20), np.uint8), 2)
     assert asked == [((10, 20, 3), 0)]
     assert found.boxes_xyxy.tolist() == [[2, 2, 10, 12], [16, 4, 36, 20]]        # the second clipped
@@ -206,8 +206,8 @@ def test_a_graph_of_something_else_is_refused_in_a_sentence(tmp_path):
 
 def test_faces_are_found_where_torch_and_dlib_are_absent():
     code = ("import sys; sys.modules |= dict.fromkeys(('torch', 'dlib', 'onnx', 'onnxscript'))\n"
-            "import numpy as np\nfrom video.detection import make_detector\n"
+            "import numpy as np\nfrom vtt_emotion.video.detection import make_detector\n"
             "print(len(make_detector('centerface').find(np.zeros((270, 480, 3), np.uint8))))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          cwd=Path(video.detection.__file__).parents[1])
+                          cwd=Path(vtt_emotion.video.detection.__file__).parents[2])
     assert done.stdout == "0\n", done.stderr

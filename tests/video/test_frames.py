@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from drawn import friends as drawn_friends
-from indexes.command_line import InputError
-from indexes.images import write_image
-from video import frames as video_frames
-from video.frames import count_frames, read_frames
-from video.shots import with_cuts
-from video.sources import find_episode, find_videos
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import write_image
+from vtt_emotion.drawn import friends as drawn_friends
+from vtt_emotion.video import frames as video_frames
+from vtt_emotion.video.frames import count_frames, read_frames
+from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.sources import find_episode, find_videos
 
 
 def grey(level, count=1):
@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_length(make_video, tmp_path):
     """Frames are read one at a time: the pixels of 300 frames of 4 MB would be 1.2 GB."""
     image = np.zeros((1080, 1280, 3), np.uint8)
     path = make_video(tmp_path / "a.mp4", [image] * 300)
-    code = ("from video.frames import read_frames; import sys\n"
+    code = ("from vtt_emotion.video.frames import read_frames; import sys\n"
             "def peak(): return int(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])\n"
             "for frame in read_frames(sys.argv[1]):\n"
             "    frame.rgb\n"

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawn.faces import actions, background, draw_head, paste, random_look, random_pose
-from indexes.command_line import InputError
-from indexes.images import read_image, write_image
-from video import names
-from video.names import (
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import read_image, write_image
+from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
+from vtt_emotion.video import names
+from vtt_emotion.video.names import (
     Portraits,
     agreeing,
     as_hog_box,
@@ -18,7 +18,7 @@ from video.names import (
     seen_together,
     write_gallery,
 )
-from video.tracks import FACE
+from vtt_emotion.video.tracks import FACE
 
 FRONTAL = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.video.test_frames import times, write_at
-from video import fonts
-from video.frames import read_frames
-from video.overlay import draw_records, write_overlay
+from vtt_emotion.video import fonts
+from vtt_emotion.video.frames import read_frames
+from vtt_emotion.video.overlay import draw_records, write_overlay
 
 
 def record(seconds, box, emotion="happy", name="<b>"):

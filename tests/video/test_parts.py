@@ -4,14 +4,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from archive.work import Job, read_job
-from drawn.faces import actions, background, draw_head, paste, random_look, random_pose
-from indexes.command_line import settle
 from ops import ResultsOps
 from tests.conftest import write_film
-from video.create import load_step
-from video.frames import Unfit, index_frames, read_frames, read_frames_from
-from video.parts import join, plan_parts, read_in_parts, read_part
+from vtt_emotion.archive.work import Job, read_job
+from vtt_emotion.core.command_line import settle
+from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
+from vtt_emotion.video.create import load_step
+from vtt_emotion.video.frames import Unfit, index_frames, read_frames, read_frames_from
+from vtt_emotion.video.parts import join, plan_parts, read_in_parts, read_part
 
 MINUTES = 2.2 / 60                               # of a part
 CODECS = {"closed": ("libx264", {"g": "12", "bf": "2", "preset": "veryfast"}),

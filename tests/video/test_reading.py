@@ -5,19 +5,19 @@ import time
 import numpy as np
 import pytest
 
-from drawn.faces import actions, background, draw_head, paste, random_look, random_pose
-from indexes.command_line import InputError
-from indexes.crop import iou
-from indexes.images import write_image
 from ops import Tracking
-from video.detection import Detections, make_detector
-from video.emotions import EmotionReader, make_records, smooth_logits
-from video.faces_file import VERSION, describe, fingerprint, read_faces, write_faces
-from video.frames import read_frames
-from video.reading import follow_faces, known_faces, read_through
-from video.shots import with_cuts
-from video.sources import find_videos
-from video.tracks import FACE, Tracker
+from vtt_emotion.core.crop import iou
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import write_image
+from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
+from vtt_emotion.video.detection import Detections, make_detector
+from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
+from vtt_emotion.video.faces_file import VERSION, describe, fingerprint, read_faces, write_faces
+from vtt_emotion.video.frames import read_frames
+from vtt_emotion.video.reading import follow_faces, known_faces, read_through
+from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.sources import find_videos
+from vtt_emotion.video.tracks import FACE, Tracker
 
 
 def find(frames, threads=2, cuts=None, **options):
@@ -114,7 +114,7 @@ def test_frames_wait_in_a_queue_that_does_not_grow_and_each_is_handed_on_once(mo
         return Detections(np.full((count, 4), [100, 100, 150, 150], np.float32), np.ones(count, np.float32),
                           np.zeros((count, 5, 2), np.float32))
 
-    monkeypatch.setattr("video.reading.look_at", look_at)
+    monkeypatch.setattr("vtt_emotion.video.reading.look_at", look_at)
     found = {}
     for threads in (1, 2, 4):
         Frame.alive = Frame.most = 0
@@ -134,7 +134,7 @@ def test_a_look_that_fails_ends_the_reading(monkeypatch):
     def look_at(frame, _):
         raise InputError("no such luck")
 
-    monkeypatch.setattr("video.reading.look_at", look_at)
+    monkeypatch.setattr("vtt_emotion.video.reading.look_at", look_at)
     with pytest.raises(InputError, match="no such luck"):
         read_through(follow_faces(((Frame(number), False) for number in range(99)), None, Tracker(4, 1, 8, 24, 2)), [])
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from video.detection import Detections
-from video.tracks import Tracker, distance
+from vtt_emotion.video.detection import Detections
+from vtt_emotion.video.tracks import Tracker, distance
 
 SIDE = 40
 

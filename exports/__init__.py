@@ -1,1 +1,0 @@
-"""Results for other tools: tables, ELAN, subtitles, Praat. One file a format."""

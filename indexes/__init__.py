@@ -1,1 +1,0 @@
-"""What every stage reads and writes: the indexes, the emotion table, images and the one crop, each dataset's facts."""

@@ -1,0 +1,232 @@
+"""Every export read back by the library of its format; and the subtitles in Chromium."""
+import base64
+import csv
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pyarrow.parquet
+import pympi
+import pytest
+import webvtt
+from lxml import etree
+from praatio import textgrid
+
+import export_results
+from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.records import write_records
+from vtt_emotion.results.segments import find_segments, segments_path
+
+NAMES = ("rachel", None, 'a "b" <i>&\u0007\n笑')          # the last one as a file of strangers may have it
+
+
+def record(seconds, emotion, id, name):
+    scores = {other: 0.85 if other == emotion else 0.025 for other in EMOTIONS}
+    return {"type": "emotion", "class": emotion, "seconds": seconds,
+            "object": {"id": id, "name": name, "box": [10 * id, 2, 10 * id + 50, 60], "confidence": 0.85,
+                       "scores": scores}}
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Results of three people for 4 s, each of one emotion for 2 s, then of another."""
+    records = [record(round(place / 25, 3), EMOTIONS[(id + 3 * (place >= 50)) % 7], id, name)
+               for place in range(100) for id, name in enumerate(NAMES)]
+    write_records(tmp_path / "an interview.json", records)
+    return tmp_path / "an interview.json"
+
+
+@pytest.fixture
+def segments(results):
+    return find_segments(json.loads(results.read_text()))
+
+
+def run(results, *more):
+    export_results.main(["--results", str(results), *map(str, more)])
+
+
+def test_without_formats_all_are_written_and_the_segments_kept_are_taken(results, segments, capsys):
+    write_records(segments_path(results), segments[:1])
+    run(results)
+    suffixes = (".csv", ".segments.csv", ".parquet", ".segments.parquet", ".eaf", ".vtt", ".TextGrid")
+    hint = {".eaf": ", without a video; --video links one"}
+    assert capsys.readouterr().out.splitlines() == [f"wrote {results.with_suffix(suffix)}{hint.get(suffix, '')}"
+                                                    for suffix in suffixes]
+    assert len(webvtt.read(str(results.with_suffix(".vtt")))) == 1
+    assert not [path for path in results.parent.iterdir() if path.name.endswith((".tmp", ".bak"))]
+
+
+def test_csv_by_the_standard_library_and_by_pandas(results, segments):
+    run(results, "--to", "csv")
+    records = json.loads(results.read_text())
+    with open(results.with_suffix(".csv"), newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(float(row["seconds"]), int(row["id"]), row["name"] or None, row["class"]) for row in rows] == [
+        (item["seconds"], item["object"]["id"], item["object"]["name"], item["class"]) for item in records]
+    frame = pandas.read_csv(results.with_suffix(".csv"))
+    assert frame[list(EMOTIONS)].sum(1).between(0.999, 1.001).all()
+    assert frame[["xmin", "ymin", "xmax", "ymax"]].to_numpy().tolist() == [item["object"]["box"] for item in records]
+    frame = pandas.read_csv(segments_path(results).with_suffix(".csv"))
+    assert frame["start"].tolist() == [segment["start"] for segment in segments] and len(frame) == 6
+
+
+def test_parquet_keeps_types(results, segments):
+    run(results, "--to", "parquet")
+    frame, records = pandas.read_parquet(results.with_suffix(".parquet")), json.loads(results.read_text())
+    assert frame["class"].tolist() == [item["class"] for item in records]
+    assert frame["name"].isna().sum() == 100 and frame["id"].dtype == "int64" and frame["happy"].dtype == "float32"
+    assert frame["class"].cat.categories.tolist() == list(EMOTIONS)
+    table = pyarrow.parquet.read_table(segments_path(results).with_suffix(".parquet"))
+    assert table.column("end").to_pylist() == [segment["end"] for segment in segments]
+
+
+def test_an_eaf_by_pympi_with_its_video(results, segments, make_video):
+    video = make_video(results.parent / "an interview #1.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3)
+    run(results, "--to", "elan", "--video", video)
+    document = pympi.Eaf(str(results.with_suffix(".eaf")))
+    assert {tier: sorted(document.get_annotation_data_for_tier(tier)) for tier in document.get_tier_names()} == \
+        person_tiers(segments)
+    media, = document.get_linked_files()
+    assert media["MEDIA_URL"] == video.as_uri() and media["MIME_TYPE"] == "video/mp4"
+    assert media["RELATIVE_MEDIA_URL"] == "./an%20interview%20%231.mp4"
+
+
+@pytest.fixture
+def east(monkeypatch):
+    """The time zone of India, five and a half hours ahead."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_an_eaf_is_valid_by_its_published_schema(results, segments, make_video, east):
+    """By the MPI's own EAFv3.0.xsd: of people with a video, and of nobody; and what a schema cannot say."""
+    schema = etree.XMLSchema(etree.parse(Path(__file__).with_name("EAFv3.0.xsd")))
+    video = make_video(results.parent / "a.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3)
+    run(results, "--to", "elan", "--video", video)
+    document = etree.parse(results.with_suffix(".eaf"))
+    schema.assertValid(document)
+    root = document.getroot()
+    assert root.get("FORMAT") == "3.0" and root.get("DATE").endswith("+05:30")
+    assert root.find("HEADER").get("TIME_UNITS") == "milliseconds"
+    slots = {slot.get("TIME_SLOT_ID"): int(slot.get("TIME_VALUE")) for slot in root.iter("TIME_SLOT")}
+    assert list(slots.values()) == sorted(slots.values()) and len(slots) == 2 * len(segments) == 12
+    notes = list(root.iter("ALIGNABLE_ANNOTATION"))
+    assert all(slots[note.get("TIME_SLOT_REF1")] < slots[note.get("TIME_SLOT_REF2")] for note in notes)
+    assert {note.findtext("ANNOTATION_VALUE") for note in notes} <= set(EMOTIONS)
+    numbers = {int(note.get("ANNOTATION_ID").removeprefix("a")) for note in notes}
+    last = root.findtext("HEADER/PROPERTY[@NAME='lastUsedAnnotationId']")
+    assert max(numbers) == int(last)                         # ELAN numbers new ones from there
+    write_records(results.with_name("b.json"), [])
+    run(results.with_name("b.json"), "--to", "elan")
+    schema.assertValid(etree.parse(results.with_name("b.eaf")))
+    notes[0].set("TIME_SLOT_REF1", "ts99")                   # and it does find what is wrong
+    assert not schema.validate(document)
+
+
+def test_subtitles_by_webvtt(results, segments):
+    run(results, "--to", "vtt")
+    cues = webvtt.read(str(results.with_suffix(".vtt")))
+    wanted = sorted((start, end, f"{person}: {emotion}") for person, spans in person_tiers(segments).items()
+                    for start, end, emotion in spans)
+    assert [(cue.start_time.in_milliseconds(), cue.end_time.in_milliseconds()) for cue in cues] == [
+        (start, end) for start, end, _ in wanted]
+    assert "<i>" not in results.with_suffix(".vtt").read_text()
+
+
+def test_a_textgrid_by_praatio(results, segments):
+    run(results, "--to", "textgrid")
+    grid = textgrid.openTextgrid(str(results.with_suffix(".TextGrid")), includeEmptyIntervals=False)
+    assert {tier.name: [(round(1000 * span.start), round(1000 * span.end), span.label) for span in tier.entries]
+            for tier in grid.tiers} == person_tiers(segments)
+    whole = textgrid.openTextgrid(str(results.with_suffix(".TextGrid")), includeEmptyIntervals=True)
+    for tier in whole.tiers:                     # Praat wants every moment to be in an interval
+        assert tier.entries[0].start == 0 and tier.entries[-1].end == grid.maxTimestamp
+        assert all(one.end == other.start for one, other in zip(tier.entries, tier.entries[1:]))
+
+
+def test_names_given_in_a_page_hold_here_too(results, segments):
+    write_records(segments_path(results), segments)
+    names = results.with_suffix(".names.json")
+    names.write_text(json.dumps({"names": [{"id": 1, "name": "rachel"}, {"id": 2, "name": "Ben", "from": 2}]}))
+    run(results, "--to", "csv", "--names", names)
+    rows = list(csv.DictReader(results.with_suffix(".csv").open(newline="")))
+    assert {row["name"] for row in rows} == {"rachel", "Ben", NAMES[2]}
+    assert {row["name"] for row in rows if float(row["seconds"]) >= 2} == {"rachel", "Ben"}
+    rows = list(csv.DictReader(segments_path(results).with_suffix(".csv").open(newline="")))
+    assert sorted({row["name"] for row in rows}) == sorted({"rachel", "Ben", NAMES[2]})      # found anew
+
+
+def test_results_without_a_face(tmp_path):
+    write_records(tmp_path / "a.json", [])
+    run(tmp_path / "a.json")
+    assert len(pandas.read_parquet(tmp_path / "a.parquet")) == 0
+    assert (tmp_path / "a.csv").read_text().startswith("seconds,id,name,class")
+    assert not list(pympi.Eaf(str(tmp_path / "a.eaf")).get_tier_names())
+    assert not len(webvtt.read(str(tmp_path / "a.vtt")))
+    assert not textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=True).tiers
+
+
+def test_two_faces_of_one_name_at_once_have_a_tier_each():
+    both = [{"id": id, "name": "ross", "class": "sad", "start": id / 10, "end": 2.0} for id in (1, 2)]
+    assert person_tiers(both) == {"ross": [(100, 2000, "sad")], "ross (2)": [(200, 2000, "sad")]}
+
+
+def test_records_without_scores_and_of_photos(tmp_path):
+    kept = [record(0.0, "happy", 1, None), record(0.04, "happy", 1, None)]
+    for item in kept:
+        del item["object"]["scores"]
+    write_records(tmp_path / "a.json", kept)
+    run(tmp_path / "a.json", "--to", "csv", "parquet")
+    assert pandas.read_csv(tmp_path / "a.csv")["happy"].isna().all()
+    assert pandas.read_parquet(tmp_path / "a.parquet")["happy"].isna().all()
+    photos = [{**item, "seconds": None, "file": "a.jpg"} for item in kept]
+    write_records(tmp_path / "photos.json", photos)
+    run(tmp_path / "photos.json", "--to", "csv", "parquet")
+    assert pandas.read_csv(tmp_path / "photos.csv")["file"].tolist() == ["a.jpg", "a.jpg"]
+    assert not (tmp_path / "photos.segments.csv").exists()
+
+
+def test_errors(results, tmp_path, run_main, capsys):
+    def said(*argv):
+        return run_main(export_results.main, argv, capsys)[0]
+
+    assert "b.json: no such results" in said("--results", tmp_path / "b.json")
+    assert "none.mp4: no such video file" in said("--results", results, "--video", tmp_path / "none.mp4")
+    assert "expected one --results with it, found 2" in said("--results", results, results, "--video", "a.mp4")
+    write_records(tmp_path / "photos.json", [{**record(None, "sad", 1, None), "file": "a.jpg"}])
+    assert "photos.json: of photos, which have no times for elan" in said("--results", tmp_path / "photos.json",
+                                                                          "--to", "csv", "elan")
+    names = tmp_path / "names.json"
+    names.write_text('{"names": [{"id": 1, "name": "a"}]}')
+    assert "expected one --results with it, found 2" in said("--results", results, results, "--names", names)
+    assert "photos.json: of photos; --names is" in said("--results", tmp_path / "photos.json", "--to", "csv",
+                                                        "--names", names)
+    segments_path(results).write_text("[1]")
+    assert "an interview.segments.json: segment 0: expected" in said("--results", results)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json"}
+
+
+def test_the_subtitles_show_in_a_browser(results, segments):
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no browser is installed; on Debian: apt-get install chromium")
+    run(results, "--to", "vtt")
+    data = base64.b64encode(Path(results.with_suffix(".vtt")).read_bytes()).decode()
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_content(f'<video><track default kind="subtitles" src="data:text/vtt;base64,{data}"></video>')
+        page.wait_for_function("document.querySelector('track').readyState == 2")
+        cues = page.evaluate("""[...document.querySelector('track').track.cues].map(
+            cue => [cue.startTime, cue.endTime, cue.getCueAsHTML().textContent])""")
+        browser.close()
+    assert cues == sorted([start / 1000, end / 1000, f"{person}: {emotion}"]
+                          for person, spans in person_tiers(segments).items() for start, end, emotion in spans)

@@ -1,0 +1,88 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from resnet_tsm import load_checkpoint, resnet18
+from tools import ship_weights
+from vtt_emotion.core.weights import find_weights
+from vtt_emotion.training.calibration import calibrate, fit_temperature
+
+
+def test_a_shipped_checkpoint_is_half_as_large_and_says_the_same(trained, tmp_path, capsys):
+    ship_weights.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--output", str(tmp_path / "a.pt")])
+    assert (tmp_path / "a.pt").stat().st_size < 23e6 and "22." in capsys.readouterr().out
+    best, shipped = resnet18(trained / "runs/tsm/best.pt").eval(), resnet18(tmp_path / "a.pt").eval()
+    assert shipped.img_sz == best.img_sz == 64
+    frames = torch.rand(4, 3, 64, 64)
+    torch.testing.assert_close(best(frames), shipped(frames), atol=0.02, rtol=0.02)
+    assert set(load_checkpoint(tmp_path / "a.pt")) == {"net", "step", "best", "revision", "options"}
+    assert set(load_checkpoint(tmp_path / "a.pt")["options"]) == {"loader"}               # no path of the trainer's
+
+
+def test_the_mean_of_several_is_shipped(trained, tmp_path, run_main, capsys):
+    paths = [trained / "runs" / name / "best.pt" for name in ("static", "tsm")]
+    ship_weights.main(["--weights", *map(str, paths), "--output", str(tmp_path / "a.pt")])
+    first, second, mean = (resnet18(path).state_dict() for path in (*paths, tmp_path / "a.pt"))
+    assert not torch.equal(first["conv1.weight"], second["conv1.weight"])
+    for name, value in mean.items():
+        torch.testing.assert_close(value, ((first[name] + second[name]) / 2).to(value.dtype), atol=1e-3, rtol=1e-3)
+    other = load_checkpoint(paths[0])
+    other["options"]["loader"]["img_sz"] = 96
+    torch.save(other, tmp_path / "b.pt")
+    said, _ = run_main(ship_weights.main, ["--weights", paths[0], tmp_path / "b.pt", "--output", tmp_path / "c.pt"],
+                       capsys)
+    assert f"b.pt: works at 96 px, and {paths[0]} at 64" in said and not (tmp_path / "c.pt").exists()
+
+
+@pytest.mark.parametrize("content,message", [
+    (None, "no such checkpoint"), (b"junk", "not a checkpoint"), ({"net": {}}, "expected the parameters"),
+    ("bare", "not a checkpoint of a training run")])
+def test_what_cannot_be_shipped(tmp_path, run_main, capsys, content, message):
+    path = tmp_path / "a.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(resnet18().state_dict() if content == "bare" else content, path)
+    said, _ = run_main(ship_weights.main, ["--weights", path, "--output", tmp_path / "b.pt"], capsys)
+    assert said.startswith(f"error: {path}") and message in said and not (tmp_path / "b.pt").exists()
+
+
+def drawn_logits(count, warmth):
+    """Logits (count, 7) that are `warmth` times those that truth was drawn by, and the truth, (count, 7)."""
+    rng = np.random.default_rng(0)
+    honest = torch.from_numpy(rng.normal(0, 1.5, (count, 7))).float()
+    truth = (honest.softmax(1).cumsum(1) < torch.from_numpy(rng.random((count, 1))).float()).sum(1).clamp(max=6)
+    return honest * warmth, torch.eye(7)[truth]
+
+
+def test_the_temperature_that_was_put_in_is_found():
+    for warmth in (0.5, 1.0, 2.5):
+        logits, target = drawn_logits(4000, warmth)
+        assert fit_temperature(logits, target) == pytest.approx(warmth, rel=0.06)
+    found = calibrate(logits, target)
+    assert found["before"] > 0.15 and found["after"] < 0.035 and found["held_out"] < 0.035
+    assert found["held_out"] != found["after"]
+    small, target = drawn_logits(4, 1.0)         # whatever is fitted on so few is of no use on the others
+    assert calibrate(small, target)["temperature"] > 0
+
+
+def test_a_temperature_is_folded_into_the_last_layer(parsed, tmp_path, capsys):
+    """With the shipped weights: on faces that a network knows nothing of, one temperature is as good as another."""
+    plain, warm, again = (tmp_path / f"{name}.pt" for name in ("plain", "warm", "again"))
+    argv = ["--root", str(parsed), "--valid-episodes", "3", "--temperature-on", "friends", "--weights"]
+    ship_weights.main(["--weights", str(find_weights("fer")), "--output", str(plain)])
+    ship_weights.main([*argv, str(plain), "--output", str(warm)])
+    said = re.search(r"temperature ([\d.]+), on [\d,]+ held-out faces of friends: calibration error ([\d.]+)%, with it "
+                     r"([\d.]+)%; on each half", capsys.readouterr().out)
+    assert float(said[1]) > 1.1
+    whole = load_checkpoint(warm)["temperature"]
+    temperature = whole / load_checkpoint(plain)["temperature"]
+    assert temperature == pytest.approx(float(said[1]), abs=1e-3)
+    frames = torch.rand(4, 3, 64, 64)
+    before, after = (resnet18(path).eval()(frames).detach() for path in (plain, warm))
+    torch.testing.assert_close(before / temperature, after, rtol=2e-3, atol=2e-3 / temperature)
+    assert (before.argmax(1) == after.argmax(1)).all()
+    ship_weights.main([*argv, str(warm), "--output", str(again)])
+    assert load_checkpoint(again)["temperature"] == pytest.approx(whole, rel=0.02)

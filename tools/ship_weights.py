@@ -1,0 +1,104 @@
+"""Make a checkpoint fit to give away: its weights alone, in half precision, about 22 MB.
+
+Reads a run's best.pt, or several, whose mean it takes. Writes weights/fer.pt, which `--weights fer` and
+`resnet18(weights="fer")` then load; with --temperature-on as sure of what it says as it is right on that index's
+held-out faces; and with --calibrate-on weights/fer.int8.onnx, which reads faces on a CPU some times faster, where it
+agrees with the weights on that index's held-out faces.
+
+    python -m tools.ship_weights
+    python -m tools.ship_weights --weights runs/tsm/best.pt --output weights/mine.pt --calibrate-on friends
+    python -m tools.ship_weights --weights runs/a/best.pt runs/b/best.pt --temperature-on fer --calibrate-on fer
+"""
+import numpy as np
+from tqdm import tqdm
+
+from ops import ShipOps
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.weights import load_network, name_device
+from vtt_emotion.training.samples import read_held_out, read_mixture
+from vtt_emotion.video.backends import OnnxStep, int8_graph
+
+AGREES, LOSES = 0.98, 0.005                      # least share of equal answers, greatest loss of accuracy
+
+
+def crops_of(samples, size, count=None):
+    """Crops uint8 (K, 3, size, size) of all samples, or of `count` drawn at random, always the same."""
+    from vtt_emotion.training.clips import FaceClips, some_faces
+
+    crops, rows = some_faces(FaceClips([samples], size), count)
+    return crops, samples.targets[rows].argmax(1)
+
+
+def compare(net, step, crops, truth):
+    """(share of equal answers of a network and of a step, accuracy of each) on stills."""
+    from vtt_emotion.video.torch_backend import TorchStep
+
+    answers = []
+    for way in (TorchStep(net, "cpu"), step):
+        batches = [crops[start:start + 16] for start in range(0, len(crops), 16)]
+        answers.append(np.concatenate([way(batch, None, np.ones(len(batch), bool))[0].argmax(1)
+                                       for batch in tqdm(batches, "compare", unit="batch", disable=None)]))
+    return (answers[0] == answers[1]).mean(), (answers[0] == truth).mean(), (answers[1] == truth).mean()
+
+
+def calibrate(shipped, index, ops):
+    """Write the int8 graph of shipped weights, calibrated on an index's training faces, where it agrees."""
+    from vtt_emotion.video.torch_backend import quantize
+
+    place, roots, margins, path = ops.place, ops.datasets.roots(), ops.margins.by_source(), int8_graph(shipped)
+    (samples,), _ = read_mixture({index: 1.0}, place.dicts_path, roots, margins, ops.split.train_episodes)
+    held_out = read_held_out(index, place.dicts_path, roots, margins, ops.split.valid_episodes)
+    net = load_network(str(shipped), trained=True)
+    crops, compared = crops_of(samples, net.img_sz, ops.ship.crops)[0], crops_of(held_out, net.img_sz)
+    with whole_file(path) as unchecked:
+        quantize(net, shipped, unchecked, crops)
+        equal, plain, int8 = compare(net, OnnxStep(unchecked), *compared)
+        if equal < AGREES or int8 < plain - LOSES:
+            raise InputError(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces, accuracy "
+                             f"{int8:.2%} where float32 has {plain:.2%}: too little, so {path.name} is not shipped")
+    print(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces; accuracy {plain:.2%}, "
+          f"in int8 {int8:.2%}")
+    print(f"wrote {path}: calibrated on {len(crops)} faces of {index}")
+
+
+def find_temperature(net, index, ops):
+    """The temperature of a network on an index's held-out faces (`vtt_emotion.training.calibration`), printed."""
+    import torch
+
+    from vtt_emotion.training.batches import EveryOnce, make_loader
+    from vtt_emotion.training.calibration import calibrate as fit
+    from vtt_emotion.training.clips import FaceClips
+    from vtt_emotion.training.engine import predict
+
+    held_out = read_held_out(index, ops.place.dicts_path, ops.datasets.roots(), ops.margins.by_source(),
+                             ops.split.valid_episodes)
+    device = torch.device(name_device("auto"))
+    frames = held_out.paths.shape[1]             # a still is read as four are
+    loader = make_loader(FaceClips([held_out], net.img_sz, frames), EveryOnce(len(held_out), 64), 0)
+    found = fit(*predict(net.to(device), loader, device))
+    print(f"temperature {found['temperature']:.3f}, on {len(held_out):,} held-out faces of {index}: calibration error "
+          f"{found['before']:.2%}, with it {found['after']:.2%}; on each half with the other half's "
+          f"{found['held_out']:.2%}")
+    net.cpu()
+    return found["temperature"]
+
+
+def main(argv=None):
+    ops = parse(ShipOps, argv, __doc__)
+    from vtt_emotion.training.runs import average, ship  # after the options: --help need not wait for PyTorch
+
+    shipped, index = ops.ship.output, ops.ship.temperature_on
+    if not ops.ship.weights:
+        raise InputError("--weights: expected one or several checkpoints")
+    net, about = average([ops.place.root / path for path in ops.ship.weights])
+    ship(net, about, shipped, find_temperature(net, index, ops) if index else 1.0)
+    print(f"wrote {shipped}: {shipped.stat().st_size / 1e6:.1f} MB")
+    int8_graph(shipped).unlink(missing_ok=True)          # of the weights before
+    if ops.ship.calibrate_on:
+        calibrate(shipped, ops.ship.calibrate_on, ops)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,131 @@
+"""One table of an archive: minutes of each emotion, person and video, in a small Parquet file a video.
+
+Files are only added, each written whole, so that machines write beside each other and none waits. A video's file has a
+row for each person and emotion, and one without either: the film itself. Of 30,000 records it keeps some hundred
+rows, all that a sum over the archive needs, so that the records need not be read again.
+"""
+from collections import defaultdict
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import EMOTIONS
+
+FOLDER = "archive"                               # of a results folder
+COLUMNS = ("video", "id", "person", "emotion", "minutes", "records")
+PEOPLE_COLUMNS = ("person", "videos", "minutes", *EMOTIONS, "records")
+VIDEO_COLUMNS = ("video", "film", "minutes", *EMOTIONS, "records")
+
+
+def schema():
+    """Of a video's file: id and person (its name) null where the row is the film's, person also where nobody knows."""
+    import pyarrow
+
+    text = pyarrow.string()
+    return pyarrow.schema([("video", text), ("id", pyarrow.int32()), ("person", text), ("emotion", text),
+                           ("minutes", pyarrow.float64()), ("records", pyarrow.int64())])
+
+
+def part_path(results):
+    """Where the table's file of a results file is."""
+    return results.parent / FOLDER / f"{results.stem}.parquet"
+
+
+def part_rows(video, segments, seconds, records):
+    """A video's rows (tuples of `COLUMNS`): the film's, of `seconds` s and all its records, then by id and emotion."""
+    yield video, None, None, None, seconds / 60, records
+    sums = defaultdict(lambda: [0.0, 0])
+    for segment in segments:
+        held = sums[segment["id"], segment["name"], EMOTIONS.index(segment["class"])]
+        held[0] += (segment["end"] - segment["start"]) / 60
+        held[1] += segment["frames"]
+    for (id, name, emotion), (minutes, frames) in sorted(sums.items(), key=lambda item: (item[0][0], item[0][2])):
+        yield video, id, name, EMOTIONS[emotion], minutes, frames
+
+
+def write_part(path, video, segments, seconds, records):
+    """Write a video's rows, of its segments, as a whole Parquet file."""
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = zip(*part_rows(video, segments, seconds, records))
+    arrays = [pyarrow.array(column, field.type) for column, field in zip(columns, schema())]
+    with whole_file(path) as temporary:
+        parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema()), temporary)
+
+
+def read_parts(folder, files=None):
+    """The rows of all files in a folder, a pyarrow Table; files: the fsspec file system that `folder` is a path of.
+
+    Raises:
+        InputError: no such folder, no file in it, or a damaged one.
+    """
+    import pyarrow
+    from pyarrow import dataset
+
+    said = "expected the folder archive/ of results, which create_results.py --cluster or --table writes"
+    try:
+        parts = dataset.dataset(str(folder), schema(), format="parquet", filesystem=files)
+        if not parts.files:
+            raise InputError(f"{folder}: holds no table; {said}")
+        whole = dataset.ParquetFragmentScanOptions(pre_buffer=files is not None)  # a small file here is read at once
+        return parts.to_table(fragment_scan_options=whole).combine_chunks()      # sums of 10,000 pieces take long
+    except FileNotFoundError:
+        raise InputError(f"{folder}: no such folder; {said}") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"{folder}: not such a table, or a damaged file in it ({str(error).splitlines()[0]})") \
+            from None
+
+
+def sum_up(table):
+    """(people, videos, totals) of an archive's rows.
+
+    Returns:
+        people: list of dicts, `PEOPLE_COLUMNS`: minutes in all and of each emotion of everybody with a name, who is
+            seen longest first, and at the end, without a name, of all others.
+        videos: list of dicts, `VIDEO_COLUMNS`, by name: the same of each video, and of the film, in minutes.
+        totals: dict: videos, hours (of film), records, faces (ids without a name).
+    """
+    from pyarrow import compute
+
+    seen = compute.is_valid(table["emotion"])
+    faces, films = table.filter(seen), table.filter(compute.invert(seen))
+    people = _pivot(faces, "person", faces.group_by("person").aggregate([("video", "count_distinct")]))
+    ordered = sorted(people.items(), key=lambda item: (item[0] is None, -item[1]["minutes"], item[0]))
+    videos = _pivot(faces, "video")
+    for name, minutes, records in zip(*(films[column].to_pylist() for column in ("video", "minutes", "records"))):
+        videos[name] = {**_empty(), **videos.get(name, {}), "film": minutes, "records": records}
+    nameless = faces.filter(compute.is_null(faces["person"])).group_by(["video", "id"]).aggregate([])
+    totals = {"videos": len(films), "hours": (compute.sum(films["minutes"]).as_py() or 0) / 60,
+              "records": compute.sum(films["records"]).as_py() or 0, "faces": len(nameless)}
+    return ([{"person": name, **row} for name, row in ordered],
+            [{"video": name, **videos[name]} for name in sorted(videos)], totals)
+
+
+def _empty():
+    return {"minutes": 0.0, "records": 0, **dict.fromkeys(EMOTIONS, 0.0)}
+
+
+def _pivot(faces, key, counts=None):
+    """{value of `key`: {minutes, each emotion's, records, and videos by `counts`}} of rows of faces."""
+    rows = defaultdict(_empty)
+    sums = faces.group_by([key, "emotion"]).aggregate([("minutes", "sum"), ("records", "sum")])
+    for value, emotion, minutes, records in zip(*(sums[name].to_pylist() for name in (
+            key, "emotion", "minutes_sum", "records_sum"))):
+        row = rows[value]
+        row["minutes"], row["records"] = row["minutes"] + minutes, row["records"] + records
+        row[emotion] += minutes
+    if counts is not None:
+        for value, count in zip(counts[key].to_pylist(), counts["video_count_distinct"].to_pylist()):
+            rows[value]["videos"] = count
+    return dict(rows)
+
+
+def summary_lines(people, totals, most=20):
+    """What `sum_up` found, as lines to print."""
+    yield (f"{totals['videos']:,} videos, {totals['hours']:,.1f} hours of film, {totals['records']:,} records; "
+           f"{sum(row['person'] is not None for row in people):,} people by name, {totals['faces']:,} faces without")
+    yield f"{'minutes':24}{'videos':>8}{'all':>11}" + "".join(f"{name:>11}" for name in EMOTIONS)
+    shown = people[:most] + [row for row in people[most:] if row["person"] is None]
+    for row in shown:
+        cells = "".join(f"{row[name]:11,.2f}" for name in ("minutes", *EMOTIONS))
+        yield f"{(row['person'] or 'without a name')[:23]:24}{row['videos']:8,}{cells}"

@@ -1,0 +1,73 @@
+"""One video of an archive read, wherever it and its results lie: fetched, read, its part of the table, put whole."""
+import io
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+
+from vtt_emotion.archive.places import all_there, fetched, is_url, placed
+from vtt_emotion.archive.table import FOLDER, part_path, write_part
+from vtt_emotion.video.create import create, is_of, read_source
+
+LAST = ".json"                                   # put last, segments among them; where these are, all are
+
+
+@dataclass
+class Job:
+    """A video to be read: where it is (Path or URL), the folder of its results (the same), their name, its bytes."""
+    source: object
+    folder: object
+    name: str
+    size: int = 0
+
+
+def files_of(name, overlay, table):
+    """The names of the files that a video's results are known to be whole by."""
+    return [f"{name}.json", f"{name}.segments.json", *([f"{name}.overlay.mp4"] if overlay else []),
+            *([f"{FOLDER}/{name}.parquet"] if table else [])]
+
+
+def is_there(job, overlay, table):
+    """Whether a job's results are there, and of its video as far as their faces file tells.
+
+    Elsewhere, or of a video elsewhere, that the files are there is enough: what is in them would have to be fetched.
+    """
+    names = files_of(job.name, overlay, table)
+    if is_url(job.folder):
+        return all_there(job.folder, names)
+    there = all((job.folder / name).is_file() for name in names)
+    return there and (is_url(job.source) or is_of(job.source, job.folder / f"{job.name}.json"))
+
+
+def shown(job):
+    """A job's results file as people are told of it."""
+    return f"{job.folder}/{job.name}.json" if is_url(job.folder) else job.folder / f"{job.name}.json"
+
+
+def read_job(job, ops, step, gallery, table, read=read_source):
+    """Read a video and write its results; returns (records, frames, length of the film, s).
+
+    table: whether its part of the archive's table is written too. read: as of `create`.
+    """
+    with fetched(job.source) as source, placed(job.folder, LAST) as folder, \
+            named({str(folder): job.folder, str(source): job.source}):
+        path = folder / f"{job.name}.json"
+        count, segments, frames, seconds = create(source, path, ops, step, gallery, read)
+        if table:
+            write_part(part_path(path), job.name, segments, seconds, count)
+            print(f"wrote {part_path(path)}")
+    return count, frames, seconds
+
+
+@contextmanager
+def named(places):
+    """Say in what is printed where the files are of which copies were used: {path of the copy: URL}."""
+    places = {copy: url for copy, url in places.items() if is_url(url)}
+    if not places:
+        yield
+        return
+    said = io.StringIO()
+    with redirect_stdout(said):
+        yield
+    text = said.getvalue()
+    for copy, url in places.items():
+        text = text.replace(copy, url)
+    print(text, end="")

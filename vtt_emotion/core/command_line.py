@@ -1,0 +1,112 @@
+"""A script's command line: its options parsed, its errors said in one sentence, its stops by signal."""
+import argparse
+import os
+import re
+import signal
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+from ops import HUGE, LIMITS
+from vtt_emotion.core.errors import InputError
+
+OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient memory|bad.alloc", re.IGNORECASE)
+
+
+def parse(options_class, argv, doc):
+    """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
+    import tyro  # not before Ctrl-C is seen to, below
+
+    defaults = options_class.by_recipe(_recipe(argv)) if hasattr(options_class, "by_recipe") else options_class()
+    return settle(tyro.cli(options_class, args=argv, description=doc, default=defaults,
+                           config=(tyro.conf.OmitArgPrefixes,)))
+
+
+def _recipe(argv):
+    """The recipe that a command line names, whose defaults the other options have; None where it names none."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--recipe", nargs="?")
+    return first.parse_known_args(argv)[0].recipe
+
+
+def settle(options):
+    """The options, with paths joined to root; an InputError where a number is out of its limits."""
+    root = options.place.root
+    for concern in (getattr(options, item.name) for item in fields(options)):
+        if is_dataclass(concern):
+            for item in fields(concern):
+                value = getattr(concern, item.name)
+                if isinstance(value, Path) and item.name != "root":
+                    setattr(concern, item.name, root / value)
+                least, most = LIMITS.get(item.name, (None, None))
+                if least is not None and value is not None and not least <= value <= most:
+                    bounds = f"at least {least}" if most == HUGE else f"from {least} to {most}"
+                    raise InputError(f"--{item.name.replace('_', '-')} {value}: expected {bounds}")
+    return options
+
+
+class Stopped(KeyboardInterrupt):
+    """The script was asked to stop, by the signal `number`."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+def stop(number, _):
+    """A signal's handler: stop here, through whatever cleans up."""
+    raise Stopped(number)
+
+
+def run_script(main):
+    """Run a script's `main`; bad input ends in one sentence and status 1, not in a traceback.
+
+    Asked to stop by Ctrl-C or SIGTERM, it says so and exits as a shell expects it: 130 or 143.
+    """
+    signal.signal(signal.SIGTERM, stop)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")        # a file's name may be no text
+    try:
+        main()
+    except (InputError, OSError) as error:
+        say_the_last()
+        named = isinstance(error, OSError) and error.filename is not None and error.strerror
+        sys.exit(f"error: {error.filename}: {error.strerror}" if named else f"error: {error}")
+    except ModuleNotFoundError as error:
+        if (Path(__file__).parents[2] / f"{str(error.name).split('.')[0]}.py").exists():
+            raise
+        sys.exit(f"error: this needs {error.name}, which is not installed: pip install -r requirements.txt")
+    except KeyboardInterrupt as asked:
+        say_the_last()
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + getattr(asked, "number", signal.SIGINT))
+    except Exception as error:
+        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+            sys.exit("error: out of memory")
+        raise
+
+
+def say_the_last():
+    """Let SIGTERM pass from here on: torchrun's follows an error, and would cut its sentence short."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def torchrun_places():
+    """(rank, processes, rank on this machine, processes on it) as torchrun says; 0, 1, 0, 1 where it started none."""
+    names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
+    return tuple(int(os.environ.get(name, default)) for name, default in names)
+
+
+def _say_uncaught(kind, error, trace):
+    """Python's own word on what ends a script, but for Ctrl-C while it still imports what it needs."""
+    stopped = error
+    while stopped is not None and not isinstance(stopped, KeyboardInterrupt):
+        stopped = stopped.__context__
+    if stopped is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print("stopped", file=sys.stderr)
+        sys.exit(128 + getattr(stopped, "number", signal.SIGINT))
+
+
+sys.excepthook = _say_uncaught

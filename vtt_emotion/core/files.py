@@ -1,0 +1,117 @@
+"""Files and folders written whole or not at all, and short names for them."""
+import errno
+import glob
+import json
+import os
+import platform
+import shutil
+import sys
+import zlib
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from vtt_emotion.core.errors import InputError
+
+
+def short_name(name, most=200):
+    """A file's name in at most `most` bytes, of 255 that file systems allow: a longer one is cut and told by a sum."""
+    data = os.fsencode(name)
+    if len(data) <= most:
+        return name
+    return data[:most - 9].decode(sys.getfilesystemencoding(), "ignore") + f"~{zlib.crc32(data):08x}"
+
+
+def read_json(path, absent):
+    """The JSON of a UTF-8 file; InputError where it is none, or, in the words `absent`, where it is not there."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: {absent}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+
+
+def picture_format(path):
+    """The format that a picture's name asks for by its ending: png, pdf or svg. InputError for another."""
+    form = Path(path).suffix.lower()[1:]
+    if form not in ("png", "pdf", "svg"):
+        raise InputError(f"{path}: expected the name of a picture, ending in .png, .pdf or .svg")
+    return form
+
+
+@contextmanager
+def naming(path, temporary=None):
+    """Name an OSError without a file, or of the `temporary` one, after `path`: "No space left" says not where."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename).removeprefix("file:") == str(temporary):
+            raise OSError(error.errno or errno.EIO, f"could not be written ({error.strerror or error})",
+                          str(path)) from error
+        raise
+
+
+@contextmanager
+def whole_folder(folder):
+    """Yield an empty folder beside `folder`, which takes its place when it is whole and on the disk.
+
+    What a killed writing left of it is removed by the next.
+    """
+    partial, former = (folder.with_name(f"{folder.name}.{what}") for what in ("partial", "former"))
+    if former.exists() and not folder.exists():  # killed between the two renames below
+        former.rename(folder)
+    for left in (partial, former):
+        shutil.rmtree(left, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        with naming(partial):
+            yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    os.sync()
+    if folder.exists():
+        folder.rename(former)
+    partial.rename(folder)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+@contextmanager
+def whole_file(path, flush=True):
+    """Yield a temporary path beside `path`; moved into place on success, removed on failure.
+
+    With `flush` it is on the disk before it is moved, so that it outlasts a power cut, and what a killed process left
+    of the same file is removed. Without, it suits the many files of a folder that is itself moved when it is whole.
+
+    Raises:
+        OSError: named after `path`, where it could not be written.
+    """
+    path = Path(path)
+    hidden = path.with_name(f".{short_name(path.name)}")
+    hidden = f"{hidden}.{platform.node()[:30]}"  # a folder may be shared by machines
+    temporary = Path(f"{hidden}.{os.getpid()}.tmp")
+    try:
+        with naming(path, temporary):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if flush:
+                _clear_up(hidden)
+            yield temporary
+            if flush:
+                with open(temporary, "rb") as file:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+    finally:
+        with suppress(NotADirectoryError):       # the error that is on its way says that the folder is a file
+            temporary.unlink(missing_ok=True)
+
+
+def _clear_up(hidden):
+    """Remove what processes that are no more left of a file."""
+    for left in glob.glob(f"{glob.escape(str(hidden))}.*.tmp"):
+        process = left.rsplit(".", 2)[1]
+        try:
+            os.kill(int(process), 0)             # only asks whether it is there
+        except (ProcessLookupError, ValueError, OverflowError):
+            Path(left).unlink(missing_ok=True)
+        except PermissionError:                  # it is, another user's
+            pass

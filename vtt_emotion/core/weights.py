@@ -1,0 +1,73 @@
+"""Checkpoints found by path or name, and made a network; torch is imported only where that or CUDA is asked for."""
+import ctypes
+import importlib.util
+import re
+from pathlib import Path
+
+from vtt_emotion.core.errors import InputError
+
+SHIPPED = Path(__file__).resolve().parents[2] / "weights"
+
+
+def find_weights(weights, root=Path(".")):
+    """The file of a checkpoint: a path from `root` or from here, or a name shipped in weights/.
+
+    Raises:
+        InputError: no such file, or a start for training that knows no emotion ("none", "imagenet").
+    """
+    if weights in ("none", "imagenet"):
+        raise InputError(f"--weights {weights}: knows no emotion; expected a trained checkpoint")
+    for path in (Path(root) / weights, Path(weights), SHIPPED / f"{weights}.pt"):
+        if path.is_file():
+            return path
+    names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.pt"))) or "none"
+    raise InputError(f"{weights}: no such checkpoint; shipped by name: {names}")
+
+
+def load_network(weights, root=Path("."), trained=False, img_sz=None, make=None):
+    """`resnet18` with `weights`: "none", "imagenet", or what `find_weights` finds.
+
+    With `trained` the first two, and a file of ImageNet's, are refused: their last layer is random. It works at
+    `img_sz` px, where None is given at what it was trained at (224 where the file does not say). make: called in
+    place of `resnet18`.
+    """
+    from resnet_tsm import resnet18
+
+    start = {"none": None, "imagenet": "imagenet"}
+    try:
+        net = (make or resnet18)(start[weights] if weights in start and not trained else find_weights(weights, root),
+                                 start=not trained)
+        net.img_sz = img_sz or net.img_sz or 224
+        return net
+    except InputError:
+        raise
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from None
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
+
+
+def name_device(device):
+    """"cpu", "cuda" or "cuda:N" of what ops calls a device; "auto" is CUDA where there is one that torch can use."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise InputError(f"--device {device}: expected auto, cpu, cuda or cuda:N")
+    if device == "cpu":
+        return device
+    if _has_driver() and importlib.util.find_spec("torch"):
+        import torch
+        if torch.cuda.is_available():
+            return "cuda" if device == "auto" else device
+    if device != "auto":
+        raise InputError(f"--device {device}: no CUDA device is present")
+    return "cpu"
+
+
+def _has_driver():
+    """Whether NVIDIA's driver is there; asking torch takes seconds."""
+    for name in ("libcuda.so.1", "nvcuda.dll"):
+        try:
+            ctypes.CDLL(name)
+            return True
+        except OSError:
+            pass
+    return False

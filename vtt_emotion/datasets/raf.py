@@ -1,0 +1,62 @@
+"""RAF-DB's subsets and where their parts lie."""
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.datasets.layouts import find_files, find_folders, named, only
+
+LISTS = {"multi": ("distribution.txt",),         # the first of the others is how RAF-DB spells it
+         **dict.fromkeys(("basic", "compound"), ("list_patition_label.txt", "list_partition_label.txt"))}
+
+
+@dataclass
+class Subset:
+    """A subset's name, and its list and folders, relative to RAF-DB's folder; None for one that is not there.
+
+    `points` has a file an image: its box's corners, or for multi its landmarks.
+    """
+    name: str
+    labels: str
+    original: str | None
+    aligned: str | None
+    points: str | None
+
+
+def subset_of(path):
+    """The subset that a list is of; one in no folder named after a subset is basic's."""
+    if path.lower().endswith(LISTS["multi"]):
+        return "multi"
+    return "compound" if "compound" in path.lower() else "basic"
+
+
+def read_layout(root, name, labels):
+    """The `Subset` of this name whose list is `labels`."""
+    home = PurePosixPath(labels).parent
+    while home.name.lower() == "emolabel":
+        home = home.parent
+
+    def part(outer, folder):
+        start = home / (only(root / home, find_folders(root / home, named(outer), 0), f"folder {outer}") or "")
+        found = only(root / start, find_folders(root / start, named(folder), 1), f"folder {folder}")
+        return found and (start / found).as_posix()
+
+    points = part("Annotation", "manual" if name == "multi" else "boundingbox")
+    return Subset(name, labels, part("Image", "original"), part("Image", "aligned"), points)
+
+
+def find_subsets(root, wanted):
+    """Those of the `wanted` subsets that are there.
+
+    Raises:
+        InputError: none is, or one has two lists, or none in its folder, or two folders of one kind.
+    """
+    lists, found = find_files(root, named(*LISTS["multi"], *LISTS["basic"])), []
+    for name in wanted:
+        labels = only(root, [path for path in lists if subset_of(f"{root.name}/{path}") == name], f"list of {name}")
+        if labels:
+            found.append(read_layout(root, name, labels))
+        elif (root / name / "EmoLabel").is_dir():
+            raise InputError(f"{root / name / 'EmoLabel' / LISTS[name][0]}: no such list")
+    if not found:
+        raise InputError(f"{root}: expected at least one of the folders {', '.join(wanted)}, with its list")
+    return found

@@ -1,0 +1,115 @@
+"""An episode's page, one HTML file, from the templates in web/."""
+import base64
+import hashlib
+import json
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import numpy as np
+
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.page.pictures import within
+
+WEB = Path(__file__).parent / "web"
+LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
+SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
+SCRIPTS = ("data", "timeline", "player", "tables", "names", "report")     # joined in this order; the last one starts
+CONFIDENCE = 200                                 # steps of a confidence in the page: a byte that keeps two decimals
+
+
+def relative_url(video, page):
+    """The URL of `video` relative to the page's folder, percent-encoded."""
+    steps = Path(os.path.relpath(video, page.parent)).parts
+    return "/".join(quote(os.fsencode(step), safe="") for step in steps)
+
+
+def pack(numbers, type="<u4"):
+    """Numbers as base64 of little-endian `type`."""
+    return base64.b64encode(np.asarray(numbers).astype(type).tobytes()).decode()
+
+
+def row_data(readings, mine, frames, label, shared, id_of, size):
+    """One row of the timeline, of the readings `mine`; of a `shared` one, whose faces they are as well."""
+    mine = mine[np.argsort(frames[mine], kind="stable")]
+    boxes = readings.boxes_xyxy[mine].clip(0, [*size, *size] if size else 65535)
+    data = {"label": label, "frames": pack(frames[mine]), "emotions": pack(readings.emotions[mine], "u1"),
+            "confidences": pack(np.round(CONFIDENCE * readings.confidences[mine]), "u1"),
+            "ids": pack([id_of[id] for id in readings.ids[mine]]), "boxes": pack(np.round(boxes), "<u2")}
+    if readings.scores is not None:
+        data["scores"] = pack(np.round(CONFIDENCE * readings.scores[mine]), "u1")
+    return data | ({"faces": pack(readings.faces[mine]), "names": readings.labels} if shared else {})
+
+
+def segment_data(segments, id_of):
+    """Segments (list of dicts) as columns: ids (places), emotions, starts, ends and peaks in ms, mean confidences."""
+    def column(key, factor, type):
+        return pack([round(factor * segment[key]) for segment in segments], type)
+
+    return {"ids": pack([id_of[segment["id"]] for segment in segments]),
+            "emotions": pack([EMOTIONS.index(segment["class"]) for segment in segments], "u1"),
+            "starts": column("start", 1000, "<u4"), "ends": column("end", 1000, "<u4"),
+            "peaks": column("peak_seconds", 1000, "<u4"), "means": column("confidence", CONFIDENCE, "u1")}
+
+
+def page_data(readings, segments, rows, labels, frames, times, step, size=None):
+    """What the page's scripts are given.
+
+    Args:
+        segments: of vtt_emotion.results.segments; frames: (N,) the frame of each reading; times: ms of all frames;
+        step: ms from a reading to the next; size: (W, H) px of the picture that the boxes lie in, where it is known.
+    """
+    ids = sorted(set(readings.ids.tolist()))
+    id_of = {id: place for place, id in enumerate(ids)}
+    made = []
+    for row, label in enumerate(labels):
+        mine = np.flatnonzero(rows == row)
+        several = len(set(readings.faces[mine].tolist())) > 1
+        made.append(row_data(readings, mine, frames, label, several, id_of, size))
+    return {"times": pack(times), "step": step, "emotions": list(EMOTIONS), "full": CONFIDENCE, "ids": ids,
+            "size": size, "segments": segment_data(segments, id_of), "rows": made}
+
+
+def add_pictures(data, seen, readings, rows, frames, times, kept):
+    """Put the thumbnails, by row, and the frames' pictures into the page's `data`, as many as fit.
+
+    `frames` and `times` are those of `page_data`; `kept` are places of readings whose pictures are kept.
+    """
+    size = len(json.dumps(data)) + sum(file.stat().st_size for file in WEB.iterdir())
+    budget = max(0, min(SHARE, (LARGEST - size) // 2))
+    faces = within(seen.faces, set(kept), budget)
+    for row, mine in enumerate(data["rows"]):
+        here = sorted((place for place in faces if rows[place] == row), key=lambda place: frames[place])
+        mine["thumbs"] = {"frames": frames[here].tolist() if here else [],
+                          "ids": [data["ids"].index(readings.ids[place]) for place in here],
+                          "jpegs": [base64.b64encode(faces[place]).decode() for place in here]}
+    pictures = within(seen.pictures, {int(times[frames[place]]) for place in kept}, budget)
+    data["pictures"] = {"times": list(pictures),
+                        "jpegs": [base64.b64encode(picture).decode() for picture in pictures.values()]}
+
+
+def as_json(data):
+    """JSON that may stand in a script element: nothing in it can end the element, or begin another."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))      # ASCII: U+2028 is escaped already
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def write_page(path, data, **texts):
+    """Write the page as one whole file: the template with its `data` (for the scripts) and `texts`.
+
+    A Content-Security-Policy allows its own two scripts and style, by their hashes, and nothing from a network.
+    """
+    inlined = {name: (WEB / file).read_text(encoding="utf-8") for name, file in
+               (("library", "echarts.min.js"), ("style", "report.css"))}
+    scripts = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    inlined["script"] = "\n".join(['"use strict";\n(() => {', *scripts, "})();\n"])
+    digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+               for name, text in inlined.items()}
+    web = jinja2.Environment(loader=jinja2.FileSystemLoader(WEB), autoescape=True, undefined=jinja2.StrictUndefined,
+                             trim_blocks=True, lstrip_blocks=True)
+    text = web.get_template("report.html.j2").render(
+        data=as_json(data), digests=digests, emotions=EMOTIONS, **inlined, **texts)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")

@@ -1,0 +1,22 @@
+"""The tables of tables.py as pandas DataFrames, and as Parquet, which keeps their types."""
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import EMOTIONS
+
+TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_seconds": "float64", "id": "int64",
+         "frames": "int64", "confidence": "float32", "peak": "float32", "xmin": "int32", "ymin": "int32",
+         "xmax": "int32", "ymax": "int32", "name": "string", "file": "string"} | dict.fromkeys(EMOTIONS, "float32")
+
+
+def as_frame(columns, rows):
+    """Rows (dicts) as a pandas DataFrame with the columns' types; the class is a category of the seven emotions."""
+    import pandas
+
+    frame = pandas.DataFrame.from_records(list(rows), columns=list(columns))
+    frame = frame.astype({column: TYPES[column] for column in columns if column in TYPES})
+    return frame.assign(**{"class": pandas.Categorical(frame["class"], EMOTIONS)})
+
+
+def write_parquet(path, columns, rows):
+    """Write rows (dicts) as a whole Parquet file."""
+    with whole_file(path) as temporary:
+        as_frame(columns, rows).to_parquet(temporary, engine="pyarrow", index=False)

@@ -1,0 +1,18 @@
+"""Segments as a TextGrid of Praat, for who aligns emotions with sound: an interval tier a person."""
+from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.core.files import whole_file
+
+
+def write_textgrid(path, segments):
+    """Write segments as a whole .TextGrid file (long form); what lies between them is empty intervals, as Praat's."""
+    from praatio.data_classes.interval_tier import IntervalTier
+    from praatio.textgrid import Textgrid
+
+    tiers = person_tiers(segments)
+    end = max((spans[-1][1] for spans in tiers.values()), default=1000) / 1000
+    grid = Textgrid(0, end)
+    for person, spans in tiers.items():
+        entries = [(start / 1000, stop / 1000, emotion) for start, stop, emotion in spans]
+        grid.addTier(IntervalTier(person, entries, 0, end))
+    with whole_file(path) as temporary:
+        grid.save(str(temporary), format="long_textgrid", includeBlankSpaces=True, minimumIntervalLength=None)

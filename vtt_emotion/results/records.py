@@ -1,0 +1,47 @@
+"""The results of an episode: one JSON array, one record a line."""
+import json
+import re
+from pathlib import Path
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import read_json, whole_file
+from vtt_emotion.core.labels import EMOTIONS
+
+
+def results_name(episode):
+    """The name of a Friends episode's results, without an ending."""
+    return f"friends_s01_ep{episode:02d}"
+
+
+def episode_of(results):
+    """The Friends episode that a results file is named after, or None."""
+    match = re.fullmatch(r"friends_s01_ep(\d+)", Path(results).stem)
+    return int(match.group(1)) if match else None
+
+
+def read_results(path, photos=False):
+    """The records (list of dicts) of a results file; those of photos, without times, only where they are wanted."""
+    records = read_json(path, "no such results; create_results.py writes them")
+    try:
+        if not photos and any("file" in record for record in records):
+            raise InputError(f"{path}: of photos, which have no times")
+        good = all(record["class"] in EMOTIONS and (record["file"] if record["seconds"] is None else
+                                                    record["seconds"] >= 0) and len(record["object"]["box"]) == 4
+                   and {"id", "name"} <= set(record["object"]) for record in records)
+    except (KeyError, TypeError):
+        good = False
+    if not good or not isinstance(records, list):
+        raise InputError(f"{path}: expected an array of records with class, seconds and object (id, name, box)")
+    return records
+
+
+def write_records(path, records):
+    """Write records as one JSON array, one a line, whole or not at all; returns how many there were."""
+    count = 0
+    with whole_file(path) as temporary, open(temporary, "w") as file:
+        file.write("[")
+        for record in records:
+            file.write(f"{',' if count else ''}\n{json.dumps(record)}")
+            count += 1
+        file.write("\n]\n" if count else "]\n")
+    return count

@@ -1,0 +1,188 @@
+"""Who shows which emotion from when to when: the records of an episode as segments, and their file.
+
+A segment is a run of one emotion of one id. Its scores are averaged over a window, and another emotion takes over
+only where it leads by a margin (hysteresis, as in Schmitt's trigger), so that a face between two emotions does not
+flicker; what is still shorter than the least length is given to its neighbour.
+"""
+import math
+from array import array
+from pathlib import Path
+
+import numpy as np
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import read_json
+from vtt_emotion.core.labels import EMOTIONS
+
+STEPS = 1.6                                      # times the step between two records is no gap yet
+
+
+def segments_path(results):
+    """Where the segments of a results file are: NAME.segments.json beside it."""
+    return Path(results).with_suffix(".segments.json")
+
+
+class Timelines:
+    """The scores of each id over time, gathered from records one by one, 64 bytes each."""
+
+    def __init__(self):
+        self.numbers, self.names, self.times = {}, {}, array("d")
+
+    def add(self, record):
+        """Take a record of `create_results.py`; one without scores is taken to share the rest out evenly."""
+        face, seconds = record["object"], record["seconds"]
+        scores = face.get("scores")
+        if scores is None:
+            scores = dict.fromkeys(EMOTIONS, (1 - face["confidence"]) / (len(EMOTIONS) - 1))
+            scores[record["class"]] = face["confidence"]
+        self.numbers.setdefault(face["id"], array("d")).extend([seconds, *(scores[name] for name in EMOTIONS)])
+        self.names[face["id"]] = self.names.get(face["id"]) or face["name"]
+        if not self.times or self.times[-1] != seconds:
+            self.times.append(seconds)
+
+    def passing(self, records):
+        """Yield the records, each taken on its way."""
+        for record in records:
+            self.add(record)
+            yield record
+
+    def segments(self, window, lead, least, gap):
+        """The segments (list of dicts, see `find_segments`) of all that was taken."""
+        if len(self.times) < 2:                  # one moment lasts no time that is known
+            return []
+        step, found = float(np.median(np.diff(self.times))), []
+        for id, numbers in self.numbers.items():
+            rows = np.frombuffer(numbers).reshape(-1, 1 + len(EMOTIONS))
+            cuts = np.flatnonzero(np.diff(rows[:, 0]) > max(gap, STEPS * step)) + 1
+            for piece in np.split(rows, cuts):
+                found += [{"id": id, "name": self.names[id], **segment}
+                          for segment in _piece_segments(piece[:, 0], piece[:, 1:], step, window, lead, least)]
+        return sorted(found, key=lambda segment: (segment["start"], segment["id"]))
+
+
+def find_segments(records, window=0.5, lead=0.1, least=0.5, gap=0.5):
+    """The segments of records (any iterable, in order of seconds), sorted by start, then id.
+
+    Args: see ops.Segments; seconds, and a difference of scores.
+
+    Returns:
+        list of dicts: id, name (or None), class, start, end (s; the end is where the last frame is over), confidence
+        (mean score of its emotion), peak (the greatest), peak_seconds (when), frames (records in it).
+    """
+    timelines = Timelines()
+    for record in records:
+        timelines.add(record)
+    return timelines.segments(window, lead, least, gap)
+
+
+def _piece_segments(times, scores, step, window, lead, least):
+    """The segments of an unbroken stretch of one id: times (K,), scores (K, 7)."""
+    ends = np.append(times[1:], times[-1] + step)
+    emotions = _without_flicker(_averaged(times, scores, window), lead)
+    runs = _absorb(_runs(emotions), times, ends, scores, least)
+    for first, stop, emotion in runs:
+        shown = scores[first:stop, emotion]
+        peak = first + int(shown.argmax())
+        yield {"class": EMOTIONS[emotion], "start": round(float(times[first]), 3),
+               "end": round(float(ends[stop - 1]), 3), "confidence": round(float(shown.mean()), 3),
+               "peak": round(float(shown.max()), 3), "peak_seconds": round(float(times[peak]), 3),
+               "frames": stop - first}
+
+
+def _averaged(times, scores, window):
+    """Scores (K, 7) averaged over the `window` s around each time."""
+    sums = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, 0)])
+    low = np.searchsorted(times, times - window / 2 - 1e-6)
+    high = np.searchsorted(times, times + window / 2 + 1e-6)
+    return (sums[high] - sums[low]) / (high - low)[:, None]
+
+
+def _without_flicker(scores, lead):
+    """The emotion (K,) held at each row of scores (K, 7): another takes over where it leads by `lead`."""
+    emotions = scores.argmax(1)
+    held = emotions[0]
+    for place, best in enumerate(emotions):
+        if scores[place, best] - scores[place, held] >= lead:
+            held = best
+        emotions[place] = held
+    return emotions
+
+
+def _runs(emotions):
+    """[(first, stop, emotion)] of the runs of equal values."""
+    edges = [0, *(np.flatnonzero(np.diff(emotions)) + 1).tolist(), len(emotions)]
+    return [(first, stop, int(emotions[first])) for first, stop in zip(edges, edges[1:])]
+
+
+def _absorb(runs, times, ends, scores, least):
+    """Give runs shorter than `least` s, the shortest first, to the neighbour whose emotion they show more of.
+
+    One that has no neighbour is left out.
+    """
+    def length(run):
+        return ends[run[1] - 1] - times[run[0]]
+
+    while runs and length(shortest := min(runs, key=length)) < least - 1e-6:
+        place = runs.index(shortest)
+        beside = [other for other in (place - 1, place + 1) if 0 <= other < len(runs)]
+        if not beside:
+            return []
+        shown = scores[shortest[0]:shortest[1]].sum(0)
+        into = max(beside, key=lambda other: shown[runs[other][2]])
+        low, high = sorted((place, into))
+        runs[low:high + 1] = [(runs[low][0], runs[high][1], runs[into][2])]
+        if low and runs[low - 1][2] == runs[low][2]:
+            runs[low - 1:low + 1] = [(runs[low - 1][0], runs[low][1], runs[low][2])]
+            low -= 1
+        if low + 1 < len(runs) and runs[low + 1][2] == runs[low][2]:
+            runs[low:low + 2] = [(runs[low][0], runs[low + 1][1], runs[low][2])]
+    return runs
+
+
+def longest_lines(segments, most=10):
+    """The longest segments as lines to print, with who, what, from when and how long."""
+    longest = sorted(segments, key=lambda segment: segment["start"] - segment["end"])[:most]
+    return [f"{segment['name'] or 'face ' + str(segment['id']):12}{segment['class']:10}"
+            f"{clock(segment['start'])} to {clock(segment['end'])}{segment['end'] - segment['start']:8.1f} s"
+            f"{segment['confidence']:7.0%}" for segment in longest]
+
+
+def clock(seconds):
+    """Seconds as people read a player's clock: 1:02:03.4."""
+    tenths = round(10 * seconds)
+    hours, minutes = tenths // 36000, tenths // 600 % 60
+    return f"{f'{hours}:{minutes:02d}' if hours else minutes}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def segments_of(results, records, renamed=False):
+    """The segments of a results file with these `records`: those kept beside it, found anew where there are none.
+
+    Where people were `renamed`, other segments may be one's: they are found anew as well. InputError where what is kept
+    is of other results.
+    """
+    kept = segments_path(results)
+    if renamed or not kept.is_file():
+        return find_segments(records)
+    segments = read_segments(kept)
+    if not {segment["id"] for segment in segments} <= {record["object"]["id"] for record in records}:
+        raise InputError(f"{kept}: of other results than {Path(results).name}; delete it, and they are found anew")
+    return segments
+
+
+def read_segments(path):
+    """The segments (list of dicts) of a segments file; InputError where it is none."""
+    segments = read_json(path, "no such segments; create_results.py writes them")
+    for place, segment in enumerate(segments if isinstance(segments, list) else [segments]):
+        if not (isinstance(segments, list) and _is_segment(segment)):
+            raise InputError(f"{path}: segment {place}: expected id, name, class (an emotion), start before end (s), "
+                             "confidence, peak, peak_seconds and frames")
+    return segments
+
+
+def _is_segment(segment):
+    try:
+        numbers = [segment[key] for key in ("id", "start", "end", "confidence", "peak", "peak_seconds", "frames")]
+        return segment["class"] in EMOTIONS and isinstance(segment["name"], str | None) \
+            and all(math.isfinite(number) for number in numbers) and 0 <= segment["start"] <= segment["end"]
+    except (KeyError, TypeError):
+        return False

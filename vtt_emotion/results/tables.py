@@ -1,0 +1,38 @@
+"""Records and segments as rows of a table, and as CSV.
+
+A record's columns: seconds (presentation time, s), id, name, class, confidence (0 to 1), a score (0 to 1) for each of
+the seven emotions, and the box's xmin, ymin, xmax, ymax (px); of photos file instead of seconds. A segment's: id, name,
+class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s), frames.
+"""
+import csv
+
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import EMOTIONS
+
+BOX = ("xmin", "ymin", "xmax", "ymax")
+RECORD_COLUMNS = ("seconds", "id", "name", "class", "confidence", *EMOTIONS, *BOX)
+PHOTO_COLUMNS = ("file", *RECORD_COLUMNS[1:])
+SEGMENT_COLUMNS = ("id", "name", "class", "start", "end", "confidence", "peak", "peak_seconds", "frames")
+
+
+def record_rows(records):
+    """Yield each record as a flat dict of `RECORD_COLUMNS` (or `PHOTO_COLUMNS`); scores it lacks are None."""
+    for record in records:
+        face = record["object"]
+        scores = face.get("scores") or dict.fromkeys(EMOTIONS)
+        moment = {"file": record["file"]} if "file" in record else {"seconds": record["seconds"]}
+        yield {**moment, "id": face["id"], "name": face["name"], "class": record["class"],
+               "confidence": face["confidence"], **scores, **dict(zip(BOX, face["box"]))}
+
+
+def columns_of(records):
+    """The columns of a list of records: a photo's where they are of photos."""
+    return PHOTO_COLUMNS if records and "file" in records[0] else RECORD_COLUMNS
+
+
+def write_csv(path, columns, rows):
+    """Write rows (dicts) as CSV, UTF-8, with a header; None is an empty cell."""
+    with whole_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

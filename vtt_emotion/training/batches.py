@@ -1,0 +1,105 @@
+"""Which samples make a batch, and the processes that read them.
+
+Which samples make step s, and how they are augmented, follows from (seed, s) alone: a resumed run sees what an
+uninterrupted one would have.
+"""
+import atexit
+import multiprocessing
+import signal
+from functools import cache
+
+import numpy as np
+from torch.utils.data import DataLoader, Sampler
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
+
+
+def sampling_weights(sources, shares, neutral_ratio, balance=1.0):
+    """Chance of each sample of each source, in order, as one float64 array that sums to 1.
+
+    A source gets its share; within it neutral gets `neutral_ratio` and the emotions present split the rest
+    evenly; an emotion's samples share evenly. A sample's emotion is the largest of its soft label. With `balance`
+    below 1 an emotion's chance is drawn towards its count's share, by that power: at 0 all samples are alike.
+    """
+    weights = []
+    for source, share in zip(sources, shares):
+        labels = source.targets.argmax(1)
+        counts = np.bincount(labels, minlength=len(EMOTIONS))
+        emotions = [e for e in range(len(EMOTIONS)) if e != NEUTRAL and counts[e]]
+        chance = np.zeros(len(EMOTIONS))
+        chance[NEUTRAL] = neutral_ratio if counts[NEUTRAL] else 0
+        chance[emotions] = (1 - neutral_ratio) / max(len(emotions), 1)
+        if not chance.any():
+            raise InputError(f"--neutral-ratio {neutral_ratio:g}: leaves nothing of {source.name}, which has "
+                             f"{'no' if neutral_ratio else 'only'} neutral faces to train on")
+        chance = chance ** balance * counts ** (1 - balance)
+        chance /= chance.sum()
+        weights.append(share * chance[labels] / counts[labels])
+    weights = np.concatenate(weights)
+    return weights / weights.sum()
+
+
+class BalancedBatches(Sampler):
+    """Batches for steps `start` to `stop`, each drawn by `weights` from (seed, step) alone.
+
+    part: (rank, ranks); each process gets its part of every batch.
+    """
+
+    def __init__(self, weights, batch_size, seed, start, stop, part=(0, 1)):
+        self.cumulative = np.cumsum(weights)
+        self.batch_size, self.seed, self.start, self.stop, self.part = batch_size, seed, start, stop, part
+
+    def __len__(self):
+        return self.stop - self.start
+
+    def __iter__(self):
+        for step in range(self.start, self.stop):
+            draws = np.random.default_rng((self.seed, step)).random(self.batch_size) * self.cumulative[-1]
+            samples = np.searchsorted(self.cumulative, draws, "right")
+            yield [(int(samples[slot]), (self.seed, step, slot)) for slot in part_of(self.batch_size, self.part)]
+
+
+class EveryOnce(Sampler):
+    """All samples of a dataset in order, `batch_size` at a time, for validation; of `part` as in `BalancedBatches`."""
+
+    def __init__(self, count, batch_size, part=(0, 1)):
+        self.samples, self.batch_size = part_of(count, part), batch_size
+
+    def __len__(self):
+        return -(-len(self.samples) // self.batch_size)
+
+    def __iter__(self):
+        for start in range(0, len(self.samples), self.batch_size):
+            yield [(sample, (0, sample)) for sample in self.samples[start:start + self.batch_size]]
+
+
+def part_of(count, part):
+    """The range of `count` things that is process `rank`'s of `ranks`; part: (rank, ranks)."""
+    rank, ranks = part
+    return range(count * rank // ranks, count * (rank + 1) // ranks)
+
+
+def _start_worker(_):
+    for number in (signal.SIGINT, signal.SIGTERM):       # a stop is the training process's to handle
+        signal.signal(number, signal.SIG_IGN)
+
+
+@cache
+def _end_workers_at_exit():
+    """Kill, at this process's exit, the workers that an error has left: Python would wait for them for ever."""
+    def end():
+        workers = multiprocessing.active_children()
+        if workers and hasattr(signal, "SIGCHLD"):               # PyTorch's handler makes an error of each that ends
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for worker in workers:
+            worker.kill()
+
+    atexit.register(end)                         # runs before multiprocessing's own, which was registered first
+
+
+def make_loader(dataset, batches, num_workers, pin_memory=False):
+    """A DataLoader of `dataset` over `batches`."""
+    _end_workers_at_exit()
+    return DataLoader(dataset, batch_sampler=batches, num_workers=num_workers, pin_memory=pin_memory,
+                      persistent_workers=num_workers > 0, worker_init_fn=_start_worker)

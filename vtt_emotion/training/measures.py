@@ -1,0 +1,166 @@
+"""Figures of what networks say of a split: how good they are, how sure that is, and whether one is better.
+
+Truth is the largest share of a face's soft label. PyTorch is imported where it is needed alone.
+"""
+from itertools import combinations
+
+import numpy as np
+
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.agreement import figures as agreement_figures
+
+BINS = 15                                        # of confidence, for the calibration error
+FIGURES = ("accuracy", "mean_recall", "macro_f1", "calibration_error")
+RESAMPLES = 1000
+
+
+def measure(logits, target):
+    """Figures of logits (N, 7) against soft targets (N, 7), whose largest share is the truth.
+
+    Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
+    Calibration of Modern Neural Networks", ICML 2017, of the softmax in 15 bins.
+    """
+    from torchmetrics.functional.classification import (
+        multiclass_calibration_error,
+        multiclass_confusion_matrix,
+        multiclass_f1_score,
+    )
+
+    truth, chances = target.argmax(1), logits.softmax(1)
+    confusion = multiclass_confusion_matrix(chances, truth, len(EMOTIONS))
+    f1 = multiclass_f1_score(chances, truth, len(EMOTIONS), average=None)
+    rows, columns, hits = confusion.sum(1), confusion.sum(0), confusion.diag()
+    present = rows > 0
+    classes = {name: {"faces": int(rows[i]), "recall": float(hits[i] / rows[i]) if rows[i] else None,
+                      "precision": float(hits[i] / columns[i]) if columns[i] else None,
+                      "f1": float(f1[i]) if rows[i] else None} for i, name in enumerate(EMOTIONS)}
+    return {"faces": len(truth), "accuracy": float(hits.sum() / rows.sum()),
+            "mean_recall": float((hits / rows)[present].mean()), "macro_f1": float(f1[present].mean()),
+            "calibration_error": float(multiclass_calibration_error(chances, truth, len(EMOTIONS), BINS)),
+            "classes": classes, "confusion": confusion.tolist()}
+
+
+def ensemble(logits):
+    """Logits (N, 7) of several networks as those of one whose softmax is the mean of theirs."""
+    import torch
+
+    return torch.stack([said.double().softmax(1) for said in logits]).mean(0).clamp_min(1e-30).log().float()
+
+
+def resample(logits, target, resamples=RESAMPLES):
+    """Each of `FIGURES` on N faces drawn anew from the N, `resamples` times: {figure: float (resamples,)}.
+
+    The same faces are drawn for every network, so that the figures of two can be compared one by one.
+    """
+    truth, chances = target.argmax(1).numpy(), logits.double().softmax(1).numpy()
+    said, sure = chances.argmax(1), chances.max(1)
+    cells = truth * len(EMOTIONS) + said
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    gaps = (said == truth) - sure                # of a bin's faces together: what it is right more often than sure
+    rng, count = np.random.default_rng(0), len(truth)
+    confusion, error = np.zeros((resamples, 49)), np.zeros(resamples)
+    for turn in range(resamples):
+        drawn = rng.integers(count, size=count)
+        confusion[turn] = np.bincount(cells[drawn], minlength=49)
+        error[turn] = np.abs(np.bincount(bins[drawn], gaps[drawn], BINS)).sum() / count
+    confusion = confusion.reshape(-1, 7, 7)
+    found, rows = agreement_figures(confusion), confusion.sum(2)
+    recalls = np.diagonal(confusion, axis1=1, axis2=2) / np.where(rows, rows, np.nan)
+    return {"accuracy": found["agreement"], "mean_recall": np.nanmean(recalls, 1), "macro_f1": found["macro_f1"],
+            "calibration_error": error}
+
+
+def intervals(figures, again):
+    """{figure: [low, high]}, 95 % intervals of `measure`'s figures by `resample`'s.
+
+    Percentiles. Drawing anew adds chance to each bin of the calibration error, so that the resamples' is greater than
+    the faces' own, as that is greater than the network's: below, its interval is the upper part mirrored (the basic
+    bootstrap), which is wide rather than narrow. Efron and Tibshirani, "An Introduction to the Bootstrap", 1993.
+    """
+    found = {name: np.percentile(again[name], (2.5, 97.5)) for name in FIGURES}
+    error, high = figures["calibration_error"], found["calibration_error"][1]
+    found["calibration_error"] = max(2 * error - high, 0), max(high, error)
+    return {name: [round(float(end), 6) for end in ends] for name, ends in found.items()}
+
+
+def compare(measured, again, hits):
+    """How each two of several networks differ on the same faces.
+
+    Args:
+        measured, again, hits: {network: as of `measure`}, {network: as of `resample`}, {network: bool (N,)}.
+
+    Returns:
+        list of dicts: first, second; only_first and only_second, the faces that one of them alone names right; p, of
+        McNemar's exact test ("Note on the sampling error of the difference between correlated proportions", 1947):
+        how likely chance alone makes as great a difference; of accuracy, mean_recall and macro_f1 [second less first,
+        low, high], with its 95 % interval.
+    """
+    from scipy.stats import binomtest
+
+    pairs = []
+    for first, second in combinations(measured, 2):
+        alone = [int((hits[one] & ~hits[other]).sum()) for one, other in ((first, second), (second, first))]
+        p = float(binomtest(alone[0], sum(alone)).pvalue) if sum(alone) else 1.0
+        pair = {"first": first, "second": second, "only_first": alone[0], "only_second": alone[1], "p": p}
+        for name in FIGURES[:3]:
+            ends = np.percentile(again[second][name] - again[first][name], (2.5, 97.5))
+            pair[name] = [round(float(value), 6) for value in (measured[second][name] - measured[first][name], *ends)]
+        pairs.append(pair)
+    return pairs
+
+
+def named(figure):
+    """A figure's name as it is printed."""
+    return figure.replace("_", " ").replace("f1", "F1")
+
+
+def class_lines(figures):
+    """A table of `measure`'s figures, a line a class, and one of all."""
+    yield f"{'':10}{'faces':>8}{'recall':>8}{'precision':>11}{'F1':>8}"
+    for name, row in figures["classes"].items():
+        cells = [f"{row[key]:.1%}" if row[key] is not None else "-" for key in ("recall", "precision", "f1")]
+        yield f"{name:10}{row['faces']:8,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>8}"
+    ends = ", ".join(f"{named(name)} {low:.1%} to {high:.1%}" for name, (low, high) in figures["intervals"].items())
+    yield f"95 % intervals: {ends}"
+    told = ", ".join(f"{named(name)} {figures[name]:.2%}" for name in FIGURES)
+    yield f"{figures['faces']:,} faces: {told}"
+
+
+def network_lines(networks, pairs):
+    """Tables of several networks (dicts of `measure`'s figures, weights, intervals) and of `compare`'s pairs."""
+    wide = max(len(figures["weights"]) for figures in networks) + 2
+    yield f"{networks[0]['faces']:,} faces".ljust(wide) + "".join(
+        f"{named(name):>27}" for name in FIGURES)
+    for figures in networks:
+        cells = [f"{figures[name]:.2%} ({low:.1%} to {high:.1%})" for name, (low, high) in
+                 figures["intervals"].items()]
+        yield figures["weights"].ljust(wide) + "".join(f"{cell:>27}" for cell in cells)
+    yield "recall".ljust(wide) + "".join(f"{name:>10}" for name in EMOTIONS)
+    for figures in networks:
+        recalls = [row["recall"] for row in figures["classes"].values()]
+        yield figures["weights"].ljust(wide) + "".join(
+            f"{'-' if recall is None else format(recall, '.1%'):>10}" for recall in recalls)
+    for pair in pairs:
+        told = ", ".join(f"{named(name)} {100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
+                         for name, (value, low, high) in ((name, pair[name]) for name in FIGURES[:3]))
+        yield (f"{pair['second']} against {pair['first']}: right alone {pair['only_second']:,} to "
+               f"{pair['only_first']:,} times, McNemar's p {pair['p']:.2g}; points {told}")
+
+
+def draw_confusion(confusions, path, truth="true"):
+    """Confusion matrices {title: 7 x 7 counts, `truth` by predicted} as shares of each true emotion, into a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6 * len(confusions), 5.4), layout="constrained")
+    for axes, (title, confusion) in zip(figure.subplots(1, len(confusions), squeeze=False)[0], confusions.items()):
+        shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, counts in enumerate(confusion):
+            for column, count in enumerate(counts):
+                axes.text(column, row, f"{shares[row][column]:.0%}\n{count}", ha="center", va="center", fontsize=8,
+                          color="white" if shares[row][column] > 0.5 else "black")
+        axes.set(xticks=range(7), yticks=range(7), xticklabels=EMOTIONS, yticklabels=EMOTIONS, xlabel="predicted",
+                 ylabel=truth, title=title)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)

@@ -1,0 +1,49 @@
+"""Which network a checkpoint is of: the project's ResNet18, or a teacher, which is made of dlib's face recognition."""
+from pathlib import Path
+
+from resnet_tsm import ResNetTSM, fill, load_checkpoint, resnet18
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import load_network
+from vtt_emotion.training.face_network import SMALLEST, FaceNetwork, face_network
+
+
+def network_for(state):
+    """A network, with random weights, of the kind that the parameters `state` are of."""
+    return FaceNetwork() if isinstance(state, dict) and "blocks.0.conv1.weight" in state else ResNetTSM()
+
+
+def load(weights, root=Path("."), trained=False, img_sz=None, faces=None):
+    """The network of a checkpoint, or what training starts from; as `load_network`, but it takes a teacher as well.
+
+    Args:
+        weights: as of `load_network`, or "dlib", with an `img_sz`, to make a teacher of dlib's face recognition.
+        trained: refuse what knows no emotion yet.
+        faces: a function that returns faces to be trained on, float (N, 3, H, W), for "dlib".
+
+    Raises:
+        InputError: no such checkpoint, a damaged one, one of another network, or too small an `img_sz`.
+    """
+    if weights == "dlib" and not trained:
+        _check(img_sz)
+        net = face_network(faces())
+        net.img_sz = img_sz
+        return net
+    net = load_network(weights, root, trained, img_sz, _make)
+    if isinstance(net, FaceNetwork):
+        _check(net.img_sz)
+    return net
+
+
+def _make(weights, start):
+    """`resnet18`, or of a teacher's checkpoint the teacher."""
+    if weights in (None, "imagenet"):
+        return resnet18(weights, start=start)
+    checkpoint = load_checkpoint(weights)
+    net = network_for(checkpoint.get("net") if isinstance(checkpoint, dict) else None)
+    fill(net, checkpoint, weights, start)
+    return net
+
+
+def _check(img_sz):
+    if img_sz < SMALLEST:
+        raise InputError(f"--img-sz {img_sz}: dlib's network needs {SMALLEST} px at least")

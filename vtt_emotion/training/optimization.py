@@ -1,0 +1,54 @@
+"""Losses, optimisers and the schedule of the learning rate."""
+import math
+
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
+
+
+def split_bce(logits, target, neutral_lambda=0.5):
+    """Binary cross-entropy on neutral/non-neutral and on the emotions, weighted lambda and 1 - lambda.
+
+    logits (N, 7); target (N, 7) soft labels that sum to 1. The emotions' term is their mean over the six.
+    """
+    emotions = [label for label in range(len(EMOTIONS)) if label != NEUTRAL]
+    neutral = binary_cross_entropy_with_logits(logits[:, NEUTRAL], target[:, NEUTRAL])
+    others = binary_cross_entropy_with_logits(logits[:, emotions], target[:, emotions])
+    return neutral_lambda * neutral + (1 - neutral_lambda) * others
+
+
+def make_loss(loss, neutral_lambda, adjust=0.0):
+    """The loss of (logits (N, 7), soft target (N, 7)) by its name in ops.Loss.
+
+    `adjust`, a number or (7,), is added to soft_ce's logits: Menon et al., "Long-tail Learning via Logit
+    Adjustment", ICLR 2021.
+    """
+    if loss == "soft_ce":
+        return lambda logits, target: cross_entropy(logits + adjust, target)
+    return lambda logits, target: split_bce(logits, target, neutral_lambda)
+
+
+def make_optimizer(net, optimizer, lr, weight_decay):
+    """The optimiser by its name in ops.Optim."""
+    if optimizer == "adam":
+        return torch.optim.Adam(net.parameters(), lr, weight_decay=weight_decay, amsgrad=True)
+    if optimizer == "adamw":
+        return torch.optim.AdamW(net.parameters(), lr, weight_decay=weight_decay)
+    return torch.optim.SGD(net.parameters(), lr, momentum=0.9, weight_decay=weight_decay, nesterov=True)
+
+
+def set_lr(optimizer, lr):
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def lr_factor(schedule, step, max_steps):
+    """Share of the learning rate that step `step` (from 0) of `max_steps` uses."""
+    done = step / max(max_steps, 1)
+    if schedule == "one_cycle":                  # Smith, "Super-Convergence", 2018; cosine both ways
+        rise = 0.3
+        if done < rise:
+            return 0.04 + 0.96 * (1 - math.cos(math.pi * done / rise)) / 2
+        return (1 + math.cos(math.pi * (done - rise) / (1 - rise))) / 2
+    return (1 + math.cos(math.pi * done)) / 2 if schedule == "cosine" else 1.0

@@ -1,0 +1,202 @@
+"""A run's folder, runs/NAME/: ops.json (options), log.csv (figures), last.pt and best.pt (checkpoints)."""
+import csv
+import json
+import random
+import shutil
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from resnet_tsm import fill, load_checkpoint, resnet18
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import naming, whole_file
+from vtt_emotion.training.log import LOG_COLUMNS, cut_log
+
+
+def plain(options):
+    """An options object as nested dicts of JSON's types."""
+    return json.loads(json.dumps(asdict(options), default=str))
+
+
+def code_revision():
+    """The git revision of the code, with + where files were changed; "" outside a checkout."""
+    try:
+        done = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12"], capture_output=True,
+                              text=True, cwd=Path(__file__).parent, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
+
+
+class Run:
+    """A run begun, or continued from its last.pt when `resume`.
+
+    `checkpoint` is what it continues from (dict), None for a new run. Without `writes` it only reads: of the processes
+    of one training the first one's writes.
+
+    Raises:
+        InputError: a run is there already and `resume` is not asked for, or it is and none is there.
+    """
+
+    def __init__(self, folder, options, resume, writes=True):
+        self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
+        self.writes, self.board = writes, None
+        name = options.run.name
+        if name in ("", ".", "..") or Path(name).name != name:
+            raise InputError(f"--name {name!r}: expected the plain name of a folder")
+        if resume:
+            self.checkpoint = read_checkpoint(self.folder / "last.pt")
+            for line in _changes(self.checkpoint["options"], self.options) if writes else ():
+                print(f"resumed with another option: {line}")
+        elif any((self.folder / name).exists() for name in ("last.pt", "best.pt")):
+            raise InputError(f"{self.folder}: holds a run already; continue it with --resume, or give another --name")
+
+    def start(self):
+        """Write ops.json, and drop from the log what was written after the checkpoint: it will be written again."""
+        if not self.writes:
+            return
+        step = self.checkpoint["step"] if self.checkpoint else 0
+        cut_log(self.folder / "log.csv", step)
+        if self.options["run"]["tensorboard"]:
+            from torch.utils.tensorboard import SummaryWriter  # imported late: few want it, and it takes long
+            if not step:
+                shutil.rmtree(self.folder / "tensorboard", ignore_errors=True)
+            self.board = SummaryWriter(self.folder / "tensorboard", purge_step=step + 1)
+        with whole_file(self.folder / "ops.json") as temporary:
+            temporary.write_text(json.dumps(self.options, indent=1) + "\n")
+
+    def log(self, **figures):
+        """Add a row to log.csv, and its numbers to TensorBoard's file; what was not measured stays blank."""
+        if not self.writes:
+            return
+        row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
+        path = self.folder / "log.csv"
+        with naming(path), open(path, "a", newline="") as file:
+            csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
+        if self.board:
+            with naming(self.folder / "tensorboard"):
+                for name in row.keys() - {"step"}:
+                    self.board.add_scalar(name, float(row[name]), row["step"])
+                self.board.flush()
+
+    def save(self, name, net, optimizer, step, best, owed=False, average=None):
+        """Write a checkpoint as a whole file: weights, their average, optimiser, step, best figures, random states,
+        options.
+
+        The schedule is a function of the step, so it has no state of its own. With `optimizer` None the file
+        is for use, not for resuming; `owed` tells that this step's validation is still to be done. A network that is
+        not finite is of no use, and is not written.
+
+        Raises:
+            OSError: it could not be written; what was there before is there still.
+        """
+        if not (self.writes and is_finite(net)):
+            return
+        checkpoint = {"net": net.state_dict(), "average": average,
+                      "optimizer": optimizer.state_dict() if optimizer else None, "step": step, "best": best,
+                      "owed": owed, "random": random_states(), "options": self.options, "revision": code_revision()}
+        write_checkpoint(self.folder / name, checkpoint)
+
+
+def is_finite(net):
+    """Whether all of a network's weights and statistics are finite."""
+    return all(bool(value.isfinite().all()) for value in net.state_dict().values())
+
+
+def write_checkpoint(path, checkpoint):
+    """torch.save as a whole file. OSError where it cannot be written, which torch makes a RuntimeError of."""
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        try:
+            torch.save(checkpoint, file)
+        except RuntimeError as error:
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+
+
+def _changes(old, new):
+    """A line for each option that differs between two nested dicts."""
+    for name in sorted(set(old) | set(new)):
+        if isinstance(old.get(name), dict) and isinstance(new.get(name), dict):
+            yield from _changes(old[name], new[name])
+        elif old.get(name) != new.get(name) and name not in ("resume", "weights"):       # neither matters to it
+            yield f"{name} {old.get(name)} -> {new.get(name)}"
+
+
+def random_states():
+    """The states of all random generators, as tensors and plain data."""
+    kind, keys, *rest = np.random.get_state()
+    states = {"python": random.getstate(), "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
+              "torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def set_random_states(states):
+    random.setstate(states["python"])
+    kind, keys, *rest = states["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])
+
+
+def read_checkpoint(path):
+    """A checkpoint of `Run.save`. InputError where it is missing, damaged or something else."""
+    try:
+        checkpoint = load_checkpoint(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from None
+    if isinstance(checkpoint, dict):
+        checkpoint.setdefault("average", None)   # of a run begun before there was one
+    parts = {"net", "average", "optimizer", "step", "best", "owed", "random", "options"}
+    if not isinstance(checkpoint, dict) or not parts <= set(checkpoint):
+        raise InputError(f"{path}: not a checkpoint of a training run")
+    if checkpoint["optimizer"] is None:
+        raise InputError(f"{path}: holds no optimiser, so training cannot go on from it")
+    return checkpoint
+
+
+def average(sources):
+    """(the network of checkpoints, about them): of several, trained one from another, with the mean of their weights.
+
+    Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. What is told is
+    of the last. InputError where one is missing, damaged or something else, or works at another size.
+    """
+    net, means, sizes = resnet18(), {}, {}
+    for source in sources:
+        try:
+            checkpoint = load_checkpoint(source)
+            fill(net, checkpoint, source)
+            about = {name: checkpoint[name] for name in ("step", "best", "revision")}
+            sizes[source] = checkpoint["options"]["loader"]["img_sz"]
+        except (FileNotFoundError, ValueError) as error:
+            raise InputError(str(error)) from None
+        except (KeyError, TypeError):
+            raise InputError(f"{source}: not a checkpoint of a training run") from None
+        if sizes[source] != sizes[sources[0]]:
+            raise InputError(f"{source}: works at {sizes[source]} px, and {sources[0]} at {sizes[sources[0]]}")
+        for name, value in net.state_dict().items():
+            means[name] = means.get(name, 0) + value.double() / len(sources)
+    net.load_state_dict(means)
+    net.img_sz = sizes[sources[0]]
+    former = {"temperature": checkpoint["temperature"]} if "temperature" in checkpoint else {}
+    return net, about | {"options": {"loader": {"img_sz": net.img_sz}}} | former
+
+
+def ship(net, about, target, temperature=1.0):
+    """Write a network, `about` by `average`, in half precision and with no optimiser or path of the trainer's.
+
+    The last layer is divided by the temperature, and so the logits are; what it was divided by in all is noted.
+    """
+    kept = dict(about)
+    if temperature != 1:
+        kept["temperature"] = temperature * about.get("temperature", 1.0)
+        with torch.no_grad():
+            net.fc.weight /= temperature
+            net.fc.bias /= temperature
+    kept["net"] = {name: value.half() if value.is_floating_point() else value
+                   for name, value in net.state_dict().items()}
+    write_checkpoint(target, kept)

@@ -1,0 +1,120 @@
+"""The samples of an index as flat arrays: which there are, and which are trained and validated on."""
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.datasets.ancestor import adopt
+from vtt_emotion.datasets.npy import BUFFER, FILES, read_index
+
+# Each index's own split to validate on.
+HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid", "coded": "valid"}
+
+
+@dataclass
+class Samples:
+    """N samples of one source as flat arrays.
+
+    paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
+    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`.
+    """
+    name: str
+    root: Path
+    paths: np.ndarray
+    boxes: np.ndarray
+    targets: np.ndarray
+    framing: tuple = (0.0, 0.0)
+
+    def __len__(self):
+        return len(self.paths)
+
+
+def _one_hot(label):
+    return np.eye(len(EMOTIONS), dtype=np.float32)[label]
+
+
+def _entries(source, index, path, root):
+    """(paths, box, target, entry) of each example of an index, whatever its structure."""
+    try:
+        adopt(source, index, path, root)
+        if source in ("affectnet", "friends", "ck", "coded"):
+            for emotion in sorted(index):
+                for entry in index[emotion].values():
+                    paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
+                    if source != "affectnet" and (len(paths) != BUFFER or len(entry["pos"]) != 2):
+                        raise ValueError(f"{len(paths)} images, pos {entry['pos']}")
+                    yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(int(entry["emo"])), entry
+        else:
+            for entry in index.values():
+                target = np.asarray(entry["em"], np.float32).reshape(len(EMOTIONS))
+                yield [entry["img"]], entry["gt"], target, entry
+    except InputError:
+        raise
+    except (KeyError, AttributeError, TypeError, IndexError, ValueError) as error:
+        raise InputError(f"{path}: not the structure of a {source} index ({error!r}); parse again") from None
+
+
+def _split(entry, image):
+    """An entry's split; without one RAF-DB's names tell it, and all else is for training."""
+    return entry.get("split", "test" if os.path.basename(image).startswith("test_") else "train")
+
+
+def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0.0, 0.0)):
+    """The samples of an index, of one split (its own), or of some Friends episodes.
+
+    Raises:
+        InputError: no index, a wrong one, or nothing in the split.
+    """
+    path = Path(dicts_path) / FILES[source]
+    paths, boxes, targets, found = [], [], [], set()
+    for images, box, target, entry in _entries(source, read_index(path), path, root):
+        if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
+            continue
+        found.add(entry["pos"][0] if episodes is not None else split)
+        paths.append([os.fsencode(image) for image in images])
+        boxes.append(box)
+        targets.append(target)
+    absent = sorted(set(episodes) - found) if episodes is not None else []
+    if absent or not paths:
+        wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
+        raise InputError(f"{path}: holds no {wanted}")
+    return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
+                   np.asarray(targets, np.float32), framing)
+
+
+def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
+    """The training `Samples` of each index of a mixture, and their shares.
+
+    mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}.
+    """
+    for source, share in mixture.items():
+        if not 0 <= share < float("inf"):
+            raise InputError(f"--mixture {source} {share}: expected a share, a number from 0 on")
+    shares = {source: share for source, share in mixture.items() if share > 0}
+    if not shares:
+        raise InputError("--mixture: expected at least one index with a share above 0")
+    where = {source: {"split": "train"} if source in HELD_OUT else {} for source in shares}
+    where["friends"] = {"episodes": train_episodes}
+    sources = [read_samples(source, dicts_path, roots[source], framing=margins[source], **where[source])
+               for source in shares]
+    return sources, list(shares.values())
+
+
+def read_held_out(source, dicts_path, roots, margins, valid_episodes):
+    """The `Samples` validated on: Friends' validation episodes, or another index's own held-out split."""
+    if source == "ck":
+        raise InputError("--valid-on ck: CK+ has no validation split; it is trained on whole")
+    if source == "taught":
+        raise InputError("--valid-on taught: its labels are what a network said, so it is trained on alone")
+    where = {"episodes": valid_episodes} if source == "friends" else {"split": HELD_OUT[source]}
+    return read_samples(source, dicts_path, roots[source], framing=margins[source], **where)
+
+
+def check_episodes(train_episodes, valid_episodes):
+    """Refuse Friends episodes that are both trained and validated on."""
+    both = sorted(set(train_episodes) & set(valid_episodes))
+    if both:
+        raise InputError(f"episodes {both} are both in --train-episodes and in --valid-episodes")

@@ -1,0 +1,74 @@
+"""Soft labels that a network is trained on, mixed of the dataset's and of what other networks, its teachers, say.
+
+Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015; Furlanello et al., "Born-Again Neural
+Networks", ICML 2018. The teachers see each face as it is and the student sees it augmented, as in Xie et al.,
+"Self-training with Noisy Student", CVPR 2020.
+"""
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.training.batches import EveryOnce, make_loader
+from vtt_emotion.training.clips import FaceClips
+from vtt_emotion.training.engine import predict
+
+
+class Readable(Dataset):
+    """`FaceClips` without augmentation, as (clip, ones (7,)); where it cannot be read, as (black, NaN)."""
+
+    def __init__(self, clips):
+        self.clips = clips
+
+    def __len__(self):
+        return len(self.clips)
+
+    def __getitem__(self, key):
+        try:
+            return self.clips[key][0], torch.ones(len(EMOTIONS))
+        except InputError:                       # told when it is trained on
+            size = self.clips.img_sz
+            return (torch.zeros(self.clips.frames, 3, size, size, dtype=torch.uint8),
+                    torch.full((len(EMOTIONS),), torch.nan))
+
+
+def ask(teachers, sources, frames, batch_size, num_workers, ranks, precision="auto"):
+    """What teachers say of all samples: float32 (N, 7), the mean of their softmax over each face and its mirror image.
+
+    Where a sample cannot be read the row is NaN.
+
+    teachers: networks; sources: list of `Samples`; frames: T. The processes `ranks` share the work.
+    """
+    said, part = 0, (ranks.rank, ranks.count)
+    for teacher in teachers:
+        clips = FaceClips(sources, teacher.img_sz, frames)
+        order = EveryOnce(len(clips), batch_size, part)
+        loader = make_loader(Readable(clips), order, num_workers, ranks.device.type == "cuda")
+        logits, readable = predict(teacher.to(ranks.device), loader, ranks.device, flip=True, precision=precision,
+                                   silent=ranks.silent)
+        said = said + ranks.gather(logits.softmax(1) * readable)
+    return (said / len(teachers)).numpy()
+
+
+def mix(targets, said, share):
+    """Targets (N, 7) with a `share` of what the teachers say (N, 7) in them; where they say nothing, as they are."""
+    return np.where(np.isnan(said), targets, (1 - share) * targets + share * said)
+
+
+def read_said(path, count):
+    """What `write_said` kept of `count` samples. InputError where it is of others, or damaged."""
+    try:
+        said = np.load(path)
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path}: damaged ({error}); it is made again when it is removed") from None
+    if said.shape != (count, len(EMOTIONS)):
+        raise InputError(f"{path}: of {len(said):,} samples, where there are {count:,} now; the indexes or --mixture "
+                         "have changed since the run began")
+    return said
+
+
+def write_said(path, said):
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, said)

@@ -1,0 +1,89 @@
+"""The network's step, run by PyTorch or, faster on a CPU, by ONNX Runtime in float32 or int8.
+
+A backend is called as `step(frames, state, fresh)`, as `ResNetTSM.step`, with NumPy arrays in and out: frames uint8
+(N, 3, H, W), fresh bool (N,), logits float32 (N, 7). Its state is its own, a tuple of
+arrays or tensors with a row a face; `size` is the side of its frames, px.
+"""
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import load_network
+
+INPUTS, STATES = ("frames", "past2", "past3", "past4", "fresh"), ("next2", "next3", "next4")
+OPSET = 18
+HASH = "weights"                                 # a graph's own note of the weights it was made of
+
+
+class OnnxStep:
+    """The step as an ONNX graph on the CPU, in `threads` threads (0: one per core)."""
+
+    def __init__(self, path, threads=0):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")         # the cores have other work
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            if [part.name for part in self.session.get_inputs()] != list(INPUTS):
+                raise ValueError("its inputs are others")
+        except Exception as error:               # ONNX Runtime's own errors share no class
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{path}: not an ONNX graph of this network, or a damaged one ({reason}); delete it") \
+                from None
+        self.hash = self.session.get_modelmeta().custom_metadata_map.get(HASH)
+        self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
+        self.size = self.session.get_inputs()[0].shape[-1]
+
+    def inputs(self, frames, state, fresh):
+        """The graph's inputs by name; state None is that of streams that begin."""
+        if state is None:
+            state = [np.zeros((len(frames), *shape), np.float32) for shape in self.shapes]
+            fresh = np.ones(len(frames), bool)
+        return dict(zip(INPUTS, (frames, *state, fresh)))
+
+    def __call__(self, frames, state, fresh):
+        logits, *state = self.session.run(None, self.inputs(frames, state, fresh))
+        return logits, tuple(state)
+
+
+def int8_graph(weights):
+    """Where the int8 graph shipped with a checkpoint's file lies."""
+    return Path(weights).with_suffix(".int8.onnx")
+
+
+def checkpoint_hash(path):
+    """What tells a checkpoint's file from others, by which its graphs are kept."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
+def make_step(backend, device, weights, graphs_path, threads=0):
+    """The step of a checkpoint's file by the backend's name in ops.Results; threads as of `OnnxStep`.
+
+    device: "cpu", "cuda" or "cuda:N". torch is imported where it runs the network, or has to export it first.
+
+    Raises:
+        InputError: int8 is asked for, and was not shipped with these weights.
+    """
+    if backend == "torch" or (backend == "auto" and device != "cpu"):
+        from vtt_emotion.video.torch_backend import TorchStep
+        return TorchStep(load_network(str(weights), trained=True), device)
+    name = checkpoint_hash(weights)
+    if backend != "onnx":
+        path = int8_graph(weights)
+        if path.is_file():
+            step = OnnxStep(path, threads)
+            if step.hash == name:
+                return step
+            print(f"{path}: of other weights, so it is left aside")
+        if backend == "int8":
+            raise InputError(f"{path}: no such int8 graph of {weights}; tools.ship_weights --calibrate-on makes it")
+    path = Path(graphs_path) / f"{name}-{OPSET}.onnx"
+    if not path.is_file():
+        from vtt_emotion.video.torch_backend import export
+        print(f"exporting the network to {path}")
+        export(load_network(str(weights), trained=True), path)
+    return OnnxStep(path, threads)

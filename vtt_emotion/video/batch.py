@@ -1,0 +1,121 @@
+"""Several videos one after the other, and folders of photos."""
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from tqdm import tqdm
+
+from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import short_name
+from vtt_emotion.core.images import IMAGE_SUFFIXES, read_image
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.segments import read_segments, segments_path
+from vtt_emotion.video.detection import make_detector
+from vtt_emotion.video.emotions import make_records
+from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.reading import look_nearer
+from vtt_emotion.video.sources import VIDEO_SUFFIXES
+from vtt_emotion.video.tracks import FACE
+
+ROWS = 10                                        # people of a video in the table; the rest share a row
+NEAR = 200                                       # px: photos in which no face is found are looked at so small
+
+
+def videos_in(path):
+    """A video file, or all videos in a folder, sorted by name. InputError where it is not there, or has none."""
+    inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in VIDEO_SUFFIXES
+              and not file.name.startswith(".")] if path.is_dir() else [path]
+    if not inside or not path.exists():
+        raise InputError(f"{path}: {'holds no video' if path.is_dir() else 'no such video'}")
+    return inside
+
+
+def name_videos(videos):
+    """[(video, name of its results)] of videos, Paths or URLs; InputError where two would write the same results."""
+    named = {}
+    for video in videos:
+        former = named.setdefault(short_name(PurePosixPath(video).stem), video)
+        if former != video and not (isinstance(video, Path) and isinstance(former, Path)
+                                    and former.resolve() == video.resolve()):
+            raise InputError(f"{video}: its results would have the name of {former}'s; rename one of them")
+    return [(video, name) for name, video in named.items()]
+
+
+def photo_detectors(name, detect_width=None, min_face=0, min_score=0.5):
+    """Detectors for `look_nearer`: as of `make_detector`, then one that sees faces which fill a picture."""
+    return [make_detector(name, detect_width, min_face, min_score), make_detector(name, NEAR, 0, min_score)]
+
+
+def look_at_photos(folder, detectors, failed, inside=False):
+    """Yield (path, image, `Detections`) of each photo in a folder that can be read, by name.
+
+    detectors: of `photo_detectors`. failed: called with the InputError of one that cannot. inside: also of those in the
+    folders in it, but for hidden ones.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files = [path for path in sorted(folder.rglob("*") if inside else folder.iterdir())
+             if path.suffix.lower() in IMAGE_SUFFIXES and not (inside and path.name.startswith("."))]
+    if not files:
+        raise InputError(f"{folder}: holds no photo ({', '.join(IMAGE_SUFFIXES)})")
+    for path in tqdm(files, "photos", unit="photo", disable=None):
+        frame = Frame(0, 0.0, path)
+        try:
+            frame.rgb = read_image(path, upright=True)
+        except InputError as error:
+            failed(error)
+            continue
+        yield path, frame.rgb, look_nearer(frame, detectors)
+
+
+def read_photos(folder, detectors, step, framing, scores, failed):
+    """Yield the records of the photos in a folder, by file name, then from left to right.
+
+    `seconds` is null, `file` the photo's name, and the id counts the faces of a photo from 1.
+
+    Args:
+        detectors: of `photo_detectors`; step: of `make_step`; framing: (margin, lift) of their boxes.
+        scores: as of `make_records`. failed: a list, to which is added what is wrong with those that cannot be read.
+    """
+    for path, image, found in look_at_photos(folder, detectors, lambda error: failed.append(str(error))):
+        faces = np.zeros(len(found), FACE)
+        faces["id"], faces["box_xyxy"] = np.arange(len(found)) + 1, found.boxes_xyxy
+        faces["score"], faces["landmarks"] = found.scores, found.landmarks
+        if not len(faces):
+            continue
+        crops = np.stack([crop_face(image, xyxy_to_xywh(box), step.size, *framing) for box in found.boxes_xyxy])
+        logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
+        people = {number: (number, None) for number in faces["id"].tolist()}
+        for record in make_records(faces, logits, [0.0], people, scores):
+            yield record | {"seconds": None, "file": path.name}
+
+
+def minutes_of(paths):
+    """Rows (video, person, minutes of each emotion) of the segments beside results files, who is seen most first.
+
+    Of each video the `ROWS` people seen longest; the rest are one row.
+    """
+    for path in paths:
+        seen = Counter()
+        for segment in read_segments(segments_path(path)):
+            person = segment["name"] or f"face {segment['id']}"
+            seen[person, segment["class"]] += (segment["end"] - segment["start"]) / 60
+        people = Counter()
+        for (person, _), minutes in seen.items():
+            people[person] += minutes
+        shown = [person for person, _ in people.most_common(ROWS)]
+        for person in shown:
+            yield path.stem, person, [seen[person, name] for name in EMOTIONS]
+        if len(people) > ROWS:
+            rest = [sum(minutes for (person, emotion), minutes in seen.items() if emotion == name
+                        and person not in shown) for name in EMOTIONS]
+            yield path.stem, f"{len(people) - ROWS} others", rest
+
+
+def table_lines(paths):
+    """`minutes_of` as lines to print."""
+    yield f"{'minutes':24}{'':16}" + "".join(f"{name:>9}" for name in EMOTIONS)
+    for video, person, minutes in minutes_of(paths):
+        cells = [f"{value:.2f}" if value else "-" for value in minutes]
+        yield f"{video[:23]:24}{person[:15]:16}" + "".join(f"{cell:>9}" for cell in cells)

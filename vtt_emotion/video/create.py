@@ -1,0 +1,151 @@
+"""A source read into its results: looked at once, its faces named, its records, segments and faces written.
+
+In two halves, so that a long film can be read in parts (parts.py): a `Reading` of what was seen, and the records that
+are made of all of it.
+"""
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from vtt_emotion.core.weights import find_weights, name_device
+from vtt_emotion.results.records import read_results, write_records
+from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
+from vtt_emotion.video.backends import make_step
+from vtt_emotion.video.detection import make_detector
+from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
+from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
+from vtt_emotion.video.frames import count_frames, read_frames
+from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
+from vtt_emotion.video.overlay import write_overlay
+from vtt_emotion.video.reading import follow_faces, known_faces, read_through
+from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.tracks import Tracker
+
+
+@dataclass
+class Reading:
+    """What was seen in a source, or in a part of one that begins and ends at cuts."""
+    faces: np.ndarray                            # dtype FACE, by frame, then id
+    shots: list                                  # first frames of shots, and the end
+    seconds: list                                # of every frame
+    places: np.ndarray                           # (N,) of those faces that the network read
+    logits: np.ndarray                           # (N, 7) float32
+    encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
+    clear: set = field(default_factory=set)      # ids that may be linked
+
+
+def is_of(source, path):
+    """Whether the results at `path` are of this source, as far as the faces file beside them tells."""
+    kept = path.with_suffix(".faces.npz")
+    if kept.is_file() and read_faces(kept)[0]["source"] != fingerprint(source):
+        print(f"{path}: of another video than {source}, so it is made again")
+        return False
+    return True
+
+
+def find_gallery(gallery, friends, dicts_path):
+    """{name: encodings} to name people by: the gallery asked for, else Friends' own where it is there, else none."""
+    own = Path(dicts_path) / GALLERY
+    return read_gallery(gallery or own) if gallery or (friends and own.is_file()) else {}
+
+
+def options_of(tracking):
+    """The options (dict) that faces depend on, as a faces file tells them."""
+    return {name: value for name, value in vars(tracking).items() if name != "detect_threads"}
+
+
+def make_tracker(tracking):
+    return Tracker(tracking.detect_every, tracking.max_move, tracking.max_gap, tracking.max_hidden, tracking.min_seen)
+
+
+def look_for_faces(cut, tracking, tracker):
+    """`follow_faces` over `with_cuts`' frames, by the options."""
+    detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
+    return follow_faces(cut, detector, tracker, 1 if tracking.detector == "cnn" else tracking.detect_threads)
+
+
+def follow(source, path, fps, tracking):
+    """A source's frames with the faces on them, and what a new faces file is to tell; None where `path` has them.
+
+    path is None where no such file is wanted.
+    """
+    made = describe(source, options_of(tracking))
+    frames = tqdm(read_frames(source, fps), "faces", count_frames(source), unit="frame", disable=None)
+    if path and path.is_file():
+        about, faces, shots = read_faces(path)
+        if about == made:
+            print(f"faces from {path}")
+            return known_faces(frames, faces, shots), None
+        print(f"{path}: of another video, found with other options or by an earlier version; looking for faces again")
+    cut = with_cuts(frames, tracking.shot_ratio, tracking.shot_least, tracking.shot_sure)
+    return look_for_faces(cut, tracking, make_tracker(tracking)), made
+
+
+def see(followed, ops, step, encode):
+    """The `Reading` of frames with their faces; encode: whether people are to be told apart."""
+    results = ops.results
+    portraits = Portraits(ops.names.name_crops) if encode else None
+    framing = ops.margins.by_source()[ops.tracking.detector]
+    with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
+        faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
+        places, logits = emotions.finish()
+    return Reading(faces, shots, seconds, places, logits, *(portraits.finish() if portraits else ()))
+
+
+def read_source(source, ops, step, gallery, kept=None):
+    """(records of one source, its `Reading`), read once; `kept` is the file of its faces, None where none is kept."""
+    followed, made = follow(source, kept, ops.source.fps, ops.tracking)
+    reading = see(followed, ops, step, bool(gallery) or ops.names.link)
+    if made and kept:
+        write_faces(kept, made, reading.faces, reading.shots)
+    return records_of(source, reading, ops, gallery), reading
+
+
+def records_of(source, reading, ops, gallery):
+    """The records of a whole source's `Reading`, with its people named."""
+    results, names, faces, places = ops.results, ops.names, reading.faces, reading.places
+    people = identify(faces, reading.encodings, reading.clear, gallery, names.name_distance,
+                      names.link_distance if names.link else None)
+    print(f"{source}: {reading.shots[-1]:,} frames, {len(reading.shots) - 1} shots, {len(people)} faces followed")
+    logits = smooth_logits(faces[places], reading.logits, results.frame_stride, results.smooth)
+    told = faces["frame"][places] % results.every == 0
+    return make_records(faces[places][told], logits[told], reading.seconds, people, results.scores == "true")
+
+
+def create(source, path, ops, step, gallery, read=read_source):
+    """Read one source and write its results to `path`, its segments and what else was asked for beside it.
+
+    read: `read_source`, or what gives the same in another way.
+
+    Returns:
+        (records written, the segments, frames, length of the film, s).
+    """
+    results, timelines, drawn = ops.results, Timelines(), path.with_suffix(".overlay.mp4")
+    records, reading = read(source, ops, step, gallery, path.with_suffix(".faces.npz"))
+    drawn.unlink(missing_ok=True)                # of the results before
+    count = write_records(path, timelines.passing(records))
+    if not count:
+        print(f"no face was found in {source}")
+    print(f"wrote {path}: {count:,} records")
+    segments = timelines.segments(**ops.segments.plain())
+    write_records(segments_path(path), segments)
+    print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
+    if results.overlay:
+        frames = tqdm(read_frames(source, ops.source.fps), "overlay", unit="frame", disable=None)
+        write_overlay(drawn, frames, read_results(path), results.every)
+        print(f"wrote {drawn}")
+    return count, segments, len(reading.seconds), film_seconds(reading.seconds)
+
+
+def film_seconds(seconds):
+    """How long a film is, s, by the times of its frames: the last is shown as long as one is on average."""
+    return seconds[-1] * len(seconds) / (len(seconds) - 1) if len(seconds) > 1 else 0.0
+
+
+def load_step(ops, threads, make=make_step):
+    """The network's step by the options, in `threads` threads; make: `make_step`, or what keeps what it made."""
+    results = ops.results
+    return make(results.backend, name_device(results.device), find_weights(results.weights, ops.place.root),
+                results.graphs_path, threads)

@@ -1,0 +1,186 @@
+"""Faces found in a picture: where, how surely, and their eyes, noses and mouths.
+
+A detector is made once, by its name in ops.Tracking. `prepare` takes from a frame what it looks at, `find` looks at it;
+several threads may look at once, and what is found does not depend on them.
+"""
+import threading
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vtt_emotion.core.dlib_models import load_model
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import SHIPPED
+
+GRAPH = SHIPPED / "centerface.onnx"              # by tools.ship_detector
+INPUT, OUTPUTS = "picture", ("heat", "size", "offset", "landmarks")
+STRIDE, SIDES = 4, 32                            # px of the picture a cell of the outputs; its sides are multiples of
+OVERLAP = 0.3                                    # of two boxes from which they are of one face
+ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
+NARROWEST = 80                                   # px, at least, of what is looked at, for large ones
+
+
+@dataclass
+class Detections:
+    """The K faces found in one frame, from left to right.
+
+    boxes_xyxy: float32 (K, 4), px of the frame, clipped to it; scores: float32 (K,), 0 to 1, 1 for hog and cnn;
+    landmarks: float32 (K, 5, 2), x and y in px of the frame: the eye on the left of the picture, the one on the right,
+    the nose's tip, the mouth's corner on the left, the one on the right; NaN for hog and cnn.
+    """
+    boxes_xyxy: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
+
+    def __len__(self):
+        return len(self.scores)
+
+
+class CenterFace:
+    """Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019, in ONNX Runtime.
+
+    width: the longer side of what it looks at, px, where no other is asked for; least: the side of the least face that
+    it finds there, px. The arguments are told of in ops.Tracking.
+    """
+    width, least = 480, 16
+
+    def __init__(self, detect_width=None, min_face=0, min_score=0.5):
+        self.detect_width, self.min_face, self.min_score = detect_width, min_face, min_score
+        self.session = open_graph(GRAPH)
+
+    def prepare(self, frame):
+        """What it looks at of a `Frame`: RGB uint8 (H, W, 3)."""
+        return frame.scaled(scaled_width(frame.size, self))
+
+    def find(self, picture, scale=1.0):
+        """`Detections` in a picture as of `prepare`; scale: px of the frame a px of the picture."""
+        height, width = picture.shape[:2]
+        padded = cv2.copyMakeBorder(picture, 0, -height % SIDES, 0, -width % SIDES, cv2.BORDER_CONSTANT)
+        outputs = self.session.run(OUTPUTS, {INPUT: cv2.dnn.blobFromImage(padded)})      # float32 (1, 3, H, W)
+        return _ordered(*decode(*outputs, self.min_score), picture, scale)
+
+
+class Hog:
+    """dlib's HOG detector (Dalal and Triggs, CVPR 2005, over five poses); as `CenterFace`, but of no score."""
+    width, least = 1280, 80
+
+    def __init__(self, detect_width=None, min_face=0, min_score=None):
+        self.detect_width, self.min_face, self.own = detect_width, min_face, threading.local()
+
+    def prepare(self, frame):
+        """What it looks at of a `Frame`: grey uint8 (H, W)."""
+        return frame.grey(scaled_width(frame.size, self))
+
+    def find(self, picture, scale=1.0):
+        """As `CenterFace.find`, in a grey or an RGB picture."""
+        picture = np.ascontiguousarray(picture)  # of a slice dlib finds nothing
+        boxes = np.array(self._boxes(picture), np.float32).reshape(-1, 4)
+        return _ordered(boxes, np.ones(len(boxes), np.float32), np.full((len(boxes), 5, 2), np.nan, np.float32),
+                        picture, scale)
+
+    def _boxes(self, picture):
+        import dlib
+
+        if not hasattr(self.own, "detector"):    # each thread has its own: a detector keeps its last picture
+            self.own.detector = dlib.get_frontal_face_detector()
+        return [(face.left(), face.top(), face.right() + 1, face.bottom() + 1)
+                for face in self.own.detector(picture, 0)]
+
+
+class Cnn(Hog):
+    """dlib's network (King, 2015), which wants CUDA, and one thread at a time."""
+
+    def _boxes(self, picture):
+        picture = np.stack([picture] * 3, 2) if picture.ndim == 2 else picture
+        found = load_model("cnn_face_detection_model_v1")(picture, 0)
+        return [(face.rect.left(), face.rect.top(), face.rect.right(), face.rect.bottom()) for face in found]
+
+
+DETECTORS = {"centerface": CenterFace, "hog": Hog, "cnn": Cnn}
+
+
+def make_detector(name, detect_width=None, min_face=0, min_score=0.5):
+    """The detector of a name; the arguments are told of in ops.Tracking."""
+    return DETECTORS[name](detect_width, min_face, min_score)
+
+
+def scaled_width(size, detector):
+    """The width that a frame of `size` (width, height) is scaled to for a detector, px."""
+    longer = max(size)
+    wanted = detector.detect_width or detector.width
+    if detector.min_face:
+        wanted = min(max(longer * detector.least / detector.min_face, NARROWEST), ENLARGED * longer)
+    return max(1, round(size[0] * wanted / longer))
+
+
+def open_graph(graph):
+    """The ONNX Runtime session of a graph that tools.ship_detector made: its path, or its bytes.
+
+    One thread runs it, so that several may at once, and sums come out the same.
+
+    Raises:
+        InputError: there is none, or another.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), options,
+                                               providers=["CPUExecutionProvider"])
+        if [part.name for part in (*session.get_inputs(), *session.get_outputs())] != [INPUT, *OUTPUTS]:
+            raise ValueError("its inputs or outputs are others")
+    except Exception as error:                   # ONNX Runtime's own errors share no class
+        raise InputError(f"{graph}: not the face detector's graph, or a damaged one ({str(error).splitlines()[0]}); "
+                         "ship_detector.py makes it") from None
+    return session
+
+
+def decode(heat, size, offset, landmarks, min_score):
+    """The faces in CenterFace's outputs, of those that overlap the surest, in px of its picture.
+
+    Args:
+        heat: float32 (1, 1, h, w), how surely a cell is a face's middle, 0 to 1.
+        size: (1, 2, h, w), the logarithm of the face's height and width in cells.
+        offset: (1, 2, h, w), from the cell's middle to the face's, down and right, in cells.
+        landmarks: (1, 10, h, w), five times down and right from the box's corner, as shares of its height and width.
+
+    Returns:
+        (boxes (K, 4), scores (K,), landmarks (K, 5, 2)), float32, the surest first.
+    """
+    rows, columns = np.nonzero(heat[0, 0] > min_score)
+    scores, sides = heat[0, 0, rows, columns], STRIDE * np.exp(size[0, ::-1, rows, columns])      # (N,), (N, 2): x, y
+    middles = STRIDE * (np.stack([columns, rows], 1) + offset[0, ::-1, rows, columns] + 0.5)
+    corners = middles - sides / 2
+    kept = np.array(cv2.dnn.NMSBoxes(np.concatenate([corners, sides], 1), scores, min_score, OVERLAP), int)
+    corners, sides = corners[kept], sides[kept]
+    shares = landmarks[0, :, rows[kept], columns[kept]].reshape(-1, 5, 2)[..., ::-1]
+    points = corners[:, None] + shares * sides[:, None]
+    return np.concatenate([corners, corners + sides], 1).astype(np.float32), scores[kept], points.astype(np.float32)
+
+
+def frontal(landmarks):
+    """How frontal faces are, from 0 to 1, by their landmarks (K, 5, 2), as of `Detections`; float32 (K,).
+
+    The distance from the nose's tip to the nearer side of the face over that to the farther one: 1 where it lies
+    midway, 0 where it lies on a side or beyond, as from a turn of about 45 degrees. A side lies midway between an eye
+    and a corner of the mouth, and distances are measured across the line from between the eyes to the mouth's middle,
+    so that a tilted head is as frontal as an upright one. It is 1 where there are no landmarks (NaN): HOG sees hardly
+    any other.
+    """
+    points = np.asarray(landmarks, np.float32).reshape(-1, 5, 2)
+    nose, left, right = points[:, 2], points[:, [0, 3]].mean(1), points[:, [1, 4]].mean(1)
+    down = points[:, 3:].mean(1) - points[:, :2].mean(1)
+    across = np.stack([down[:, 1], -down[:, 0]], 1)
+    near, far = np.sort([((nose - left) * across).sum(1), ((right - nose) * across).sum(1)], 0)
+    share = np.clip(near / np.maximum(far, 1e-6), 0, 1)
+    return np.where(np.isnan(share), np.float32(1), share)
+
+
+def _ordered(boxes_xyxy, scores, landmarks, picture, scale):
+    """`Detections` of what was found in a picture, in px of it."""
+    height, width = picture.shape[:2]
+    boxes_xyxy = np.clip(boxes_xyxy, 0, np.float32([width, height, width, height]))
+    order = np.lexsort(boxes_xyxy.T[::-1])
+    return Detections(boxes_xyxy[order] * np.float32(scale), scores[order], landmarks[order] * np.float32(scale))

@@ -1,0 +1,144 @@
+"""From followed faces to records: each face's crops through the network, frame by frame, with what it remembers."""
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.video.detection import frontal
+
+AHEAD = 2                                        # blocks that wait for the network while the video is read on
+
+
+class EmotionStream:
+    """The network over faces of several frames at once, each with its own past, kept from call to call.
+
+    The network was trained on buffers of frames `stride` apart, so a face has `stride` interleaved pasts, one for
+    each remainder of its frame number, and the logits are those of such a buffer.
+    """
+
+    def __init__(self, step, stride):
+        self.step, self.stride = step, stride
+        self.state, self.rows = None, {}         # rows: {(id, remainder): row of state}
+
+    def read(self, keys, crops):
+        """Logits (N, 7) of faces `keys`, (id, frame number) of fewer than `stride` frames; absent ones are forgotten.
+
+        crops uint8 (N, H, W, 3).
+        """
+        keys = [(id, number % self.stride) for id, number in keys]
+        rows = [self.rows.get(key, 0) for key in keys]         # a fresh face's may be any
+        state = None if self.state is None else tuple(part[rows] for part in self.state)
+        fresh = np.array([key not in self.rows for key in keys])
+        frames = np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
+        logits, self.state = self.step(frames, state, fresh)
+        self.rows = {key: row for row, key in enumerate(keys)}
+        return logits
+
+    def forget(self):
+        """Forget all faces: none is on `stride` frames."""
+        self.rows = {}
+
+
+class EmotionReader:
+    """Crops the faces of frames as they come, and reads them in a thread beside, all of `stride` frames at a time.
+
+    Of the frames, those are left out that share no past with one whose number is a multiple of `every`. framing is the
+    crops' (margin, lift).
+    """
+
+    def __init__(self, step, stride, every, framing):
+        self.stream, self.size, self.stride, self.framing = EmotionStream(step, stride), step.size, stride, framing
+        self.wanted = {number % stride for number in range(0, every * stride, every)}
+        self.block, self.current, self.seen, self.rows, self.logits = [], 0, 0, [], []
+        self.pool, self.pending = ThreadPoolExecutor(1), deque()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pool.shutdown(cancel_futures=True)
+
+    def see(self, frame, faces):
+        """Crop the `faces` (dtype FACE) of the next frame."""
+        if frame.number // self.stride != self.current:
+            self._send()
+            self.current = frame.number // self.stride
+        if frame.number % self.stride in self.wanted:
+            for place, face in enumerate(faces, self.seen):
+                crop = crop_face(frame.rgb, xyxy_to_xywh(face["box_xyxy"]), self.size, *self.framing)
+                self.block.append((place, (int(face["id"]), frame.number), crop))
+        self.seen += len(faces)
+
+    def _send(self):
+        if self.block:
+            rows, keys, crops = zip(*self.block)
+            self.rows.append(np.array(rows))
+            self.pending.append(self.pool.submit(self.stream.read, keys, crops))
+            self.block = []
+        else:
+            self.pool.submit(self.stream.forget)
+        self._take(AHEAD)
+
+    def _take(self, most):
+        while len(self.pending) > most:
+            self.logits.append(self.pending.popleft().result())
+
+    def finish(self):
+        """(places among all faces seen (N,), their logits (N, 7) float32), in order, of those that were read."""
+        self._send()
+        self._take(0)
+        return (np.concatenate([np.zeros(0, int), *self.rows]),
+                np.concatenate([np.zeros((0, 7), np.float32), *self.logits]))
+
+
+def softmax(logits):
+    """Shares (N, 7) of logits (N, 7)."""
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    return shares / shares.sum(1, keepdims=True)
+
+
+def smooth_logits(faces, logits, stride, smooth):
+    """Logits (N, 7) of `faces` (N,), dtype FACE by frame, with what is carried over from a face's frames before.
+
+    smooth: the share, to the next frame. What a face said is forgotten where it is not there for `stride` frames.
+    """
+    held, smoothed = {}, logits.copy()           # held: {id: (frame number, its smoothed logits)}
+    for row, (id, number) in enumerate(zip(faces["id"].tolist(), faces["frame"].tolist())):
+        last, former = held.get(id, (number, smoothed[row]))
+        if number - last <= stride:
+            smoothed[row] += smooth ** (number - last) * (former - smoothed[row])
+        held[id] = number, smoothed[row]
+    return smoothed
+
+
+def make_records(faces, logits, seconds, people, scores=True):
+    """Yield the records of `faces` (N,), dtype FACE, in order of seconds, then id.
+
+    Args:
+        logits: (N, 7); seconds: of every frame of the video.
+        people: {face's id: (id in the records, name or None)}.
+        scores: whether each has the probabilities of all emotions by name, rounded so that they still sum to 1.
+
+    `confidence` is the emotion's share times (1 + score) / 2: the detector's score of the face counts half, since one
+    that it missed between two looks, score 0, is likely still there.
+    """
+    persons = np.array([people[id][0] for id in faces["id"].tolist()], int)
+    chances, straight = softmax(logits), frontal(faces["landmarks"])
+    marked = np.isfinite(faces["landmarks"]).all((1, 2))
+    for row in np.lexsort((persons, faces["frame"])).tolist():
+        face, emotion = faces[row], int(chances[row].argmax())
+        confidence = float(chances[row, emotion]) * (1 + float(face["score"])) / 2
+        about = {"id": int(persons[row]), "name": people[int(face["id"])][1],
+                 "box": np.round(face["box_xyxy"]).astype(int).tolist(), "confidence": round(confidence, 3)}
+        if marked[row]:
+            about["frontal"] = round(float(straight[row]), 2)
+        if scores:
+            parts = [round(float(chance), 4) for chance in chances[row]]
+            rest = 1 - sum(parts)                # of rounding: the emotion's, so long as it stays the largest
+            second = max((place for place in range(len(parts)) if place != emotion), key=parts.__getitem__)
+            parts[emotion if parts[emotion] + rest >= parts[second] else second] += rest
+            about["scores"] = {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
+        yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds[face["frame"]], 3),
+               "object": about}

@@ -1,0 +1,70 @@
+"""The faces file beside the results: faces and shots, and what they were found in and how."""
+import hashlib
+import json
+
+import numpy as np
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.datasets.npy import read_arrays
+from vtt_emotion.video.frames import frame_files
+from vtt_emotion.video.tracks import FACE
+
+VERSION = 2                                      # of a faces file; raised when the same video would give other boxes
+ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
+
+
+def fingerprint(source):
+    """What tells a video, or a folder of frames, from another: a hash of its length and its ends, or of its names."""
+    digest = hashlib.sha256()
+    if source.is_dir():
+        for path in frame_files(source):
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+    else:
+        size = source.stat().st_size
+        with open(source, "rb") as file:
+            digest.update(str(size).encode() + file.read(ENDS))
+            file.seek(max(0, size - ENDS))
+            digest.update(file.read(ENDS))
+    return digest.hexdigest()
+
+
+def describe(source, options):
+    """What a faces file tells of what it was made of: the version, the source, the options (a dict)."""
+    return {"version": VERSION, "source": fingerprint(source), "options": options}
+
+
+def write_faces(path, about, faces, shots):
+    """Write faces (dtype FACE) and shots as a whole .npz file, with what `describe` said of them."""
+    about = json.dumps(about)
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, about=np.array(about), shots=np.array(shots), faces=faces)
+
+
+def read_faces(path):
+    """(about, faces, shots) of a faces file; about is a dict: version, source, options; faces None of another version.
+
+    Raises:
+        InputError: it is damaged, or something else.
+    """
+    try:
+        parts = read_arrays(path)
+        about, shots = json.loads(str(parts["about"])), parts["shots"].tolist()
+        if about["version"] != VERSION:
+            return about, None, shots
+        faces = parts["faces"]
+        if faces.dtype != FACE or "options" not in about or not _whole(faces, shots):
+            raise ValueError("its parts do not fit together")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a faces file, or a damaged one ({error}); delete it, and it is made again") \
+            from None
+    return about, faces, shots
+
+
+def _whole(faces, shots):
+    """Whether faces are in order, within the shots, and all numbers."""
+    order = np.lexsort((faces["id"], faces["frame"]))
+    inside = faces["id"].min(initial=1) >= 1 and faces["frame"].min(initial=0) >= 0 \
+        and faces["frame"].max(initial=-1) < shots[-1]
+    return inside and (np.diff(order) == 1).all() and np.isfinite(faces["box_xyxy"]).all() \
+        and np.isfinite(faces["score"]).all()

@@ -1,0 +1,146 @@
+"""A long film read in parts, that begin and end at cuts, and joined: the same faces, ids and numbers as read in one.
+
+At a cut everything begins anew: faces are followed within a shot, the network remembers faces, and frames are looked
+for faces on from a shot's first. What goes on is the count of frames, which the film's index gives, and of ids, which
+joining makes up for. A cut counts as one between parts where its frame's number is a multiple of the frame stride, so
+that the network also sees the same faces together, in the same blocks: its sums depend on that in their last digits.
+
+Where a part ends the part before and the part itself find out alone, each by the same rule, the first such cut from a
+frame that the plan names, and both look at the frames from there to it. Finding all cuts first would be simpler, but
+would decode the whole film before anything else, on one core: a fifth of all the time. A part that holds no such cut
+is empty, and the one before it goes on.
+"""
+import zlib
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from vtt_emotion.video.create import Reading, look_for_faces, make_tracker, options_of, read_source, records_of, see
+from vtt_emotion.video.faces_file import describe, read_faces, write_faces
+from vtt_emotion.video.frames import Index, Unfit, film_length, index_frames, read_frames_from
+from vtt_emotion.video.shots import LOOK_AHEAD, with_cuts
+
+FEWEST = 3                                       # parts that a film is read in, unless in one
+ALIKE = 8                                        # frames, from where a part may begin, that both are to see alike
+
+
+@dataclass
+class Plan:
+    """From which frames on the parts of a film begin, at the next cut; the first at 0."""
+    index: Index
+    starts: list
+
+
+@dataclass
+class Part:
+    """What was read of a part; reading None of an empty one. seen: {number: checksum} of frames that others see too."""
+    first: int
+    reading: Reading | None
+    seen: dict
+
+
+def plan_parts(source, minutes):
+    """The `Plan` of parts of about so many minutes; Unfit where the film can, or need, not be read in parts.
+
+    It need not where it has fewer than three: with what they cost, two save little.
+    """
+    if round(film_length(source) / (60 * minutes)) < FEWEST:
+        raise Unfit(source)
+    index = index_frames(source)
+    seconds = (index.times - index.times[0]) / index.second
+    count = round(seconds[-1] / (60 * minutes))
+    starts = [0]
+    for start in np.searchsorted(seconds, seconds[-1] * np.arange(1, count) / count).tolist():
+        keys = index.keys[index.keys <= start - LOOK_AHEAD - 1]
+        if len(keys) > 1 and keys[-2] > starts[-1]:          # else it would decode what the part before decodes
+            starts.append(start)
+    if len(starts) < 2:
+        raise Unfit(source)
+    return Plan(index, starts)
+
+
+def read_part(source, plan, number, ops, step, encode):
+    """The `Part` of a plan by its number from 0; step, encode: as of `see`."""
+    tracking, start = ops.tracking, plan.starts[number]
+    stop = plan.starts[number + 1] if number + 1 < len(plan.starts) else None
+    first, seen = max(0, start - LOOK_AHEAD - 1), {}         # cuts are found by the frames before
+    cut = with_cuts(read_frames_from(source, plan.index, first), tracking.shot_ratio, tracking.shot_least,
+                    tracking.shot_sure)
+    frames = _between(cut, start, stop, ops.results.frame_stride, seen)
+    head = next(frames, None)
+    if head is None:
+        return Part(start, None, seen)
+    tracker = make_tracker(tracking)
+    tracker.due = head[0].number
+    reading = see(look_for_faces(chain([head], frames), tracking, tracker), ops, step, encode)
+    reading.shots[-1] += head[0].number
+    return Part(head[0].number, reading, seen)
+
+
+def _between(cut, start, stop, stride, seen):
+    """Yield those of (frame, whether it begins a shot) that lie between the first fitting cuts from start and stop on.
+
+    seen: as of `Part`, filled on the way.
+    """
+    inside = start == 0
+    for frame, begins in cut:
+        if any(edge and edge <= frame.number < edge + ALIKE for edge in (start, stop)):
+            seen[frame.number] = zlib.crc32(np.ascontiguousarray(frame.small()))
+        fits = begins and frame.number % stride == 0
+        if stop is not None and frame.number >= stop and (fits or not inside):
+            return
+        inside = inside or (fits and frame.number >= start)
+        if inside:
+            yield frame, begins
+
+
+def join(plan, parts):
+    """One `Reading` of all parts (list of `Part`) of a plan.
+
+    Raises:
+        Unfit: they do not follow on each other, or two did not see alike what both saw.
+    """
+    readings, seen, ids, rows, following = [], {}, 0, 0, 0
+    for part in parts:
+        if any(seen.get(number, checksum) != checksum for number, checksum in part.seen.items()) or (
+                part is not parts[0] and not seen.keys() & part.seen.keys()):
+            raise Unfit("its parts do not look alike")
+        seen |= part.seen
+        if part.reading is None:
+            continue
+        one = part.reading
+        if part.first != following:
+            raise Unfit("its parts do not follow on each other")
+        faces = one.faces.copy()
+        faces["id"] += ids
+        readings.append(Reading(faces, one.shots[:-1], one.seconds, one.places + rows, one.logits,
+                                {id + ids: found for id, found in one.encodings.items()},
+                                {id + ids for id in one.clear}))
+        ids, rows, following = max(ids, faces["id"].max(initial=0)), rows + len(faces), one.shots[-1]
+    if following != len(plan.index.times):
+        raise Unfit("its parts are not all")
+    return Reading(*(np.concatenate([getattr(one, name) for one in readings]) if name in ("faces", "places", "logits")
+                     else list(chain.from_iterable(getattr(one, name) for one in readings))
+                     for name in ("faces", "shots", "seconds", "places", "logits")),
+                   {id: found for one in readings for id, found in one.encodings.items()},
+                   set().union(*(one.clear for one in readings)))
+
+
+def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
+    """`read_source`, in parts of about so many minutes where the film has them and its faces are not known yet.
+
+    read_parts: called with (source, plan, encode), gives the `Part`s of a plan in order, read side by side or not.
+    """
+    made, encode = describe(source, options_of(ops.tracking)), bool(gallery) or ops.names.link
+    if not minutes or (kept and kept.is_file() and read_faces(kept)[0] == made):
+        return read_source(source, ops, step, gallery, kept)
+    try:
+        plan = plan_parts(source, minutes)
+        reading = join(plan, read_parts(source, plan, encode))
+    except Unfit:
+        return read_source(source, ops, step, gallery, kept)
+    reading.shots.append(len(reading.seconds))
+    if kept:
+        write_faces(kept, made, reading.faces, reading.shots)
+    return records_of(source, reading, ops, gallery), reading

@@ -1,0 +1,86 @@
+"""The network's step in PyTorch, and its graphs made from it. The one file of this room that imports torch."""
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vtt_emotion.core.files import whole_file
+from vtt_emotion.video.backends import HASH, INPUTS, OPSET, STATES, OnnxStep, checkpoint_hash
+
+
+class TorchStep:
+    """The step in PyTorch, on `device`: bfloat16 on CUDA, float32 on the CPU."""
+
+    def __init__(self, net, device):
+        self.device, self.size = torch.device(device), net.img_sz
+        self.net = net.to(self.device, memory_format=torch.channels_last).eval()
+
+    @torch.inference_mode()
+    def __call__(self, frames, state, fresh):
+        frames = torch.from_numpy(frames).to(self.device, non_blocking=True).float().div_(255)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits, state = self.net.step(frames, state, torch.from_numpy(fresh).to(self.device))
+        return logits.float().cpu().numpy(), state
+
+
+class _Step(torch.nn.Module):
+    """The step as a module of tensors alone, bytes in."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, frames, past2, past3, past4, fresh):
+        logits, state = self.net.step(frames.float() / 255, (past2, past3, past4), fresh)
+        return logits, *state
+
+
+def export(net, path):
+    """Write the step of a network, on the CPU, as an ONNX graph for any number of streams."""
+    net = net.cpu().eval()
+    frames = torch.zeros(5, 3, net.img_sz, net.img_sz, dtype=torch.uint8)      # 0 and 1 would be taken for fixed
+    with torch.inference_mode():
+        _, state = net.step(frames.float())
+    example = (frames, *(part.clone() for part in state), torch.zeros(5, dtype=torch.bool))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(_Step(net), example, dynamo=True, input_names=INPUTS, verbose=False,
+                                    output_names=("logits", *STATES), opset_version=OPSET,
+                                    dynamic_shapes=({0: torch.export.Dim.DYNAMIC},) * 5)
+    with whole_file(path) as temporary:
+        program.save(str(temporary), external_data=False)
+
+
+def quantize(net, weights, path, crops):
+    """Write the step of a network, of the file `weights`, as an int8 graph, calibrated on `crops`, uint8 (K, 3, H, W).
+
+    Static quantisation of activations and, per channel, of weights (Jacob et al., CVPR 2018), by ONNX Runtime. Each
+    crop is taken for a stream that begins: what is remembered of it has the ranges of what is seen.
+    """
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Crops(CalibrationDataReader):
+        def __init__(self, step):
+            self.step, self.rest = step, iter(np.array_split(crops, -(-len(crops) // 16)))
+
+        def get_next(self):
+            frames = next(self.rest, None)
+            return None if frames is None else self.step.inputs(frames, None, None)
+
+    with whole_file(path) as temporary, tempfile.TemporaryDirectory() as folder:
+        plain, prepared = Path(folder) / "plain.onnx", Path(folder) / "prepared.onnx"
+        export(net, plain)
+        quant_pre_process(str(plain), str(prepared))
+        quantize_static(str(prepared), str(temporary), Crops(OnnxStep(plain)), quant_format=QuantFormat.QDQ,
+                        per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+        model = onnx.load(str(temporary))
+        graph = model.graph
+        for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+            part.ClearField("metadata_props")    # the exporter's stack traces, with its paths
+            part.ClearField("doc_string")
+        onnx.helper.set_model_props(model, {HASH: checkpoint_hash(weights)})
+        onnx.save(model, str(temporary))
