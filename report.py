@@ -125,10 +125,12 @@ def read_beside(ops):
 
 
 def page_texts(path, page, source, video):
-    """What the page's template is told of the files that it shows."""
+    """What the page's template is told of the files that it shows; other results of the same name by their folder."""
+    other = page.compare and (page.compare.stem if page.compare.stem != path.stem else
+                              f"{page.compare.absolute().parent.name}/{page.compare.stem}")
     return {"title": path.stem, "results": path.name, "source": source and source.name, "video": video and video.name,
             "burnt": video is not None and video.name.endswith(".overlay.mp4"),      # has the boxes drawn in
-            "other": page.compare and page.compare.stem, "coded": page.coded and page.coded.name}
+            "other": other, "coded": page.coded and page.coded.name}
 
 
 def write(path, records, names, source, ops):

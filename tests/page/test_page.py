@@ -268,6 +268,10 @@ def test_compared_with_other_results(tmp_path, capsys):
     data, text = page_data(tmp_path / "mine.html"), (tmp_path / "mine.html").read_text()
     assert data["rows"][0]["truth"]["emotions"] == [4, 3] and data["truthSays"] == "other:"
     assert "Against other" in text and 'id="agreement">75.0 %' in text
+    (tmp_path / "second").mkdir()
+    other.rename(tmp_path / "second/mine.json")              # of the same name: told by its folder
+    report.main(["--results", str(mine), "--compare", str(tmp_path / "second/mine.json")])
+    assert page_data(tmp_path / "mine.html")["truthSays"] == "second/mine:"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ WEB = Path(__file__).parent / "web"
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
 SCRIPTS = ("data", "timeline", "player", "tables", "names", "report")     # joined in this order; the last one starts
-CONFIDENCE = 200                                 # steps of a confidence in the page: a byte that keeps two decimals
+CONFIDENCE = 10_000                              # steps of a confidence in the page: the four decimals of the results
 
 
 def relative_url(video, page):
@@ -36,10 +36,10 @@ def row_data(readings, mine, frames, label, shared, id_of, size):
     mine = mine[np.argsort(frames[mine], kind="stable")]
     boxes = readings.boxes_xyxy[mine].clip(0, [*size, *size] if size else 65535)
     data = {"label": label, "frames": pack(frames[mine]), "emotions": pack(readings.emotions[mine], "u1"),
-            "confidences": pack(np.round(CONFIDENCE * readings.confidences[mine]), "u1"),
+            "confidences": pack(np.round(CONFIDENCE * readings.confidences[mine]), "<u2"),
             "ids": pack([id_of[id] for id in readings.ids[mine]]), "boxes": pack(np.round(boxes), "<u2")}
     if readings.scores is not None:
-        data["scores"] = pack(np.round(CONFIDENCE * readings.scores[mine]), "u1")
+        data["scores"] = pack(np.round(CONFIDENCE * readings.scores[mine]), "<u2")
     return data | ({"faces": pack(readings.faces[mine]), "names": readings.labels} if shared else {})
 
 
@@ -51,7 +51,7 @@ def segment_data(segments, id_of):
     return {"ids": pack([id_of[segment["id"]] for segment in segments]),
             "emotions": pack([EMOTIONS.index(segment["class"]) for segment in segments], "u1"),
             "starts": column("start", 1000, "<u4"), "ends": column("end", 1000, "<u4"),
-            "peaks": column("peak_seconds", 1000, "<u4"), "means": column("confidence", CONFIDENCE, "u1")}
+            "peaks": column("peak_seconds", 1000, "<u4"), "means": column("confidence", CONFIDENCE, "<u2")}
 
 
 def page_data(readings, segments, rows, labels, frames, times, step, size=None):

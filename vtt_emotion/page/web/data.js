@@ -44,7 +44,7 @@ const total = times.length ? times[times.length - 1] + lasts(times.length - 1) :
 
 /* The segments of the page as objects, in order of their starts. */
 const segments = (columns => {
-  const ids = numbers(columns.ids), emotions = bytes(columns.emotions), means = bytes(columns.means);
+  const ids = numbers(columns.ids), emotions = bytes(columns.emotions), means = shorts(columns.means);
   const [starts, ends, peaks] = [columns.starts, columns.ends, columns.peaks].map(numbers);
   return Array.from(ids, (id, i) => ({id, emotion: emotions[i], start: starts[i], end: ends[i], peak: peaks[i],
                                       mean: means[i] / data.full}));
@@ -53,8 +53,8 @@ const strength = segment => (segment.end - segment.start) / 1000 * segment.mean;
 const weak = segment => segment.mean < 0.5 || segment.end - segment.start < 1000;
 
 const given = data.rows.map(row => ({
-  ...row, frames: numbers(row.frames), emotions: bytes(row.emotions), confidences: bytes(row.confidences),
-  ids: numbers(row.ids), boxes: shorts(row.boxes), scores: row.scores ? bytes(row.scores) : null,
+  ...row, frames: numbers(row.frames), emotions: bytes(row.emotions), confidences: shorts(row.confidences),
+  ids: numbers(row.ids), boxes: shorts(row.boxes), scores: row.scores ? shorts(row.scores) : null,
   faces: row.faces ? numbers(row.faces) : null,
 }));
 let rows = [];
@@ -80,8 +80,8 @@ function gather(label, parts) {
   };
   const scored = from.every(([row]) => row.scores), [first] = parts[0], shared = first.faces && label === first.label;
   return {label, frames: take("frames", Uint32Array), emotions: take("emotions", Uint8Array),
-          confidences: take("confidences", Uint8Array), ids: take("ids", Uint32Array),
-          boxes: take("boxes", Uint16Array, 4), scores: scored ? take("scores", Uint8Array, EMOTIONS) : null,
+          confidences: take("confidences", Uint16Array), ids: take("ids", Uint32Array),
+          boxes: take("boxes", Uint16Array, 4), scores: scored ? take("scores", Uint16Array, EMOTIONS) : null,
           faces: shared ? take("faces", Uint32Array) : null, names: first.names, truth: null};
 }
 

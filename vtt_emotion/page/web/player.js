@@ -104,19 +104,21 @@ function follow() {
   if (time < state.from || time >= state.to) zoom(time - length / 10, time + 9 * length / 10);
 }
 
-/* Go to a segment, and have it in view. */
+/* Go to where a segment is the strongest, since another emotion may be read where it begins; have it in view. */
 function visit(segment) {
-  const frame = frameAt(segment.start), time = times[frame], length = state.to - state.from;
+  const time = segment.peak, length = state.to - state.from;
   if (time < state.from || time >= state.to) zoom(time - length / 4, time + 3 * length / 4);
-  seek(frame);
+  seek(nearest(times, time));
+  say(`${segmentName(segment)} ${data.emotions[segment.emotion]}, ${clock(segment.start)} to ${clock(segment.end)}, ` +
+    `mean ${segment.mean.toFixed(2)}`);
 }
 
-/* The next segment of an emotion of the people shown begins; after the last one the first. */
+/* The next segment of an emotion of the people shown, in the order of their peaks; after the last one the first. */
 function jump(emotion) {
   const visible = new Set(shown());
   const found = segments.filter(each => visible.has(each.row) && each.emotion === emotion)
-    .sort((a, b) => a.start - b.start);
-  const next = found.find(each => frameAt(each.start) > state.now) || found[0];
+    .sort((a, b) => a.peak - b.peak);
+  const next = found.find(each => nearest(times, each.peak) > state.now) || found[0];
   if (next && state.emotions.has(emotion)) visit(next);
   else say(`no ${data.emotions[emotion]} segment is shown`);
 }
@@ -131,7 +133,7 @@ function step(how) {
   }
 }
 
-let subtitles = null;                            // a track of the video, which its own menu offers too
+let subtitles = null;                            // a track of the video
 
 /* Fill it with the segments of what is shown, a cue each, as export_results.py writes them into .vtt files. */
 function fillSubtitles() {
@@ -191,13 +193,15 @@ function wireVideo() {
     else fallBack("sound", `This browser cannot decode the picture of ${data.videoName} (HEVC of a phone, perhaps); ` +
       "its sound plays. create_results.py --overlay writes a copy that every browser plays.");
   });
-  const along = () => { if (!video.paused && !video.seeking) seek(frameAt(video.currentTime * 1000), true); };
-  const each = () => {
-    along();
+  const along = seconds => { if (!video.paused && !video.seeking) seek(frameAt(seconds * 1000), true); };
+  const each = (_, shown) => {                   // its time is that of the picture on the screen, the clock runs ahead
+    along(shown.mediaTime);
     video.requestVideoFrameCallback(each);
   };
   if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(each);
-  video.addEventListener("timeupdate", along);   // of sound alone, and where there are no callbacks
+  video.addEventListener("timeupdate", () => {
+    if (!video.requestVideoFrameCallback || playing !== "video") along(video.currentTime);
+  });
   for (const event of ["play", "pause"]) {
     video.addEventListener(event, () => {
       byId("play").textContent = video.paused ? "▶ play" : "❚❚ pause";
