@@ -15,6 +15,7 @@ one's part of the archive's table, archive/VIDEO.parquet.
     python create_results.py --episodes 1 2 3 --weights runs/tsm/best.pt --resume
 """
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from ops import ResultsOps
@@ -69,7 +70,6 @@ def gallery_of(ops):
 
 def make_reader(ops):
     """(step, gallery) of the options, to read on this machine: the network's step, and whom to name people by."""
-    ops.tracking.detect_threads = ops.tracking.detect_threads or os.cpu_count()
     return load_step(ops, os.cpu_count()), gallery_of(ops)
 
 
@@ -127,7 +127,8 @@ def read_there(sources, folder, ops):
     """The same on a cluster."""
     from vtt_emotion.archive.cluster import make_jobs, read_on_cluster
 
-    ops.results.weights = str(find_weights(ops.results.weights, ops.place.root).absolute())
+    weights = str(find_weights(ops.results.weights, ops.place.root).absolute())
+    ops = replace(ops, results=replace(ops.results, weights=weights))
     return read_on_cluster(make_jobs(sources, folder), ops, gallery_of(ops), ops.cluster)
 
 

@@ -13,7 +13,7 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
 import json
 import sys
 
-from ops import EvaluateOps
+from ops import Agreement, Coders, Datasets, Evaluate, FriendsSplit, Margins, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
@@ -34,6 +34,8 @@ from vtt_emotion.training.measures import (
 )
 from vtt_emotion.training.samples import read_samples
 
+EvaluateOps = compose(place=Place, datasets=Datasets, split=FriendsSplit, margins=Margins, evaluate=Evaluate,
+                      coders=Coders, agreement=Agreement)
 SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test"),
           "coded": ("train", "valid")}
 

@@ -12,7 +12,7 @@ archive.people.csv and archive.videos.csv beside it.
 """
 from pathlib import Path
 
-from ops import ExportOps
+from ops import Export, Friends, Place, compose
 from vtt_emotion.archive.places import as_place, is_url, reaching
 from vtt_emotion.archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts, sum_up, summary_lines
 from vtt_emotion.core.command_line import parse, run_script
@@ -27,6 +27,7 @@ from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
 from vtt_emotion.video.sources import find_videos
 
+ExportOps = compose(place=Place, friends=Friends, export=Export)
 TABLES = ("csv", "parquet")                      # what photos have too
 TIMED = {"elan": (".eaf", write_eaf), "vtt": (".vtt", write_vtt), "textgrid": (".TextGrid", write_textgrid)}
 

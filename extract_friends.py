@@ -13,13 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from ops import ExtractOps
+from ops import Extract, Friends, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_folder
 from vtt_emotion.core.images import write_image
 from vtt_emotion.video.frames import count_frames, falls_short, read_frames
 from vtt_emotion.video.sources import MARKER, describe_source, episode_folder, find_videos, read_marker
+
+ExtractOps = compose(place=Place, friends=Friends, extract=Extract)
 
 
 def extract(video, folder, quality, workers):

@@ -1,44 +1,44 @@
 """Options: one small dataclass per concern, every knob once with its unit or reason.
 
-A script composes the concerns it uses into one options class at the end of this file and calls `parse`:
-each field becomes a flag (`batch_size` is `--batch-size`), unknown flags are refused, `--help` is complete.
-Relative paths are taken from `--root`. This file reads no file and imports no torch.
+A number's limits stand beside it, `Annotated[int, Limit(1, 100)]`; what several scripts share is one concern, which
+theirs extend. A script composes its concerns into one options class and calls `parse`: each field becomes a flag
+(`batch_size` is `--batch-size`), unknown flags are refused, `--help` is complete. What several scripts compose alike
+stands at the end of this file. Relative paths are taken from `--root`. This file reads no file and imports no torch.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded", "taught"]
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
-HUGE = 1e9
-# The least and the greatest value of a number, by its option's name.
-LIMITS = {
-    "workers": (0, 256), "num_workers": (0, 256), "seed": (0, HUGE), "stills": (4, 10000), "sample_episodes": (3, 99),
-    "seconds": (3, 3600), "jpeg_quality": (1, 100), "crop_quality": (1, 100), "frame_stride": (1, 1000),
-    "crop_size": (16, 2048), "img_sz": (64, 2048), "batch_size": (1, HUGE), "neutral_ratio": (0, 1),
-    "max_unreadable": (0, 1),
-    "camera_motion": (0, 0.5), "shift": (0, 0.5), "flip": (0, 1), "noise": (0, 1), "blur": (0, 1), "level": (0, 1),
-    "tint": (0, 1), "rotate": (0, 180), "erase": (0, 1), "mixup": (0, 10), "balance": (0, 1), "logit_adjust": (0, 2),
-    "lowres": (0, 1), "jpeg": (0, 1), "motion": (0, 1), "shadow": (0, 1), "perspective": (0, 0.4), "grey": (0, 1),
-    "sure": (0, 1), "most": (0, HUGE), "least_side": (8, 2048), "taught_apart": (0.01, HUGE),
-    "small": (0, 2048), "turn": (-180, 180), "taught": (0, 1),
-    "average": (0, 0.99999), "neutral_lambda": (0, 1), "lr": (0, 1000), "weight_decay": (0, 1000),
-    "max_steps": (1, HUGE), "valid_every": (1, HUGE), "save_every": (1, HUGE), "log_every": (1, HUGE),
-    "steps": (2, HUGE),
-    "watch_seconds": (0.01, HUGE), "fps": (0.001, 10000), "shot_ratio": (0, HUGE), "shot_least": (0, HUGE),
-    "shot_sure": (0, HUGE), "detect_every": (1, 100), "detect_width": (80, 100000), "min_face": (0, 100000),
-    "detect_threads": (0, 256), "max_move": (0, 10), "max_gap": (0, 100), "max_hidden": (0, 10000),
-    "every": (1, HUGE), "smooth": (0, 0.999),
-    "min_seen": (1, 10), "min_score": (0.01, 1), "pictures": (1, 20), "rows": (1, 40), "faces": (1, HUGE),
-    "crops": (32, 100000), "gallery_faces": (0, 10000), "reference_every": (0, HUGE), "name_crops": (1, 1000),
-    "name_distance": (0, 2), "link_distance": (0, 2), "least": (0, 1), "block": (0.1, HUGE),
-    "resamples": (100, 100000), "coded_apart": (0.01, HUGE), "interviews": (0, 99),
-    "plan_films": (2, 1000), "plan_videos": (1, HUGE), "plan_minutes": (0.1, 10000), "plan_cores": (1, 1024),
-    "plan_price": (0, HUGE), "plan_megabytes": (0, HUGE), "plan_store": (1, HUGE),
-    "task_cpus": (1, 1024), "task_gpus": (0, 64), "part_minutes": (0, HUGE),
-    "segment_window": (0, 3600), "segment_lead": (0, 1), "segment_least": (0, 3600), "segment_gap": (0, 3600),
-} | {f"{source}_margin": (-0.4, 4) for source in ("affectnet", "raf", "friends", "fer", "ck", "hog", "centerface")}
-LIMITS |= {"ck_lift": (-0.5, 0.5), "hog_lift": (-0.5, 0.5)}
+Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded", "taught"]
+Detector = Literal["centerface", "hog", "cnn"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The least and the greatest value of a number, both allowed."""
+    least: float
+    most: float = 1e9
+
+    def __str__(self):
+        return f"at least {self.least}" if self.most == Limit.most else f"from {self.least} to {self.most}"
+
+
+Share = Annotated[float, Limit(0, 1)]
+Count = Annotated[int, Limit(1)]
+Threads = Annotated[int, Limit(0, 256)]
+Quality = Annotated[int, Limit(1, 100)]
+Stride = Annotated[int, Limit(1, 1000)]
+Rate = Annotated[float, Limit(0.001, 10000)]
+Seed = Annotated[int, Limit(0)]
+Margin = Annotated[float, Limit(-0.4, 4)]
+Lift = Annotated[float, Limit(-0.5, 0.5)]
+
+
+def compose(**concerns):
+    """A script's options class, of its concerns by name: `compose(place=Place, raf=Raf)`."""
+    return make_dataclass("Options", [(name, concern, field(default_factory=concern))
+                                      for name, concern in concerns.items()])
 
 
 @dataclass
@@ -47,6 +47,76 @@ class Place:
     """Folder that relative paths below start from; the current one where not given."""
     dicts_path: Path = Path("dicts")
     """Folder of the .npy indexes."""
+
+
+@dataclass
+class Device:
+    device: str = "auto"
+    """auto (CUDA when present), cpu, cuda or cuda:1."""
+
+
+@dataclass
+class Backend(Device):
+    backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
+    """What runs the network; auto is torch on CUDA, and on the CPU int8 where the weights came with it, else onnx."""
+    graphs_path: Path = Path("graphs")
+    """Folder of the graphs exported for onnx."""
+
+
+@dataclass
+class Network:
+    weights: str = "fer"
+    """The network: a checkpoint's path, or a name shipped in weights/."""
+    frame_stride: Stride = 4
+    """Frames between two that the network sees of a face together; as the buffers it was trained on."""
+
+
+@dataclass
+class Readers:
+    num_workers: Threads = 2
+    """Processes that read images; 0 reads in this one."""
+
+
+@dataclass
+class Files:
+    workers: Threads = 0
+    """Threads that read or write files; 0 is one per core."""
+
+
+@dataclass
+class Episodes:
+    episodes: tuple[int, ...] = ()
+    """Episodes to work on; none given is all."""
+
+
+@dataclass
+class Crops:
+    crop_quality: Quality = 95
+    """JPEG quality of the faces written, 1 to 100."""
+
+
+@dataclass
+class Followed:
+    results_path: Path = Path("results")
+    """Folder of the videos' results, which tell where the faces are."""
+
+
+@dataclass
+class Runs:
+    runs_path: Path = Path("runs")
+    """Folder of all runs."""
+
+
+@dataclass
+class FrameRate:
+    fps: Rate = 24000 / 1001
+    """Frames per second of a folder of frames."""
+
+
+@dataclass
+class Shown(FrameRate):
+    video: str | None = None
+    """What they were made from, a video file or a folder of frames; a Friends episode is found by itself."""
 
 
 @dataclass
@@ -106,57 +176,43 @@ class Taught:
 
 
 @dataclass
-class Teach:
+class Teach(Followed, Crops, Backend):
     images: Path | None = None
     """A folder of photos to take faces from, with the folders in it."""
     videos: tuple[str, ...] = ()
     """Video files, and folders of them, to take from the faces that create_results.py followed in them."""
-    results_path: Path = Path("results")
-    """Folder of the videos' results, whose .faces.npz tell where the faces are."""
     weights: tuple[str, ...] = ("fer",)
     """The teachers: checkpoints' paths, or names shipped in weights/; of several the mean softmax is the label."""
-    sure: float = 0.6
+    sure: Share = 0.6
     """Least probability of the likeliest emotion for a face to be kept."""
-    most: int = 0
+    most: Annotated[int, Limit(0)] = 0
     """Most faces kept of an emotion, the surest; 0 keeps all."""
-    least_side: int = 32
+    least_side: Annotated[int, Limit(8, 2048)] = 32
     """Least side of a face, px of its picture; teachers err on smaller ones."""
-    taught_apart: float = 0.5
+    taught_apart: Annotated[float, Limit(0.01)] = 0.5
     """Time between two faces taken of one person in a shot, s."""
-    detector: Literal["centerface", "hog", "cnn"] = "centerface"
+    detector: Detector = "centerface"
     """What looks for faces in photos."""
-    crop_quality: int = 95
-    """JPEG quality of the faces written, 1 to 100."""
-    backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
-    """What runs the teachers, as of create_results.py."""
-    graphs_path: Path = Path("graphs")
-    """Folder of the graphs exported for onnx."""
-    device: str = "auto"
-    """auto (CUDA when present), cpu, cuda or cuda:1."""
 
 
 @dataclass
-class CodedSplit:
+class CodedSplit(Followed):
     train_videos: tuple[str, ...] = ()
     """Coded videos to train on, by name without ending; none given is all that are not validated on."""
     valid_videos: tuple[str, ...] = ()
     """Coded videos to validate on; never one of those trained on."""
-    results_path: Path = Path("results")
-    """Folder of the videos' results, which tell where the faces are."""
-    detector: Literal["centerface", "hog", "cnn"] = "centerface"
+    detector: Detector = "centerface"
     """What found the faces in them."""
-    coded_apart: float = 0.5
+    coded_apart: Annotated[float, Limit(0.01)] = 0.5
     """Time between two faces taken of one annotation, s."""
 
 
 @dataclass
-class Cutting:
-    frame_stride: int = 4
+class Cutting(Crops):
+    frame_stride: Stride = 4
     """Frames between two of a buffer's four: 4 at 24 fps spans half a second."""
-    crop_size: int = 224
+    crop_size: Annotated[int, Limit(16, 2048)] = 224
     """Side of the face crops, px."""
-    crop_quality: int = 95
-    """JPEG quality of the crops, 1 to 100."""
 
 
 @dataclass
@@ -168,13 +224,11 @@ class FriendsSplit:
 
 
 @dataclass
-class Parse:
+class Parse(Files):
     strict: bool = False
     """Make any defect that the format's description does not know an error, not a dropped row."""
     verify: bool = False
     """Open every image and drop the ones that cannot be decoded."""
-    workers: int = 0
-    """Threads that open files; 0 is one per core."""
 
 
 @dataclass
@@ -190,20 +244,14 @@ class RafSubsets:
 
 
 @dataclass
-class Extract:
-    episodes: tuple[int, ...] = ()
-    """Episodes to work on; none given is all."""
-    jpeg_quality: int = 95
+class Extract(Episodes, Files):
+    jpeg_quality: Quality = 95
     """JPEG quality of the frames, 1 to 100."""
-    workers: int = 0
-    """Threads that write frames; 0 is one per core."""
 
 
 @dataclass
-class Buffer(Cutting):
-    episodes: tuple[int, ...] = ()
-    """Episodes to parse; none given is all."""
-    gallery_faces: int = 20
+class Buffer(Cutting, Episodes):
+    gallery_faces: Annotated[int, Limit(0, 10000)] = 20
     """Faces of a character that are encoded, for create_results.py to name people by; 0 makes no gallery."""
 
 
@@ -214,18 +262,18 @@ class Margins:
     A margin is what the box's longer side grows by on each side, a lift how far the square then moves up, both as a
     share, of the box's side and of the square's. tools.plot_framing measures them.
     """
-    affectnet_margin: float = 0.06
-    raf_margin: float = 0.06
-    friends_margin: float = 0.03
-    fer_margin: float = 0.0
+    affectnet_margin: Margin = 0.06
+    raf_margin: Margin = 0.06
+    friends_margin: Margin = 0.03
+    fer_margin: Margin = 0.0
     """FER2013's pictures are faces already: the box is the whole picture."""
-    ck_margin: float = 0.08
-    ck_lift: float = 0.135
+    ck_margin: Margin = 0.08
+    ck_lift: Lift = 0.135
     """CK+'s box spans the landmarks, brows to chin."""
-    hog_margin: float = 0.092
-    hog_lift: float = 0.052
+    hog_margin: Margin = 0.092
+    hog_lift: Lift = 0.052
     """dlib's boxes are tight, and low."""
-    centerface_margin: float = 0.04
+    centerface_margin: Margin = 0.04
     """FER2013's pictures want 0.025 (tools.plot_framing); of labelled photographs 0.05 was read best."""
 
     def by_source(self):
@@ -246,62 +294,58 @@ class StaticData:
 
 
 @dataclass
-class SequenceData:
+class SequenceData(StaticData):
     mixture: tuple[tuple[Source, float], ...] = (("friends", 0.5), ("affectnet", 0.4), ("raf", 0.1))
     """Indexes to train on, each with its share. Stills become clips by a small smooth camera motion."""
-    valid_on: Source = "friends"
-    """Index to validate on: Friends' validation episodes, or another's own validation (or test) split."""
-    camera_motion: float = 0.05
+    camera_motion: Annotated[float, Limit(0, 0.5)] = 0.05
     """How far the camera moves and zooms over a clip made from a still, as a share of the box's side."""
 
 
 @dataclass
-class Loader:
-    img_sz: int = 224
+class Loader(Readers):
+    img_sz: Annotated[int, Limit(64, 2048)] = 224
     """Side of the network's input, px, from 64."""
-    batch_size: int = 128
+    batch_size: Count = 128
     """Stills, or four-frame clips, a step; under torchrun of all processes together."""
-    neutral_ratio: float = 0.33
+    neutral_ratio: Share = 0.33
     """Share of neutral faces in training; the six emotions share the rest evenly."""
-    balance: float = 0.3
+    balance: Share = 0.3
     """How far that holds: 1 wholly, 0 not at all (every face of an index is drawn alike)."""
-    num_workers: int = 2
-    """Processes that read images; 0 reads in the training process."""
-    max_unreadable: float = 0.01
+    max_unreadable: Share = 0.01
     """Share of the samples drawn, or of 1,000, that may be unreadable and stood in for before the run ends."""
 
 
 @dataclass
 class Augment:
-    shift: float = 0.12
+    shift: Annotated[float, Limit(0, 0.5)] = 0.12
     """Random shift and scale of the crop, up to this share of the box's side."""
-    flip: float = 0.5
+    flip: Share = 0.5
     """Chance of a mirrored face."""
-    noise: float = 0.02
+    noise: Share = 0.02
     """Greatest standard deviation of Gaussian noise, of a brightness range of 1."""
-    blur: float = 0.3
+    blur: Share = 0.3
     """Chance of a Gaussian blur."""
-    level: float = 0.25
+    level: Share = 0.25
     """Greatest change of brightness and contrast, as a share."""
-    tint: float = 0.15
+    tint: Share = 0.15
     """Greatest change of brightness and contrast of each colour by itself, as a share."""
-    rotate: float = 15.0
+    rotate: Annotated[float, Limit(0, 180)] = 15.0
     """Greatest rotation, degrees."""
-    erase: float = 0.5
+    erase: Share = 0.5
     """Chance that a random rectangle of the face is painted over."""
-    lowres: float = 0.0
+    lowres: Share = 0.0
     """Chance of a face of few pixels, 12 to 40 px a side, enlarged again."""
-    jpeg: float = 0.0
+    jpeg: Share = 0.0
     """Chance of a strongly compressed face, a JPEG of quality 10 to 60."""
-    motion: float = 0.0
+    motion: Share = 0.0
     """Chance that the face is smeared by a movement."""
-    shadow: float = 0.0
+    shadow: Share = 0.0
     """Chance that a part of the face lies in shadow."""
-    perspective: float = 0.0
+    perspective: Annotated[float, Limit(0, 0.4)] = 0.0
     """Greatest move of each of the crop's corners, as a share of its side: as seen from aside, sheared, stretched."""
-    grey: float = 0.0
+    grey: Share = 0.0
     """Chance that a face in colour, or tinted, is shown in grey."""
-    mixup: float = 0.0
+    mixup: Annotated[float, Limit(0, 10)] = 0.0
     """Alpha of the Beta distribution by which pairs of samples are mixed; 0 mixes none."""
 
 
@@ -309,9 +353,9 @@ class Augment:
 class Loss:
     loss: Literal["split_bce", "soft_ce"] = "soft_ce"
     """split_bce: neutral or not, plus which emotion; soft_ce: cross-entropy with the soft label."""
-    neutral_lambda: float = 0.5
+    neutral_lambda: Share = 0.5
     """split_bce's weight of the neutral/non-neutral term; the emotions get the rest."""
-    logit_adjust: float | None = None
+    logit_adjust: Annotated[float | None, Limit(0, 2)] = None
     """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named; 0.35
     where not given."""
 
@@ -324,7 +368,7 @@ class Loss:
 class Teachers:
     teachers: tuple[str, ...] = ()
     """Trained checkpoints whose answers, their mean, are mixed into the labels that are trained on."""
-    taught: float = 0.7
+    taught: Share = 0.7
     """Share of those answers in the labels."""
 
 
@@ -332,41 +376,37 @@ class Teachers:
 class Optim:
     optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
     """adam is with amsgrad; sgd with Nesterov momentum 0.9."""
-    lr: float = 0.05
+    lr: Annotated[float, Limit(0, 1000)] = 0.05
     """Learning rate, the highest of the schedule; adam and adamw want about 1e-4."""
-    weight_decay: float = 5e-4
+    weight_decay: Annotated[float, Limit(0, 1000)] = 5e-4
     schedule: Literal["constant", "one_cycle", "cosine"] = "one_cycle"
     """one_cycle rises for the first 30 percent of the steps, then falls to 0; cosine falls from the start."""
-    average: float = 0.999
+    average: Annotated[float, Limit(0, 0.99999)] = 0.999
     """Decay of the moving average of the weights that is validated and kept as best.pt; 0 keeps the weights."""
 
 
 @dataclass
-class Run:
+class Run(Runs, Device):
     recipe: Literal["project", "ancestor"] = "project"
     """Whose defaults the options have that are not given; the ancestor is the research repository that this one
     re-creates."""
     name: str = "static"
     """The run's folder under runs/."""
-    runs_path: Path = Path("runs")
-    """Folder of all runs."""
     resume: bool = False
     """Continue the run of this name from its last checkpoint."""
     weights: str = "imagenet"
     """What training starts from: a checkpoint's path, `imagenet` (through torchvision), `none`, or `dlib`: its face
     recognition, another network, which is to be a teacher (--teachers)."""
-    max_steps: int = 30000
+    max_steps: Count = 30000
     """Training steps in all, earlier ones of a resumed run included."""
-    valid_every: int = 1000
+    valid_every: Count = 1000
     """Steps between two validations."""
-    save_every: int = 200
+    save_every: Count = 200
     """Steps between two writings of last.pt, what a killed run can lose at the most."""
-    log_every: int = 50
+    log_every: Count = 50
     """Steps between two rows of log.csv."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the initial weights, the samples' order and the augmentation."""
-    device: str = "auto"
-    """auto (CUDA when present), cpu, cuda or cuda:1."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's arithmetic in training; auto is bfloat16 on CUDA, float32 on the CPU."""
     batch_norm: Literal["batch", "sync", "running"] = "batch"
@@ -385,21 +425,19 @@ class SequenceRun(Run):
 
 
 @dataclass
-class Plot:
+class Plot(Runs):
     runs: tuple[str, ...] = ()
     """Runs to draw, by name, overlaid; none given is the newest."""
-    runs_path: Path = Path("runs")
-    """Folder of all runs."""
     output: Path = Path("results/errval.png")
     """The picture written."""
     watch: bool = False
     """Draw again whenever a log grows, until stopped."""
-    watch_seconds: float = 10.0
+    watch_seconds: Annotated[float, Limit(0.01)] = 10.0
     """Seconds between two looks at the logs."""
 
 
 @dataclass
-class Evaluate:
+class Evaluate(Readers, Device):
     index: Source = "friends"
     """Index to measure on."""
     split: str = ""
@@ -412,26 +450,22 @@ class Evaluate:
     """4: the buffer, or the still four times; 1: the last frame alone."""
     flip: bool = False
     """Average with the mirrored face."""
-    camera_motion: float = 0.0
+    camera_motion: Annotated[float, Limit(0, 0.5)] = 0.0
     """Film stills as in training: how far the camera moves, as a share of the box's side."""
     colour: bool = False
     """Show each face as a colour film would: enlarged to 224 px, tinted, slightly blurred."""
-    small: int = 0
+    small: Annotated[int, Limit(0, 2048)] = 0
     """Show each face as one of so many px, enlarged again; 0 shows it as it is."""
-    turn: float = 0.0
+    turn: Annotated[float, Limit(-180, 180)] = 0.0
     """Turn each face by so many degrees about its middle, half of the faces either way."""
     shadow: bool = False
     """Put half of each face, its left, right, top or a slanting half, in shadow: 35 % of a pixel's value is left."""
-    img_sz: int | None = None
+    img_sz: Annotated[int | None, Limit(64, 2048)] = None
     """Side of the network's input, px; what it was trained at where not given."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Clips at a time."""
-    num_workers: int = 2
-    """Processes that read images; 0 reads in this one."""
     results_path: Path = Path("results")
     """Folder of the JSON and the picture."""
-    device: str = "auto"
-    """auto (CUDA when present), cpu, cuda or cuda:1."""
 
 
 @dataclass
@@ -453,9 +487,9 @@ class Agreement:
     """The results that are measured."""
     names: Path | None = None
     """Names given in a page to the faces of these results, as it saves them."""
-    block: float = 5.0
+    block: Annotated[float, Limit(0.1)] = 5.0
     """Stretch of a person that the bootstrap draws at once, s."""
-    resamples: int = 1000
+    resamples: Annotated[int, Limit(100, 100000)] = 1000
     """How often it draws."""
 
 
@@ -463,7 +497,7 @@ class Agreement:
 class Framing:
     indexes: tuple[Source, ...] = ()
     """Indexes to look at; none given is all that are there."""
-    faces: int = 200
+    faces: Count = 200
     """Faces of each, drawn at random, always the same."""
     detector: Literal["hog", "centerface"] = "hog"
     """What sees them; HOG, in crops cut as close as these, misses fewer drawn faces, CenterFace fewer photographed."""
@@ -481,7 +515,7 @@ class Ship:
     """Index on whose held-out faces a temperature is fitted, which the last layer is divided by; none, no other."""
     calibrate_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
     """Index on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
-    crops: int = 512
+    crops: Annotated[int, Limit(32, 100000)] = 512
     """How many of them."""
 
 
@@ -494,7 +528,7 @@ class ShipDetector:
 
 
 @dataclass
-class EpisodeSource:
+class EpisodeSource(FrameRate):
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""
     episodes: tuple[int, ...] = ()
@@ -506,65 +540,53 @@ class EpisodeSource:
     out, what fails stops no other."""
     images: Path | None = None
     """A folder of photos: a record a face, without seconds."""
-    fps: float = 24000 / 1001
-    """Frames per second of a folder of frames."""
 
 
 @dataclass
 class Tracking:
-    shot_ratio: float = 3.0
+    shot_ratio: Annotated[float, Limit(0)] = 3.0
     """A cut changes the picture this many times as much as the frames around it (PySceneDetect, adaptive)."""
-    shot_least: float = 15.0
+    shot_least: Annotated[float, Limit(0)] = 15.0
     """And by at least this much: the mean change of hue, saturation and value, 0 to 255."""
-    shot_sure: float = 45.0
+    shot_sure: Annotated[float, Limit(0)] = 45.0
     """A change by this much is a cut, whatever is around it."""
-    detect_every: int = 4
+    detect_every: Annotated[int, Limit(1, 100)] = 4
     """Frames between two looks for faces; a face is followed in between."""
-    detector: Literal["centerface", "hog", "cnn"] = "centerface"
+    detector: Detector = "centerface"
     """What looks for faces: CenterFace, or dlib's HOG, which sees frontal faces alone, or its cnn, which wants CUDA."""
-    detect_width: int | None = None
+    detect_width: Annotated[int | None, Limit(80, 100000)] = None
     """Longer side that frames are scaled to before faces are looked for, px; without it 480, for hog and cnn 1280."""
-    min_face: int = 0
+    min_face: Annotated[int, Limit(0, 100000)] = 0
     """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that. centerface finds
     those of 16 px or more in what it looks at (43 px of a frame 1280 wide), hog and cnn those of 80."""
-    min_score: float = 0.5
+    min_score: Annotated[float, Limit(0.01, 1)] = 0.5
     """Least score of a face, 0 to 1; hog and cnn give none."""
-    detect_threads: int = 0
+    detect_threads: Threads = 0
     """Threads that look for faces; 0 is one per core."""
-    max_move: float = 1.0
+    max_move: Annotated[float, Limit(0, 10)] = 1.0
     """Sides of a face that a look may find it away from where it was expected."""
-    max_gap: int = 8
+    max_gap: Annotated[int, Limit(0, 100)] = 8
     """Frames a face may be missed and have its boxes bridged; frames wait in memory for that long."""
-    max_hidden: int = 24
+    max_hidden: Annotated[int, Limit(0, 10000)] = 24
     """Frames a face may be out of sight and have its id again, in the same shot; it has no boxes between."""
-    min_seen: int = 2
+    min_seen: Annotated[int, Limit(1, 10)] = 2
     """Looks that must have found a face for it to count, where its shot has as many."""
 
 
 @dataclass
-class Results:
+class Results(Network, Backend):
     results_path: str = "results"
     """Folder the JSON goes to, or a URL (s3://bucket/folder)."""
     resume: bool = False
     """Leave out what has its results already."""
-    frame_stride: int = 4
-    """Frames between two that the network sees of a face together; as the buffers it was trained on."""
-    every: int = 1
+    every: Count = 1
     """Frames between two that are written."""
-    smooth: float = 0.0
+    smooth: Annotated[float, Limit(0, 0.999)] = 0.0
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
-    weights: str = "fer"
-    """The network: a checkpoint's path, or a name shipped in weights/."""
     scores: Literal["true", "false"] = "true"
     """Give each record the probabilities of all seven emotions."""
     overlay: bool = False
     """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
-    backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
-    """What runs the network; auto is torch on CUDA, and on the CPU int8 where the weights came with it, else onnx."""
-    graphs_path: Path = Path("graphs")
-    """Folder of the graphs exported for onnx."""
-    device: str = "auto"
-    """auto (CUDA when present), cpu, cuda or cuda:1."""
 
 
 @dataclass
@@ -572,11 +594,11 @@ class Cluster:
     cluster: str = ""
     """Read --videos or --episodes on a Ray cluster: its address, `auto` the one that this machine is part of, `local` a
     new one of this machine alone."""
-    task_cpus: int = 1
+    task_cpus: Annotated[int, Limit(1, 1024)] = 1
     """Cores that a video's task is given, and keeps to."""
-    task_gpus: float = 0.0
+    task_gpus: Annotated[float, Limit(0, 64)] = 0.0
     """GPUs that it is given; 0.25 lets four tasks share one."""
-    part_minutes: float = 10.0
+    part_minutes: Annotated[float, Limit(0)] = 10.0
     """On a cluster a film of three times this length, min, is read in parts of about it, that begin at cuts; 0 reads
     each in one."""
     table: bool = False
@@ -590,13 +612,13 @@ class Segments:
     Of 60 people's still faces, filmed for 4 s each by a moving, noisy camera, the records change their mind up to six
     times, the segments by these defaults once at the most; with half the lead, twice.
     """
-    segment_window: float = 0.5
+    segment_window: Annotated[float, Limit(0, 3600)] = 0.5
     """Scores are averaged over this time, s."""
-    segment_lead: float = 0.1
+    segment_lead: Share = 0.1
     """Another emotion takes over where its score leads by this much."""
-    segment_least: float = 0.5
+    segment_least: Annotated[float, Limit(0, 3600)] = 0.5
     """Least length of a segment, s; a shorter one is given to its neighbour."""
-    segment_gap: float = 0.5
+    segment_gap: Annotated[float, Limit(0, 3600)] = 0.5
     """A face unseen for longer, s, ends its segment."""
 
     def plain(self):
@@ -622,39 +644,33 @@ class Export:
 class Names:
     gallery: Path | None = None
     """Faces to name people by, a folder of name/*.jpg; without it Friends episodes have parse_friends.py's."""
-    name_distance: float = 0.5
+    name_distance: Annotated[float, Limit(0, 2)] = 0.5
     """Greatest distance of a face's encoding to those of its name; beyond it the name is null."""
     link: bool = False
     """Give a person one id in all shots."""
-    link_distance: float = 0.55
+    link_distance: Annotated[float, Limit(0, 2)] = 0.55
     """Greatest distance, on average, of the encodings of one person's faces."""
-    name_crops: int = 6
+    name_crops: Annotated[int, Limit(1, 1000)] = 6
     """Crops of a face that are encoded, the best, half a second apart."""
 
 
 @dataclass
-class Bench:
+class Bench(Network, Readers):
     measure: tuple[Literal["episode", "training", "archive"], ...] = ("episode", "training")
     """What is measured: reading an episode, a training's samples and steps; archive: how long films of several seeds
     take, from that a plan for a large archive, and the sum of a made-up archive's table."""
     video: str | None = None
     """A video to measure on; without it one is drawn."""
-    seconds: float = 20.0
+    seconds: Annotated[float, Limit(3, 3600)] = 20.0
     """Length of the drawn one."""
-    weights: str = "fer"
-    """The network: a checkpoint's path, or a name shipped in weights/."""
-    frame_stride: int = 4
-    """As of create_results.py."""
-    reference_every: int = 8
+    reference_every: Annotated[int, Limit(0)] = 8
     """Frames between two that are compared with HOG at full size, upsampled; 0 compares none."""
     memory: bool = True
     """Also read the drawn video, and one four times as long, in processes of their own."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Of the training steps."""
-    steps: int = 14
+    steps: Annotated[int, Limit(2)] = 14
     """Training steps, of which the first three are not counted."""
-    num_workers: int = 2
-    """Processes that make the samples of the training steps."""
     device: str = "auto"
     """Of the training steps: auto (CUDA when present), cpu, cuda or cuda:1."""
     output: Path = Path("results/bench.json")
@@ -663,49 +679,41 @@ class Bench:
 
 @dataclass
 class ArchivePlan:
-    plan_films: int = 12
+    plan_films: Annotated[int, Limit(2, 1000)] = 12
     """Films drawn to measure how far apart their times are."""
-    plan_videos: int = 10000
+    plan_videos: Count = 10000
     """Videos of the archive planned for, and of the made-up one whose table is summed up."""
-    plan_minutes: float = 22.0
+    plan_minutes: Annotated[float, Limit(0.1, 10000)] = 22.0
     """Length of each, min."""
     plan_machines: tuple[int, ...] = (1, 16, 256)
     """Machines that it is planned on."""
-    plan_cores: int = 16
+    plan_cores: Annotated[int, Limit(1, 1024)] = 16
     """Cores of each, a task a core."""
-    plan_price: float = 0.8
+    plan_price: Annotated[float, Limit(0)] = 0.8
     """Assumed price of a machine for an hour, dollars: 5 cents a core."""
-    plan_megabytes: float = 300.0
+    plan_megabytes: Annotated[float, Limit(0)] = 300.0
     """Assumed size of a video, MB; 22 minutes of 1280x720 at 1.8 Mbit/s."""
-    plan_store: float = 2000.0
+    plan_store: Annotated[float, Limit(1)] = 2000.0
     """Assumed speed of what the videos lie on, to all machines together, MB/s."""
 
 
 @dataclass
-class Picture:
+class Picture(Shown):
     results: Path = Path("results/friends_s01_ep01.json")
     """The results drawn."""
-    video: str | None = None
-    """What they were made from, a video file or a folder of frames; a Friends episode is found by itself."""
-    fps: float = 24000 / 1001
-    """Frames per second of a folder of frames."""
-    pictures: int = 4
+    pictures: Annotated[int, Limit(1, 20)] = 4
     """Frames shown, spread over the results."""
 
 
 @dataclass
-class Page:
+class Page(Shown):
     episode: int | None = None
     """Friends episode whose results are shown."""
     results: Path | None = None
     """The results shown, where they are others than --episode's."""
     results_path: Path = Path("results")
     """Folder of the episodes' results."""
-    video: str | None = None
-    """What they were made from, a video file or a folder of frames; a Friends episode is found by itself."""
-    fps: float = 24000 / 1001
-    """Frames per second of a folder of frames."""
-    rows: int = 12
+    rows: Annotated[int, Limit(1, 40)] = 12
     """Rows of the timeline, a person each; those seen least share one more."""
     compare: Path | None = None
     """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
@@ -721,88 +729,22 @@ class Check:
     """Sample episode whose results are compared with what was drawn."""
     check_episodes: tuple[int, ...] = (9, 10)
     """Sample episodes on whose annotated faces both models are measured."""
-    least: float = 0.6
+    least: Share = 0.6
     """Mean recall, and share of right records, below which the check fails."""
 
 
 @dataclass
 class Sample:
-    seed: int = 0
+    seed: Seed = 0
     """The same seed writes the same pictures, lists and episodes."""
-    stills: int = 60
+    stills: Annotated[int, Limit(4, 10000)] = 60
     """Faces per emotion in AffectNet's training list; the other lists follow in proportion."""
-    sample_episodes: int = 11
+    sample_episodes: Annotated[int, Limit(3, 99)] = 11
     """Friends episodes, at least 3."""
-    seconds: float = 7.0
+    seconds: Annotated[float, Limit(3, 3600)] = 7.0
     """Length of an episode, and of an interview."""
-    interviews: int = 0
+    interviews: Annotated[int, Limit(0, 99)] = 0
     """Coded interviews, drawn in another style, into datasets/Coded."""
-
-
-@dataclass
-class ParseAffectNetOps:
-    place: Place = field(default_factory=Place)
-    affectnet: AffectNet = field(default_factory=AffectNet)
-    lists: AffectNetLists = field(default_factory=AffectNetLists)
-    parse: Parse = field(default_factory=Parse)
-
-
-@dataclass
-class ParseRafOps:
-    place: Place = field(default_factory=Place)
-    raf: Raf = field(default_factory=Raf)
-    subsets: RafSubsets = field(default_factory=RafSubsets)
-    parse: Parse = field(default_factory=Parse)
-
-
-@dataclass
-class ParseFerOps:
-    place: Place = field(default_factory=Place)
-    fer: Fer = field(default_factory=Fer)
-    parse: Parse = field(default_factory=Parse)
-
-
-@dataclass
-class ParseCkOps:
-    place: Place = field(default_factory=Place)
-    ck: Ck = field(default_factory=Ck)
-    parse: Parse = field(default_factory=Parse)
-
-
-@dataclass
-class ExtractOps:
-    place: Place = field(default_factory=Place)
-    friends: Friends = field(default_factory=Friends)
-    extract: Extract = field(default_factory=Extract)
-
-
-@dataclass
-class ParseFriendsOps:
-    place: Place = field(default_factory=Place)
-    friends: Friends = field(default_factory=Friends)
-    metadata: Metadata = field(default_factory=Metadata)
-    buffer: Buffer = field(default_factory=Buffer)
-    margins: Margins = field(default_factory=Margins)
-    parse: Parse = field(default_factory=Parse)
-
-
-@dataclass
-class ParseCodedOps:
-    place: Place = field(default_factory=Place)
-    coded: Coded = field(default_factory=Coded)
-    split: CodedSplit = field(default_factory=CodedSplit)
-    coders: Coders = field(default_factory=Coders)
-    cutting: Cutting = field(default_factory=Cutting)
-    margins: Margins = field(default_factory=Margins)
-    parse: Parse = field(default_factory=Parse)
-
-
-@dataclass
-class ParseTaughtOps:
-    place: Place = field(default_factory=Place)
-    taught: Taught = field(default_factory=Taught)
-    teach: Teach = field(default_factory=Teach)
-    margins: Margins = field(default_factory=Margins)
 
 
 @dataclass
@@ -813,6 +755,19 @@ class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded, Taught):
         """{source: the folder its index's images are relative to}."""
         return {"affectnet": self.affectnet_path, "raf": self.raf_path, "fer": self.fer_path, "ck": self.ck_path,
                 "friends": self.faces_path, "coded": self.coded_faces_path, "taught": self.taught_faces_path}
+
+
+@dataclass
+class ResultsOps:
+    place: Place = field(default_factory=Place)
+    friends: Friends = field(default_factory=Friends)
+    source: EpisodeSource = field(default_factory=EpisodeSource)
+    tracking: Tracking = field(default_factory=Tracking)
+    margins: Margins = field(default_factory=Margins)
+    names: Names = field(default_factory=Names)
+    segments: Segments = field(default_factory=Segments)
+    results: Results = field(default_factory=Results)
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass
@@ -848,103 +803,3 @@ class SequenceTrainOps(StaticTrainOps):
     loader: Loader = field(default_factory=lambda: Loader(batch_size=32))
     optim: Optim = field(default_factory=lambda: Optim(lr=0.001, schedule="cosine", average=0.99))
     run: SequenceRun = field(default_factory=SequenceRun)
-
-
-@dataclass
-class EvaluateOps:
-    place: Place = field(default_factory=Place)
-    datasets: Datasets = field(default_factory=Datasets)
-    split: FriendsSplit = field(default_factory=FriendsSplit)
-    margins: Margins = field(default_factory=Margins)
-    evaluate: Evaluate = field(default_factory=Evaluate)
-    coders: Coders = field(default_factory=Coders)
-    agreement: Agreement = field(default_factory=Agreement)
-
-
-@dataclass
-class ShipOps:
-    place: Place = field(default_factory=Place)
-    datasets: Datasets = field(default_factory=Datasets)
-    split: FriendsSplit = field(default_factory=FriendsSplit)
-    margins: Margins = field(default_factory=Margins)
-    ship: Ship = field(default_factory=Ship)
-
-
-@dataclass
-class ShipDetectorOps:
-    place: Place = field(default_factory=Place)
-    ship_detector: ShipDetector = field(default_factory=ShipDetector)
-
-
-@dataclass
-class PlotOps:
-    place: Place = field(default_factory=Place)
-    plot: Plot = field(default_factory=Plot)
-
-
-@dataclass
-class FramingOps:
-    place: Place = field(default_factory=Place)
-    datasets: Datasets = field(default_factory=Datasets)
-    margins: Margins = field(default_factory=Margins)
-    framing: Framing = field(default_factory=Framing)
-
-
-@dataclass
-class ResultsOps:
-    place: Place = field(default_factory=Place)
-    friends: Friends = field(default_factory=Friends)
-    source: EpisodeSource = field(default_factory=EpisodeSource)
-    tracking: Tracking = field(default_factory=Tracking)
-    margins: Margins = field(default_factory=Margins)
-    names: Names = field(default_factory=Names)
-    segments: Segments = field(default_factory=Segments)
-    results: Results = field(default_factory=Results)
-    cluster: Cluster = field(default_factory=Cluster)
-
-
-@dataclass
-class ExportOps:
-    place: Place = field(default_factory=Place)
-    friends: Friends = field(default_factory=Friends)
-    export: Export = field(default_factory=Export)
-
-
-@dataclass
-class BenchOps:
-    place: Place = field(default_factory=Place)
-    tracking: Tracking = field(default_factory=Tracking)
-    margins: Margins = field(default_factory=Margins)
-    bench: Bench = field(default_factory=Bench)
-    plan: ArchivePlan = field(default_factory=ArchivePlan)
-
-
-@dataclass
-class PictureOps:
-    place: Place = field(default_factory=Place)
-    friends: Friends = field(default_factory=Friends)
-    picture: Picture = field(default_factory=Picture)
-
-
-@dataclass
-class ReportOps:
-    place: Place = field(default_factory=Place)
-    friends: Friends = field(default_factory=Friends)
-    metadata: Metadata = field(default_factory=Metadata)
-    margins: Margins = field(default_factory=Margins)
-    coders: Coders = field(default_factory=Coders)
-    page: Page = field(default_factory=Page)
-
-
-@dataclass
-class CheckOps:
-    place: Place = field(default_factory=Place)
-    friends: Friends = field(default_factory=Friends)
-    check: Check = field(default_factory=Check)
-
-
-@dataclass
-class SampleOps:
-    place: Place = field(default_factory=Place)
-    datasets: Datasets = field(default_factory=Datasets)
-    sample: Sample = field(default_factory=Sample)

@@ -13,7 +13,7 @@ from collections import deque
 import numpy as np
 from tqdm import tqdm
 
-from ops import ParseCodedOps
+from ops import Coded, CodedSplit, Coders, Cutting, Margins, Parse, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
@@ -28,6 +28,8 @@ from vtt_emotion.results.records import read_results
 from vtt_emotion.video.frames import count_frames, read_frames
 from vtt_emotion.video.sources import VIDEO_SUFFIXES
 
+ParseCodedOps = compose(place=Place, coded=Coded, split=CodedSplit, coders=Coders, cutting=Cutting, margins=Margins,
+                        parse=Parse)
 LATE = 0.5                                       # s by which an annotation may outlast its video
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ops import ParseFriendsOps
+from ops import Buffer, Friends, Margins, Metadata, Parse, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import crop_face
 from vtt_emotion.core.errors import InputError
@@ -29,6 +29,8 @@ from vtt_emotion.datasets.parsing import Report, keep_readable
 from vtt_emotion.video.frames import frame_files, read_frames
 from vtt_emotion.video.names import GALLERY, encode_pictures, write_gallery
 from vtt_emotion.video.sources import describe_source, find_episode
+
+ParseFriendsOps = compose(place=Place, friends=Friends, metadata=Metadata, buffer=Buffer, margins=Margins, parse=Parse)
 
 
 def buffer_frames(frame, stride):

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ops import ParseTaughtOps
+from ops import Margins, Place, Taught, Teach, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import square_around, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
@@ -29,6 +29,7 @@ from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.batch import name_videos, photo_detectors, videos_in
 from vtt_emotion.video.unlabelled import photo_faces, soft_labels, video_faces
 
+ParseTaughtOps = compose(place=Place, taught=Taught, teach=Teach, margins=Margins)
 AROUND, LARGEST = 0.3, 400                       # of a face's side kept on each side of it; px of what is written
 
 

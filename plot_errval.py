@@ -7,11 +7,13 @@ Reads runs/NAME/log.csv, of the newest run or of those named, overlaid. Writes r
 """
 import time
 
-from ops import PlotOps
+from ops import Place, Plot, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import picture_format, whole_file
 from vtt_emotion.training.log import read_log
+
+PlotOps = compose(place=Place, plot=Plot)
 
 
 def newest_run(runs_path):

@@ -9,7 +9,7 @@ from collections import defaultdict
 from math import isfinite
 from pathlib import Path
 
-from ops import PictureOps
+from ops import Friends, Picture, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
@@ -19,6 +19,7 @@ from vtt_emotion.video.fonts import find_font, name_shown
 from vtt_emotion.video.frames import read_frames
 from vtt_emotion.video.sources import find_episode
 
+PictureOps = compose(place=Place, friends=Friends, picture=Picture)
 ROWS = 40                                        # of the timeline; those seen least share one more
 
 

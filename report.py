@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ops import Agreement, ReportOps
+from ops import Agreement, Coders, Friends, Margins, Metadata, Page, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.friends import find_metadata
@@ -32,6 +32,7 @@ from vtt_emotion.video.faces_file import read_faces
 from vtt_emotion.video.frames import count_frames, read_frames
 from vtt_emotion.video.sources import find_episode
 
+ReportOps = compose(place=Place, friends=Friends, metadata=Metadata, margins=Margins, coders=Coders, page=Page)
 PLAYED = (".mp4", ".m4v", ".webm", ".mov", ".ogv")       # by browsers; not .mkv, .avi, .wmv
 
 

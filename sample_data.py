@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from tqdm import tqdm
 
-from ops import SampleOps
+from ops import Datasets, Place, Sample, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
@@ -25,6 +25,7 @@ from vtt_emotion.drawn.forms import leave_by_macos
 from vtt_emotion.drawn.friends import write_episode
 from vtt_emotion.drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
 
+SampleOps = compose(place=Place, datasets=Datasets, sample=Sample)
 MARK = "SAMPLE.txt"
 
 

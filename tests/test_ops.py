@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ops
+import plot_errval
 from vtt_emotion.core.command_line import parse
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.training.runs import plain
@@ -40,14 +41,15 @@ def test_numbers_out_of_range_are_refused(argv):
         parse(ops.StaticTrainOps, argv, "doc")
 
 
-def test_every_limit_is_of_an_option():
+def test_every_number_has_limits_and_its_default_lies_within():
+    """But for an episode, which must be there, and frames, one of two."""
     concerns = [value for value in vars(ops).values() if dataclasses.is_dataclass(value)]
-    assert set(ops.LIMITS) <= {field.name for concern in concerns for field in dataclasses.fields(concern)}
-    for concern in concerns:                     # and the defaults lie within
-        for field in dataclasses.fields(concern):
-            if field.name in ops.LIMITS and isinstance(field.default, int | float):
-                least, most = ops.LIMITS[field.name]
-                assert least <= field.default <= most
+    options = {(concern.__name__, field.name): field for concern in concerns if concern is not ops.Limit
+               for field in dataclasses.fields(concern)}
+    for (concern, name), field in options.items():
+        if type(field.default) in (int, float) and name not in ("episode", "frames"):
+            limit, = field.type.__metadata__
+            assert limit.least <= field.default <= limit.most, (concern, name)
 
 
 def test_defaults_of_the_description():
@@ -102,4 +104,4 @@ def test_ops_imports_no_torch():
 
 def test_the_root_is_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert parse(ops.PlotOps, [], "").plot.output.resolve() == tmp_path / "results/errval.png"
+    assert parse(plot_errval.PlotOps, [], "").plot.output.resolve() == tmp_path / "results/errval.png"

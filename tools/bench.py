@@ -12,10 +12,12 @@ plans a large archive on clusters of several sizes, and sums up the table of a m
 import json
 from pathlib import Path
 
-from ops import BenchOps
+from ops import ArchivePlan, Bench, Margins, Place, Tracking, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.video.sources import find_videos
+
+BenchOps = compose(place=Place, tracking=Tracking, margins=Margins, bench=Bench, plan=ArchivePlan)
 
 
 def draw_video(folder, seconds, count=1):

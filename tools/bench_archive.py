@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ops import ResultsOps
+from ops import Place, Results, ResultsOps, Tracking
 from tools.bench_reading import run_script
 from tools.plan import simulate
 from vtt_emotion.archive.cores import Cores
@@ -23,8 +23,8 @@ CAST, NAMED, NAMELESS, RECORDS = 300, 12, 25, 30000          # of all; of a made
 
 def core_times(films, weights, root):
     """Milliseconds of a core a frame of each film, read on one core as a task of a cluster does; start-up aside."""
-    ops, results, spent = ResultsOps(), root / "bench/archive_films", []
-    ops.results.device, ops.results.weights, ops.place.root, ops.tracking.detect_threads = "cpu", weights, root, 1
+    ops = ResultsOps(Place(root), tracking=Tracking(detect_threads=1), results=Results(weights=weights, device="cpu"))
+    results, spent = root / "bench/archive_films", []
     shutil.rmtree(results, ignore_errors=True)
     with Cores(1), redirect_stdout(io.StringIO()):
         step = load_step(ops, 1)

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from ops import CheckOps
+from ops import Check, Friends, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import iou
 from vtt_emotion.core.errors import InputError
@@ -21,6 +21,7 @@ from vtt_emotion.datasets.npy import BUFFER
 from vtt_emotion.results.records import read_results, results_name
 from vtt_emotion.training.samples import read_samples
 
+CheckOps = compose(place=Place, friends=Friends, check=Check)
 FPS = 24000 / 1001
 
 

@@ -11,7 +11,7 @@ import os
 import numpy as np
 from tqdm import tqdm
 
-from ops import FramingOps
+from ops import Datasets, Framing, Margins, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import crop_face, square_around
 from vtt_emotion.core.errors import InputError
@@ -21,6 +21,7 @@ from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.training.samples import read_samples
 from vtt_emotion.video.detection import make_detector
 
+FramingOps = compose(place=Place, datasets=Datasets, margins=Margins, framing=Framing)
 # Longer side, and middle from the left and from the top, of a detector's box in FER2013's pictures, as shares of the
 # picture: the means of the 1,140 faces that HOG, and of the 1,316 that CenterFace found in 1,500 of the FER+ pictures.
 FER = {"hog": (0.845, 0.50, 0.55), "centerface": (0.953, 0.50, 0.51)}

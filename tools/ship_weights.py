@@ -12,7 +12,7 @@ agrees with the weights on that index's held-out faces.
 import numpy as np
 from tqdm import tqdm
 
-from ops import ShipOps
+from ops import Datasets, FriendsSplit, Margins, Place, Ship, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
@@ -20,6 +20,7 @@ from vtt_emotion.core.weights import load_network, name_device
 from vtt_emotion.training.samples import read_held_out, read_mixture
 from vtt_emotion.video.backends import OnnxStep, int8_graph
 
+ShipOps = compose(place=Place, datasets=Datasets, split=FriendsSplit, margins=Margins, ship=Ship)
 AGREES, LOSES = 0.98, 0.005                      # least share of equal answers, greatest loss of accuracy
 
 

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def attempt(job, ops, gallery, options):
 
     options: an ops.Cluster.
     """
-    said, ops.tracking.detect_threads = io.StringIO(), options.task_cpus
+    said, ops = io.StringIO(), with_threads(ops, options.task_cpus)
     with Cores(options.task_cpus) as cores, redirect_stdout(said), redirect_stderr(said):      # its own are Ray's logs
         cv2.setNumThreads(options.task_cpus)
         try:
@@ -127,20 +127,23 @@ def read_beside(source, plan, encode, ops, options, cores, here):
 
 def attempt_part(source, plan, ops, number, encode, cores):
     """`read_part` in a worker's process."""
-    ops.tracking.detect_threads = cores
+    ops = with_threads(ops, cores)
     with Cores(cores), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         cv2.setNumThreads(cores)
         return read_part(source, plan, number, ops, load_step(ops, cores, _loaded), encode)
 
 
+def with_threads(ops, count):
+    """The options with so many threads that look for faces."""
+    return replace(ops, tracking=replace(ops.tracking, detect_threads=count))
+
+
 def absolute(ops):
     """The options with all their paths absolute: a worker's current folder is another."""
-    for concern in (getattr(ops, item.name) for item in fields(ops)):
-        if is_dataclass(concern):
-            for name, value in vars(concern).items():
-                if isinstance(value, Path):
-                    setattr(concern, name, value.absolute())
-    return ops
+    concerns = {item.name: getattr(ops, item.name) for item in fields(ops)}
+    return replace(ops, **{name: replace(concern, **{path: value.absolute() for path, value in vars(concern).items()
+                                                     if isinstance(value, Path)})
+                           for name, concern in concerns.items()})
 
 
 def read_on_cluster(jobs, ops, gallery, options):
@@ -151,7 +154,7 @@ def read_on_cluster(jobs, ops, gallery, options):
     ray = connect(options.cluster)
     try:
         if ops.results.device == "auto" and not options.task_gpus:
-            ops.results.device = "cpu"           # a GPU that it did not ask for is not its own
+            ops = replace(ops, results=replace(ops.results, device="cpu"))       # a GPU not asked for is not its own
         job_of, failed, results = {}, {}, []
         task = ray.remote(num_cpus=options.task_cpus, num_gpus=options.task_gpus, max_retries=RETRIES)(attempt)
         shared = ray.put(absolute(ops)), ray.put(gallery)

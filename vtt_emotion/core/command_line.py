@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-from ops import HUGE, LIMITS
+from ops import Limit
 from vtt_emotion.core.errors import InputError
 
 OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient memory|bad.alloc", re.IGNORECASE)
@@ -38,10 +38,9 @@ def settle(options):
                 value = getattr(concern, item.name)
                 if isinstance(value, Path) and item.name != "root":
                     setattr(concern, item.name, root / value)
-                least, most = LIMITS.get(item.name, (None, None))
-                if least is not None and value is not None and not least <= value <= most:
-                    bounds = f"at least {least}" if most == HUGE else f"from {least} to {most}"
-                    raise InputError(f"--{item.name.replace('_', '-')} {value}: expected {bounds}")
+                for limit in getattr(item.type, "__metadata__", ()):
+                    if isinstance(limit, Limit) and value is not None and not limit.least <= value <= limit.most:
+                        raise InputError(f"--{item.name.replace('_', '-')} {value}: expected {limit}")
     return options
 
 

@@ -3,6 +3,7 @@
 In two halves, so that a long film can be read in parts (parts.py): a `Reading` of what was seen, and the records that
 are made of all of it.
 """
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def make_tracker(tracking):
 def look_for_faces(cut, tracking, tracker):
     """`follow_faces` over `with_cuts`' frames, by the options."""
     detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
-    return follow_faces(cut, detector, tracker, 1 if tracking.detector == "cnn" else tracking.detect_threads)
+    threads = 1 if tracking.detector == "cnn" else tracking.detect_threads or os.cpu_count()
+    return follow_faces(cut, detector, tracker, threads)
 
 
 def follow(source, path, fps, tracking):
