@@ -13,6 +13,7 @@ import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -49,6 +50,7 @@ def main(argv=None):
     for folder in folders:
         make_room(folder)
     episodes = range(1, sample.sample_episodes + 1)
+    cv2.setNumThreads(1)                         # a pool of OpenCV's own would not survive the fork
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         jobs = {pool.submit(write, folder, sample.stills, np.random.default_rng([sample.seed, number])): None
                 for number, (folder, write) in enumerate(stills.items())}

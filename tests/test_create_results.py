@@ -17,9 +17,9 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image, write_image
 from vtt_emotion.core.labels import CHARACTERS, EMOTIONS
 from vtt_emotion.results.segments import find_segments, read_segments
-from vtt_emotion.video.backends import OnnxStep
 from vtt_emotion.video.emotions import EmotionStream
 from vtt_emotion.video.frames import read_frames
+from vtt_emotion.video.onnx_backend import OnnxStep
 from vtt_emotion.video.sources import find_videos
 from vtt_emotion.video.torch_backend import TorchStep, export
 

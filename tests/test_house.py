@@ -1,6 +1,7 @@
 """What lies where, and which way imports go; pyproject.toml has the rooms' contracts."""
 import ast
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,24 @@ def test_a_room_imports_no_script_and_no_tool(name):
 @pytest.mark.parametrize("name", ["ops", "resnet_tsm"])
 def test_options_and_network_import_nothing_of_the_project(name):
     assert not set(imports(ROOT / f"{name}.py")) & {*SCRIPTS, "vtt_emotion", "tools", "ops", "resnet_tsm"}
+
+
+def test_importing_changes_nothing_in_the_process():
+    """Not how exceptions are said, nor signals handled, nor how many threads OpenCV has; that is a script's to do."""
+    names = [*SCRIPTS, *(f"tools.{name}" for name in TOOLS),
+             *(name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in ROOMS)]
+    code = f"""
+import importlib, signal, sys, cv2
+def state():
+    return sys.excepthook, cv2.getNumThreads(), *map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))
+cv2.setNumThreads(2)
+before = state()
+for name in {names}:
+    importlib.import_module(name)
+    assert state() == before, name
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_top_level_fits_a_screen():

@@ -18,7 +18,7 @@ from resnet_tsm import WEIGHTS_FOLDER, load_checkpoint, resnet18
 from tools import ship_weights
 from vtt_emotion.core.weights import find_weights
 from vtt_emotion.drawn.stills import write_affectnet, write_fer
-from vtt_emotion.video.backends import OnnxStep, checkpoint_hash, int8_graph
+from vtt_emotion.video.onnx_backend import OnnxStep, checkpoint_hash, int8_graph
 
 CARD = Path(WEIGHTS_FOLDER) / "README.md"
 SMALL = ["--max-steps", "2", "--valid-every", "2", "--batch-size", "4", "--img-sz", "64", "--num-workers", "0",

@@ -14,10 +14,10 @@ from vtt_emotion.core.crop import crop_face, iou, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import find_weights, load_network
 from vtt_emotion.datasets.npy import BUFFER
-from vtt_emotion.video.backends import OnnxStep, int8_graph
 from vtt_emotion.video.detection import make_detector
 from vtt_emotion.video.emotions import EmotionStream
 from vtt_emotion.video.frames import count_frames, read_frames
+from vtt_emotion.video.onnx_backend import OnnxStep, int8_graph
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
 from vtt_emotion.video.tracks import Tracker

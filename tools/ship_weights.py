@@ -18,7 +18,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.weights import load_network, name_device
 from vtt_emotion.training.samples import read_held_out, read_mixture
-from vtt_emotion.video.backends import OnnxStep, int8_graph
+from vtt_emotion.video.onnx_backend import OnnxStep, int8_graph
 
 ShipOps = compose(place=Place, datasets=Datasets, split=FriendsSplit, margins=Margins, ship=Ship)
 AGREES, LOSES = 0.98, 0.005                      # least share of equal answers, greatest loss of accuracy

@@ -7,7 +7,8 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.samples import read_samples
-from vtt_emotion.video.backends import OnnxStep, checkpoint_hash, int8_graph, make_step
+from vtt_emotion.video.backends import make_step
+from vtt_emotion.video.onnx_backend import OnnxStep, checkpoint_hash, int8_graph
 from vtt_emotion.video.torch_backend import TorchStep
 
 CPU = torch.device("cpu")

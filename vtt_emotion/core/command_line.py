@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ops import Limit
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.interrupts import PROJECT
 
 OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient memory|bad.alloc", re.IGNORECASE)
 
 
 def parse(options_class, argv, doc):
     """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
-    import tyro  # not before Ctrl-C is seen to, below
+    import tyro
 
     defaults = options_class.by_recipe(_recipe(argv)) if hasattr(options_class, "by_recipe") else options_class()
     return settle(tyro.cli(options_class, args=argv, description=doc, default=defaults,
@@ -66,13 +67,15 @@ def run_script(main):
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")        # a file's name may be no text
     try:
+        import cv2
+        cv2.setNumThreads(1)                     # crops are small, and scripts share work out by thread and process
         main()
     except (InputError, OSError) as error:
         say_the_last()
         named = isinstance(error, OSError) and error.filename is not None and error.strerror
         sys.exit(f"error: {error.filename}: {error.strerror}" if named else f"error: {error}")
     except ModuleNotFoundError as error:
-        if (Path(__file__).parents[2] / f"{str(error.name).split('.')[0]}.py").exists():
+        if (PROJECT / f"{str(error.name).split('.')[0]}.py").exists():
             raise
         sys.exit(f"error: this needs {error.name}, which is not installed: pip install -r requirements.txt")
     except KeyboardInterrupt as asked:
@@ -94,18 +97,3 @@ def torchrun_places():
     """(rank, processes, rank on this machine, processes on it) as torchrun says; 0, 1, 0, 1 where it started none."""
     names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
     return tuple(int(os.environ.get(name, default)) for name, default in names)
-
-
-def _say_uncaught(kind, error, trace):
-    """Python's own word on what ends a script, but for Ctrl-C while it still imports what it needs."""
-    stopped = error
-    while stopped is not None and not isinstance(stopped, KeyboardInterrupt):
-        stopped = stopped.__context__
-    if stopped is None:
-        sys.__excepthook__(kind, error, trace)
-    else:
-        print("stopped", file=sys.stderr)
-        sys.exit(128 + getattr(stopped, "number", signal.SIGINT))
-
-
-sys.excepthook = _say_uncaught

@@ -9,9 +9,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 
-# Crops are small, and work is shared out by process. A pool of OpenCV's own would not survive a worker's fork.
-cv2.setNumThreads(1)
-
 REDUCED = {divisor: getattr(cv2, f"IMREAD_REDUCED_COLOR_{divisor}") | cv2.IMREAD_IGNORE_ORIENTATION
            for divisor in (2, 4, 8)} | {1: cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION}
 FEW_PIXELS, DENSEST = 1 << 24, 1000              # always believed; more than a PNG of one colour has in a byte

@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 from functools import cache
 
+import cv2
 import numpy as np
 from torch.utils.data import DataLoader, Sampler
 
@@ -101,5 +102,7 @@ def _end_workers_at_exit():
 def make_loader(dataset, batches, num_workers, pin_memory=False):
     """A DataLoader of `dataset` over `batches`."""
     _end_workers_at_exit()
+    if num_workers:
+        cv2.setNumThreads(1)                     # a pool of OpenCV's own would not survive the workers' fork
     return DataLoader(dataset, batch_sampler=batches, num_workers=num_workers, pin_memory=pin_memory,
                       persistent_workers=num_workers > 0, worker_init_fn=_start_worker)

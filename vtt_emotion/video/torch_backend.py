@@ -1,4 +1,4 @@
-"""The network's step in PyTorch, and its graphs made from it. The one file of this room that imports torch."""
+"""The network's step in PyTorch, and its graphs made from it. Imported only where torch is asked for."""
 import tempfile
 import warnings
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.video.backends import HASH, INPUTS, OPSET, STATES, OnnxStep, checkpoint_hash
+from vtt_emotion.video.onnx_backend import HASH, INPUTS, OPSET, STATES, OnnxStep, checkpoint_hash
 
 
 class TorchStep:

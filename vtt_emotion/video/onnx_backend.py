@@ -1,0 +1,54 @@
+"""The network's step as an ONNX graph: the names in it, and ONNX Runtime that runs it. See backends.py."""
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from vtt_emotion.core.errors import InputError
+
+INPUTS, STATES = ("frames", "past2", "past3", "past4", "fresh"), ("next2", "next3", "next4")
+OPSET = 18
+HASH = "weights"                                 # a graph's own note of the weights it was made of
+
+
+class OnnxStep:
+    """The step as an ONNX graph on the CPU, in `threads` threads (0: one per core)."""
+
+    def __init__(self, path, threads=0):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")         # the cores have other work
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            if [part.name for part in self.session.get_inputs()] != list(INPUTS):
+                raise ValueError("its inputs are others")
+        except Exception as error:               # ONNX Runtime's own errors share no class
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{path}: not an ONNX graph of this network, or a damaged one ({reason}); delete it") \
+                from None
+        self.hash = self.session.get_modelmeta().custom_metadata_map.get(HASH)
+        self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
+        self.size = self.session.get_inputs()[0].shape[-1]
+
+    def inputs(self, frames, state, fresh):
+        """The graph's inputs by name; state None is that of streams that begin."""
+        if state is None:
+            state = [np.zeros((len(frames), *shape), np.float32) for shape in self.shapes]
+            fresh = np.ones(len(frames), bool)
+        return dict(zip(INPUTS, (frames, *state, fresh)))
+
+    def __call__(self, frames, state, fresh):
+        logits, *state = self.session.run(None, self.inputs(frames, state, fresh))
+        return logits, tuple(state)
+
+
+def int8_graph(weights):
+    """Where the int8 graph shipped with a checkpoint's file lies."""
+    return Path(weights).with_suffix(".int8.onnx")
+
+
+def checkpoint_hash(path):
+    """What tells a checkpoint's file from others, by which its graphs are kept."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
