@@ -161,15 +161,6 @@ def load_checkpoint(path):
         raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
 
 
-def find_weights(weights):
-    """The file of a checkpoint's path or of a name shipped in weights/."""
-    for path in (Path(weights), WEIGHTS_FOLDER / f"{weights}.pt"):
-        if path.is_file():
-            return path
-    names = ", ".join(sorted(file.stem for file in WEIGHTS_FOLDER.glob("*.pt"))) or "none"
-    raise FileNotFoundError(f"{weights}: no such checkpoint; shipped by name: {names}")
-
-
 def resnet18(weights=None, num_classes=NUM_CLASSES, start=False):
     """The network.
 
@@ -188,7 +179,8 @@ def resnet18(weights=None, num_classes=NUM_CLASSES, start=False):
     if weights == "imagenet":
         fill(net, ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True), weights, start=True)
     elif weights is not None:
-        fill(net, load_checkpoint(find_weights(weights)), weights, start)
+        path = Path(weights) if Path(weights).is_file() else WEIGHTS_FOLDER / f"{weights}.pt"
+        fill(net, load_checkpoint(path), weights, start)
     return net
 
 

@@ -97,7 +97,7 @@ def test_check_compares_records_with_the_drawing():
 
     records = [record(0.0, [1, 0, 11, 10], "happy"), record(0.0, [50, 0, 60, 11], "happy"),
                record(1.001, [0, 0, 10, 10], "fear"), record(1.001, [90, 0, 99, 10], "fear")]
-    figures = check_demo.compare(records, truth)
+    figures = check_demo.measure_results(records, truth)
     assert figures["right"] == 0.5 and figures["on_a_face"] == 0.75 and figures["faces_found"] == 0.75
     assert figures["mean_recall"] == pytest.approx((1 + 0 + 1) / 3)
 

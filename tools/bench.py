@@ -48,8 +48,7 @@ def main(argv=None):
     if "training" in bench.measure:
         from tools.bench_training import measure_training, show_training
 
-        figures["training"] = measure_training(root / "bench", bench.device, bench.batch_size, bench.steps,
-                                               bench.num_workers)
+        figures["training"] = measure_training(root / "bench", bench)
         show_training(figures["training"])
     if "archive" in bench.measure:
         from tools.bench_archive import measure_archive, show_archive

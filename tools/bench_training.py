@@ -1,30 +1,36 @@
 """What bench.py measures of training: how fast samples are made, against PIL and torchvision, and what a step takes."""
 import os
+import shutil
 import time
+from itertools import count
 from statistics import median
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import Dataset
+from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.transforms.v2 import functional
 from tqdm import tqdm
 
-from ops import StaticTrainOps
-from resnet_tsm import resnet18
+from ops import Augment, SequenceTrainOps, StaticTrainOps
+from resnet_tsm import resnet18, shifted_block
 from vtt_emotion.core.crop import square_around
 from vtt_emotion.core.images import write_image
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import name_device
+from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion, write_index
 from vtt_emotion.training.augmentation import draw_augmentation
 from vtt_emotion.training.batches import EveryOnce, make_loader
 from vtt_emotion.training.clips import FaceClips
-from vtt_emotion.training.engine import Average, Unreadable, fit, train_step
+from vtt_emotion.training.engine import Average, train_step
+from vtt_emotion.training.log import read_log
 from vtt_emotion.training.optimization import make_loss, make_optimizer
-from vtt_emotion.training.ranks import Ranks
-from vtt_emotion.training.runs import Run
 from vtt_emotion.training.samples import Samples
+from vtt_emotion.training.train import train
 
 PICTURES, SIDE, SIZE, ROUNDS = 500, 1000, 224, 3
 AUGMENT = {name: value for name, value in vars(StaticTrainOps.by_recipe("ancestor").augment).items() if name != "mixup"}
@@ -99,51 +105,113 @@ def time_input(samples):
     return figures | {"ratio": median(theirs / ours for ours, theirs in zip(*seconds.values()))}
 
 
-def time_steps(samples, device, precision, batch_size, steps, workers):
-    """How a training's steps pass, by `engine.fit` itself.
+class Plain(ResNet):
+    """torchvision's ResNet18 as a plain loop trains it, with the shift of the TSM paper's own code: of all frames."""
 
-    Returns:
-        dict: step_ms; model_share, of a step's time that `train_step` takes (on CUDA it only starts the work: None);
-        against_memory, the speed as a share of that with a batch that is on the device already.
-    """
+    def __init__(self):
+        super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=len(EMOTIONS))
+
+    def forward(self, clips):
+        """clips uint8 (N, T, 3, H, W) to logits (N, 7) of the last frames."""
+        frames = clips.shape[1]
+        x = functional.normalize(clips.flatten(0, 1).float() / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        x = self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(x)))))
+        for layer in (self.layer2, self.layer3, self.layer4):
+            x = layer[1](shifted_block(layer[0], x, self.shift(x, frames) if frames > 1 else x))
+        return self.fc(self.avgpool(x).flatten(1)).unflatten(0, (-1, frames))[:, -1]
+
+    @staticmethod
+    def shift(x, frames):
+        """x (N * T, C, H, W), a quarter of its channels from the frame before."""
+        x = x.unflatten(0, (-1, frames))
+        out, fold = torch.zeros_like(x), x.shape[2] // 4
+        out[:, 1:, :fold] = x[:, :-1, :fold]
+        out[:, :1, :fold] = x[:, :1, :fold]
+        out[:, :, fold:] = x[:, :, fold:]
+        return out.flatten(0, 1)
+
+
+def plain_steps(device, precision):
+    """A function that takes one step of a plain loop on (clips, target), as a tutorial writes it; returns the error."""
+    net = Plain().to(device, memory_format=torch.channels_last).train()
+    optimizer = torch.optim.SGD(net.parameters(), 1e-3, momentum=0.9, nesterov=True)
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.999), use_buffers=True)
+
+    def step(clips, target):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            error = cross_entropy(net(clips), target)
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+        average.update_parameters(net)
+        return error
+
+    return step
+
+
+def our_steps(device, precision):
+    """The same of this project's: `train_step` and its `Average`."""
     net = resnet18().to(device, memory_format=torch.channels_last)
-    optimizer, loss = make_optimizer(net, "adam", 1e-4, 0), make_loss("split_bce", 0.5)
-    begun, ended = [], []
+    optimizer, loss, average = make_optimizer(net, "sgd", 1e-3, 0), make_loss("soft_ce", 0.5), Average(net, 0.999)
+    done = count()
 
-    def take_step(clips, target, _):
-        begun.append(time.perf_counter())
-        done = train_step(net, optimizer, loss, clips.to(device, non_blocking=True), target.to(device), precision)
-        ended.append(time.perf_counter())
-        return done
-
-    order = [[(int(sample), (0, step, slot)) for slot, sample in enumerate(row)] for step, row in
-             enumerate(np.random.default_rng(0).integers(0, PICTURES, (steps, batch_size)))]
-    loader = make_loader(FaceClips([samples], SIZE, 1, AUGMENT), order, workers, device.type == "cuda")
-    fit(net, Average(net, 0), optimizer, take_step, loader, lambda: {"error": 0, "accuracy": 0, "mean_recall": 0},
-        Run("bench", StaticTrainOps(), False, writes=False), Ranks(device, batch_size), Unreadable(0), lambda _: 1e-4,
-        steps, steps, steps, steps // 2)
-    skipped = min(3, (steps - 1) // 2)           # warming up
-    looped = (begun[-1] - begun[skipped]) / (steps - 1 - skipped)
-    share = sum(end - start for start, end in zip(begun[skipped:-1], ended[skipped:-1])) / (begun[-1] - begun[skipped])
-    clips, target = torch.randint(0, 255, (batch_size, 1, 3, SIZE, SIZE), dtype=torch.uint8).to(device), \
-        torch.from_numpy(samples.targets[:batch_size]).to(device)
-    since = 0
-    for step in range(steps):
-        if step == skipped:
-            since = time.perf_counter()
+    def step(clips, target):
         error, _ = train_step(net, optimizer, loss, clips, target, precision)
-    error.item()                                 # waits for CUDA
-    in_memory = (time.perf_counter() - since) / (steps - skipped)
-    return {"step_ms": 1000 * looped, "model_share": share if device.type == "cpu" else None,
-            "against_memory": in_memory / looped}
+        average.update(net, next(done))
+        return error
+
+    return step
 
 
-def measure_training(folder, device, batch_size, steps, workers):
-    """All figures, as a dict; `folder` keeps the pictures."""
-    samples, device = draw_pictures(folder / f"pictures{SIDE}"), torch.device(name_device(device))
+def time_in_memory(frames, device, precision, batch_size, steps):
+    """Median seconds of our step and of a plain loop's, taken in turn on one batch that is on the device already."""
+    clips = torch.randint(0, 255, (batch_size, frames, 3, SIZE, SIZE), dtype=torch.uint8).to(device)
+    target = torch.eye(len(EMOTIONS))[torch.arange(batch_size) % len(EMOTIONS)].to(device)
+    kinds, seconds = (our_steps(device, precision), plain_steps(device, precision)), ([], [])
+    for _ in range(steps):
+        for step, taken in zip(kinds, seconds):
+            since = time.perf_counter()
+            step(clips, target).item()           # waits for CUDA
+            taken.append(time.perf_counter() - since)
+    return [median(taken[min(3, (steps - 1) // 2):]) for taken in seconds]       # the first warm up
+
+
+def time_loop(samples, folder, frames, precision, bench):
+    """Seconds a step of a training as the trainers run it, over the second half of its steps, by its own log."""
+    ops = StaticTrainOps() if frames == 1 else SequenceTrainOps()
+    entries = [{"img": os.fsdecode(path), "gt": box, "emo": int(target.argmax()), "split": split}
+               for split in ("train", "valid") for path, box, target in
+               list(zip(samples.paths[:, 0], samples.boxes, samples.targets))[:None if split == "train" else 7]]
+    write_index(folder / "dicts" / FILES["affectnet"], by_emotion(entries))
+    ops.place.root = folder
+    ops.place.dicts_path, ops.datasets.affectnet_path = folder / "dicts", samples.root
+    ops.data.mixture, ops.data.valid_on, ops.augment = (("affectnet", 1.0),), "affectnet", Augment(**AUGMENT)
+    ops.loader.batch_size, ops.loader.num_workers, ops.loader.img_sz = bench.batch_size, bench.num_workers, SIZE
+    run = ops.run
+    run.runs_path, run.name, run.weights, run.device, run.precision = folder, "run", "none", bench.device, precision
+    run.max_steps = run.valid_every = run.save_every = bench.steps
+    run.log_every = bench.steps // 2
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    train(ops, frames)
+    speed = read_log(folder / "run/log.csv")[-1]["images_per_second"]
+    shutil.rmtree(folder / "run")
+    return bench.batch_size * frames / speed
+
+
+def measure_training(folder, bench):
+    """All figures, as a dict; `folder` keeps the pictures, bench is an ops.Bench.
+
+    Of a step: step_ms; against_memory, the loop's speed as a share of that with a batch in memory; against_plain, the
+    speed in memory as a share of a plain loop's of the same network, size and precision.
+    """
+    samples, device = draw_pictures(folder / f"pictures{SIDE}"), torch.device(name_device(bench.device))
     figures = {"input": time_input(samples), "device": str(device)}
     for precision in ("float32", "bfloat16") if device.type == "cuda" else ("float32",):
-        figures[f"step_{precision}"] = time_steps(samples, device, precision, batch_size, steps, workers)
+        for kind, frames in (("still", 1), ("sequence", BUFFER)):
+            looped = time_loop(samples, folder / "training", frames, precision, bench)
+            ours, plain = time_in_memory(frames, device, precision, bench.batch_size, bench.steps)
+            figures[f"step_{kind}_{precision}"] = {"step_ms": 1000 * looped, "against_memory": ours / looped,
+                                                   "against_plain": plain / ours}
     return figures
 
 
@@ -154,6 +222,6 @@ def show_training(figures):
           f"{speeds['pil_torchvision_images_a_second']:.0f}: {speeds['ratio']:.1f} times as fast")
     for name in (name for name in figures if name.startswith("step_")):
         step = figures[name]
-        share = "" if step["model_share"] is None else f"{step['model_share']:.1%} of it the model's, "
-        print(f"training step, {name[5:]:18}{step['step_ms']:9.0f} ms on {figures['device']}: {share}"
-              f"{step['against_memory']:.1%} of the speed with the batch in memory")
+        print(f"training step, {name[5:].replace('_', ', '):18}{step['step_ms']:9.0f} ms on {figures['device']}: "
+              f"{step['against_memory']:.1%} of the speed with the batch in memory, which is "
+              f"{step['against_plain']:.2f} times a plain loop's")

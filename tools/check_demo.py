@@ -12,12 +12,12 @@ import numpy as np
 
 from ops import Check, Friends, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
-from vtt_emotion.core.crop import iou
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.datasets.npy import BUFFER
+from vtt_emotion.page.truth import Annotation, compare, match_records
 from vtt_emotion.results.records import read_results, results_name
 from vtt_emotion.training.samples import read_samples
 
@@ -40,26 +40,18 @@ def measure(weights, frames, samples, root):
     return {"faces": len(samples), "accuracy": figures["accuracy"], "mean_recall": figures["mean_recall"]}
 
 
-def compare(records, truth):
+def measure_results(records, truth):
     """How an episode's records agree with the faces drawn on its frames, dicts with frame, box and emotion."""
-    drawn = {}
-    for face in truth:
-        drawn.setdefault(face["frame"], []).append(face)
-    named, placed, found, recalls = 0, 0, set(), {emotion: [] for emotion in EMOTIONS}
-    for record in records:
-        frame = round(record["seconds"] * FPS)
-        faces = drawn.get(frame, [])
-        overlap = iou([record["object"]["box"]], [face["box"] for face in faces])[0] if faces else np.zeros(1)
-        if overlap.max() >= 0.3:
-            emotion = faces[int(overlap.argmax())]["emotion"]
-            placed += 1
-            found.add((frame, int(overlap.argmax())))
-            named += emotion == record["class"]
-            recalls[emotion].append(emotion == record["class"])
-    means = [float(np.mean(hits)) for hits in recalls.values() if hits]
-    return {"records": len(records), "faces_drawn": len(truth), "on_a_face": placed / max(len(records), 1),
-            "faces_found": len(found) / max(len(truth), 1), "right": named / max(len(records), 1),
-            "mean_recall": sum(means) / max(len(means), 1)}
+    faces = [Annotation(face["frame"], face["frame"], face["frame"] + 1, face["box"], EMOTIONS.index(face["emotion"]),
+                        "") for face in truth]
+    frames = np.array([round(record["seconds"] * FPS) for record in records], int)
+    boxes = np.array([record["object"]["box"] for record in records], float).reshape(-1, 4)
+    said = np.array([EMOTIONS.index(record["class"]) for record in records] + [-1])            # -1: of no record
+    found = compare(np.array([face.emotion for face in faces]), said[match_records(faces, frames, boxes)])
+    right, count = np.trace(found["confusion"]), max(len(records), 1)
+    return {"records": len(records), "faces_drawn": len(truth), "on_a_face": found["matched"] / count,
+            "faces_found": found["matched"] / max(len(truth), 1), "right": float(right / count),
+            "mean_recall": found["mean_recall"] or 0.0}
 
 
 def main(argv=None):
@@ -73,7 +65,7 @@ def main(argv=None):
     results = place.root / "results" / f"{results_name(check.episode)}.json"
     figures = {"static": measure("runs/static/best.pt", 1, samples, place.root),
                "tsm": measure("runs/tsm/best.pt", BUFFER, samples, place.root),
-               "results": compare(read_results(results), truth)}
+               "results": measure_results(read_results(results), truth)}
     with whole_file(results.with_name("demo.json")) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")
     episodes = " and ".join(map(str, check.check_episodes))

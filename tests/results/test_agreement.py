@@ -3,15 +3,9 @@ import pytest
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.results.agreement import ANY, figures, measure_pairs, pair
+from vtt_emotion.results.agreement import ANY, count_pairs, figures, measure_pairs, pair
 
 sklearn = pytest.importorskip("sklearn.metrics")
-
-
-def confusion_of(coded, said):
-    counts = np.zeros((7, 7), int)
-    np.add.at(counts, (coded, said), 1)
-    return counts
 
 
 def draw(rng, classes=7):
@@ -23,11 +17,19 @@ def draw(rng, classes=7):
 def test_figures_are_scikit_learns_and_krippendorffs(seed):
     krippendorff = pytest.importorskip("krippendorff", reason="krippendorff needs Python 3.11")
     coded, said = draw(np.random.default_rng(seed), 2 + seed % 6)
-    ours = figures(confusion_of(coded, said))
+    ours = figures(count_pairs(coded, said))
     assert ours["kappa"] == pytest.approx(sklearn.cohen_kappa_score(coded, said), abs=1e-12)
     assert ours["alpha"] == pytest.approx(krippendorff.alpha([coded.tolist(), said.tolist()],
                                                              level_of_measurement="nominal"), abs=1e-12)
     assert ours["agreement"] == pytest.approx((coded == said).mean())
+    present = np.unique(coded)
+    for name, score in (("recall", sklearn.recall_score), ("f1", sklearn.f1_score)):
+        expected = score(coded, said, labels=present, average=None, zero_division=0)
+        assert ours[name][present] == pytest.approx(expected) and np.isfinite(ours[name]).sum() == len(present)
+        assert ours[{"recall": "mean_recall", "f1": "macro_f1"}[name]] == pytest.approx(expected.mean())
+    spoken = np.unique(said)
+    assert ours["precision"][spoken] == pytest.approx(
+        sklearn.precision_score(coded, said, labels=spoken, average=None, zero_division=0))
     present = sorted(set(coded.tolist()))
     each = sklearn.f1_score(coded, said, labels=present, average=None, zero_division=0)
     assert ours["f1"][present] == pytest.approx(each) and np.isnan(np.delete(ours["f1"], present)).all()

@@ -15,9 +15,11 @@ def test_a_short_bench_of_training(tmp_path, monkeypatch, capsys):
                 "--batch-size", "4", "--steps", "6", "--num-workers", "1", "--device", "cpu"])
     figures = json.loads((tmp_path / "bench.json").read_text())["training"]
     assert figures["input"]["ratio"] > 1.2       # 2 and more, where nothing else runs
-    step = figures["step_float32"]
-    assert 0.3 < step["model_share"] < 1 and 0.3 < step["against_memory"] < 1.5
-    assert "times as fast" in capsys.readouterr().out
+    for kind in ("still", "sequence"):
+        step = figures[f"step_{kind}_float32"]
+        assert 0.3 < step["against_memory"] < 1.5 and 0.5 < step["against_plain"] < 3
+    out = capsys.readouterr().out
+    assert "times as fast" in out and "times a plain loop's" in out
 
 
 def test_the_bench_compares_what_makes_the_same_pictures(tmp_path, monkeypatch):

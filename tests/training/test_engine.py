@@ -17,9 +17,10 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.training.augmentation import mix_pairs
-from vtt_emotion.training.engine import Average, Unreadable, evaluate, train_step
+from vtt_emotion.training.engine import Average, evaluate, train_step
 from vtt_emotion.training.log import read_log
 from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer, split_bce
+from vtt_emotion.training.watch import Unreadable
 
 CPU = torch.device("cpu")
 
@@ -204,7 +205,7 @@ def test_last_is_written_on_its_own_cadence(parsed):
     train(parsed, "often", "--max-steps", "5", "--save-every", "2", "--valid-every", "100", "--log-every", "100")
     assert weights(parsed, "often")["step"] == 5
     real, steps = vtt_emotion.training.train.Run.save, []
-    vtt_emotion.training.train.Run.save = lambda self, name, net, optimizer, step, *_: steps.append((name, step))
+    vtt_emotion.training.train.Run.save = lambda self, name, net, progress, *_: steps.append((name, progress.step))
     try:
         train(parsed, "noted", "--max-steps", "5", "--save-every", "2", "--valid-every", "100")
     finally:

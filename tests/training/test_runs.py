@@ -10,7 +10,7 @@ from resnet_tsm import resnet18
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.log import LOG_COLUMNS, read_log
-from vtt_emotion.training.runs import Run, random_states, read_checkpoint, set_random_states
+from vtt_emotion.training.runs import Progress, Run, random_states, read_checkpoint, set_random_states
 
 
 def begin(folder, resume=False, **loader):
@@ -34,8 +34,8 @@ def test_a_run_holds_options_log_and_checkpoints(tmp_path, net, capsys):
     rows = read_log(tmp_path / "a/log.csv")
     assert (tmp_path / "a/log.csv").read_text().splitlines()[0] == ",".join(LOG_COLUMNS)
     assert rows[0]["valid_error"] is None and rows[1]["valid_error"] == pytest.approx(1 / 3, rel=1e-5)
-    run.save("last.pt", net, torch.optim.Adam(net.parameters()), 5, None)
-    run.save("best.pt", net, None, 5, {"mean_recall": 0.5})
+    run.save("last.pt", net, Progress(5), torch.optim.Adam(net.parameters()))
+    run.save("best.pt", net, Progress(5, {"mean_recall": 0.5}))
     again = begin(tmp_path / "a", resume=True, img_sz=96, batch_size=32)
     assert again.checkpoint["step"] == 5
     assert {"net", "optimizer", "random", "options", "revision"} <= set(again.checkpoint)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vtt_emotion.core.crop import iou
-from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.friends import read_metadata, read_period, read_span
 from vtt_emotion.datasets.parsing import Report
+from vtt_emotion.results.agreement import count_pairs, figures, or_none
 
 LEAST_IOU = 0.3                                  # of an annotated box with a record's, to be the same face
 
@@ -76,12 +76,9 @@ def compare(truth, said):
         matched (None where there are none); the mean is over the emotions that occur among them.
     """
     found = said >= 0
-    confusion = np.zeros((len(EMOTIONS), len(EMOTIONS)), int)
-    np.add.at(confusion, (truth[found], said[found]), 1)
-    right, of = confusion.diagonal(), confusion.sum(1)
+    confusion = count_pairs(truth[found], said[found])
     return {"faces": len(truth), "matched": int(found.sum()), "confusion": confusion.tolist(),
-            "agreement": float(right.sum() / of.sum()) if found.any() else None,
-            "mean_recall": float((right[of > 0] / of[of > 0]).mean()) if found.any() else None}
+            **{name: or_none(figures(confusion)[name]) for name in ("agreement", "mean_recall")}}
 
 
 def truth_rows(annotations, matched, rows, labels, start):

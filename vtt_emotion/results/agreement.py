@@ -1,4 +1,4 @@
-"""How two codings of the same moments agree, one of them people's: Cohen's kappa, Krippendorff's alpha, F1.
+"""How what was said agrees with what is so, or was coded: the confusion matrix, recall, Cohen's kappa, F1.
 
 All comes from counts (7 x 7, coded by said), so that a thousand resamples take milliseconds; the tests hold the figures
 to scikit-learn's and krippendorff's.
@@ -67,22 +67,34 @@ def pair(spans, records, people):
             {person: min(1.0, len(rows) * step / lengths[person]) for person, rows in joined.items()})
 
 
-def figures(confusion):
-    """Agreement of confusion counts (..., 7, 7), coded by said; each is (...), f1 (..., 7); NaN where it has none.
+def count_pairs(truth, said):
+    """Confusion counts (7, 7), a row per true emotion, of labels `truth` and `said`, int (N,)."""
+    cells = np.asarray(truth, int) * len(EMOTIONS) + np.asarray(said, int)
+    return np.bincount(cells, minlength=len(EMOTIONS) ** 2).reshape(len(EMOTIONS), len(EMOTIONS))
 
-    kappa: Cohen, "A coefficient of agreement for nominal scales", 1960. alpha: Krippendorff, "Content Analysis", for
-    two coders, nominal, nobody missing. f1 and its mean, macro_f1, are of the emotions that were coded.
+
+def figures(confusion):
+    """Figures of confusion counts (..., 7, 7), coded by said; each is (...), those of an emotion (..., 7); NaN for none.
+
+    agreement is the accuracy. kappa: Cohen, "A coefficient of agreement for nominal scales", 1960. alpha: Krippendorff,
+    "Content Analysis", for two coders, nominal, nobody missing. recall, f1, and their means, mean_recall and macro_f1,
+    are of the emotions that were coded, precision of those that were said.
     """
     confusion = np.asarray(confusion, float)
     rows, columns, hits = confusion.sum(-1), confusion.sum(-2), np.diagonal(confusion, axis1=-2, axis2=-1)
-    total, both = rows.sum(-1), rows + columns
+    total, both, present = rows.sum(-1), rows + columns, (rows > 0).sum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         agreement, chance = hits.sum(-1) / total, (rows * columns).sum(-1) / total ** 2
-        f1 = np.where(rows > 0, 2 * hits / both, np.nan)
+        recall, f1 = hits / rows, np.where(rows > 0, 2 * hits / both, np.nan)
         expected = ((2 * total) ** 2 - (both ** 2).sum(-1)) / (2 * total - 1)
         return {"agreement": agreement, "kappa": (agreement - chance) / (1 - chance),
-                "alpha": 1 - 2 * (total - hits.sum(-1)) / expected,
-                "macro_f1": np.nansum(f1, -1) / (rows > 0).sum(-1), "f1": f1}
+                "alpha": 1 - 2 * (total - hits.sum(-1)) / expected, "recall": recall, "precision": hits / columns,
+                "f1": f1, "mean_recall": np.nansum(recall, -1) / present, "macro_f1": np.nansum(f1, -1) / present}
+
+
+def or_none(figure):
+    """A figure as float; None where it is not defined."""
+    return float(figure) if np.isfinite(figure) else None
 
 
 def measure_pairs(parts, block, resamples):

@@ -1,18 +1,12 @@
-"""One training step, one evaluate, one fit loop, for the static and the sequence trainer."""
+"""One training step, one evaluate and one average of weights, for the static and the sequence trainer."""
 import copy
-import signal
-import sys
-import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import torch
 from tqdm import tqdm
 
-from vtt_emotion.core.command_line import Stopped, stop
-from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.training.optimization import set_lr
-from vtt_emotion.training.runs import is_finite
+from vtt_emotion.results.agreement import count_pairs, figures, or_none
 
 
 def autocast(device, precision="auto"):
@@ -105,168 +99,6 @@ def evaluate(net, loader, loss, device, precision="auto", ranks=None):
     logits, target = predict(net, loader, device, precision=precision, silent=ranks.silent if ranks else None)
     if ranks:
         logits, target = ranks.gather(logits), ranks.gather(target)
-    hits, truth = logits.argmax(1) == target.argmax(1), target.argmax(1)
-    recalls = [hits[truth == label].float().mean().item() if (truth == label).any() else None
-               for label in range(len(EMOTIONS))]
-    present = [recall for recall in recalls if recall is not None]
-    return {"error": loss(logits, target).item(), "accuracy": hits.float().mean().item(),
-            "mean_recall": sum(present) / len(present), "recalls": recalls}
-
-
-class Meter:
-    """Training error and accuracy of all processes since the last row of the log."""
-
-    def __init__(self, ranks):
-        self.ranks = ranks
-        self.errors, self.hits, self.seen, self.images, self.since = [], 0, 0, 0, time.perf_counter()
-
-    def add(self, error, hits, clips):
-        self.errors.append(error)
-        self.hits, self.seen = self.hits + hits, self.seen + len(clips)
-        self.images += clips.shape[0] * clips.shape[1]
-
-    def figures(self):
-        error, hits, seen, images = self.ranks.total(torch.stack(self.errors).mean().item(), self.hits.item(),
-                                                     self.seen, self.images)
-        return {"train_error": error / self.ranks.count, "train_accuracy": hits / seen,
-                "images_per_second": images / (time.perf_counter() - self.since)}
-
-
-class Unreadable:
-    """The samples met in training that could not be read: named once each, counted, and too many end the run.
-
-    share: of the samples drawn, or of 1,000 where fewer were, by all processes together.
-    """
-
-    def __init__(self, share):
-        self.share, self.named, self.count, self.drawn = share, set(), 0, 0
-
-    def name(self, reasons):
-        """Say the `reasons` ("" where there is none) not yet said, and return how many there are."""
-        reasons = [reason for reason in reasons if reason]
-        for reason in set(reasons) - self.named:
-            tqdm.write(f"warning: left out: {reason}", file=sys.stderr)
-        self.named.update(reasons)
-        return len(reasons)
-
-    def add(self, count, drawn):
-        self.count, self.drawn = self.count + int(count), self.drawn + int(drawn)
-        if self.count > self.share * max(self.drawn, 1000):
-            raise InputError(f"{self.count:,} of {self.drawn:,} samples drawn could not be read, more than "
-                             f"--max-unreadable {self.share:g}; they are named above")
-
-    def tell(self):
-        """Print how many there were, where there were any."""
-        if self.count:
-            tqdm.write(f"{self.count:,} of {self.drawn:,} samples drawn could not be read; others of their emotion "
-                       "stood in")
-
-
-def check_finite(net, errors, ranks, step, lr_at):
-    """Refuse to go on from step `step` where the `errors` of the last steps, or the network, are not finite."""
-    broken = (~torch.stack(errors).isfinite()).nonzero()
-    if ranks.total(len(broken) + (not is_finite(net)))[0]:
-        first = step - len(errors) + 1 + int(broken[0]) if len(broken) else step
-        raise InputError(f"training diverged at step {first:,}, at a learning rate of {lr_at(first - 1):g}: its error "
-                         "or its weights are not finite; last.pt, where there is one, is of a step before: --resume "
-                         "with a lower --lr continues")
-
-
-@contextmanager
-def stop_at_a_step():
-    """Yield a list that gets the signal by which the run is asked to stop; one a second later stops at once.
-
-    (Ctrl-C under torchrun comes twice: from the terminal, and from torchrun.)
-    """
-    asked, first = [], 0.0
-
-    def ask(number, frame):
-        nonlocal first
-        if not asked:
-            first = time.monotonic()
-        elif time.monotonic() > first + 1:
-            stop(number, frame)
-        asked.append(number)
-
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-def validate(check, net, run, step, best):
-    """`check` at `step`; where its mean recall is above `best`'s, net is kept as best.pt. Returns (figures, best)."""
-    figures = check()
-    if run.writes:
-        tqdm.write(f"step {step}: validation error {figures['error']:.4f}, accuracy {figures['accuracy']:.3f}, "
-                   f"mean recall {figures['mean_recall']:.3f}")
-    if best is None or figures["mean_recall"] > best["mean_recall"]:
-        best = figures | {"step": step}
-        run.save("best.pt", net, None, step, best)
-    return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}, best
-
-
-def fit(net, average, optimizer, take_step, loader, check, run, ranks, unreadable, lr_at, max_steps, valid_every,
-        save_every, log_every):
-    """Train on `loader` to `max_steps`, log and validate on the way, and keep last.pt and best.pt in `run`.
-
-    Args:
-        average: the `Average` of net, which is validated and kept as best.pt.
-        take_step: trains net on (clips uint8 (N, T, 3, H, W), target (N, 7), step), returns error and hits.
-        loader: yields clips, target and why samples could not be read, from the step after the run's checkpoint.
-        check: evaluates the average (see `evaluate`).
-        ranks: the processes that train together, each on its part of the batch.
-        unreadable: an `Unreadable`.
-        lr_at: the learning rate of a step, counted from 0.
-
-    Returns:
-        the figures of the best validation (see `evaluate`) and its `step`; None before the first.
-    """
-    former = run.checkpoint or {"step": 0, "best": None, "owed": False}
-    begun, step, best, owed, meter = former["step"], former["step"], former["best"], former["owed"], Meter(ranks)
-
-    def save(owed=False):
-        run.save("last.pt", net, optimizer, step, best, owed, average.state())
-
-    held = None                                  # the statistics before a step that is not finished
-    with stop_at_a_step() as asked, \
-            tqdm(loader, "train", max_steps, initial=step, unit="step", disable=ranks.silent) as steps:
-        try:
-            if owed:                             # the validation that the last run failed in
-                figures, best = validate(check, average.net, run, step, best)
-                run.log(step=step, **figures)
-                save()
-            for clips, target, reasons in steps:
-                set_lr(optimizer, lr_at(step))
-                held = ranks.hold(net)
-                meter.add(*take_step(clips, target, step), clips)
-                average.update(net, step)
-                step, held = step + 1, None
-                owed = step % valid_every == 0 or step == max_steps
-                asks, left_out, drawn = ranks.total(len(asked), unreadable.name(reasons), len(clips))
-                unreadable.add(left_out, drawn)
-                due = asks or owed or step % save_every == 0
-                if asks or owed or step % log_every == 0:
-                    check_finite(net, meter.errors, ranks, step, lr_at)
-                    row = meter.figures() | {"step": step, "learning_rate": lr_at(step - 1)}
-                    steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
-                    if owed:
-                        figures, best = validate(check, average.net, run, step, best)
-                        row, owed = row | figures, False
-                    run.log(**row)
-                    meter = Meter(ranks)
-                if due:
-                    save()
-                if asks and step < max_steps:
-                    raise Stopped(asked[0] if asked else signal.SIGTERM)
-        except Exception as error:               # an unreadable image, say, costs no step that is done
-            if step > begun and (isinstance(error, InputError | OSError) or ranks.lost(error)):
-                ranks.put_back(net, held)
-                save(owed)
-            raise
-        finally:
-            if ranks.first:
-                unreadable.tell()
-    return best
+    found = figures(count_pairs(target.argmax(1), logits.argmax(1)))
+    return {"error": loss(logits, target).item(), "accuracy": float(found["agreement"]),
+            "mean_recall": float(found["mean_recall"]), "recalls": [or_none(recall) for recall in found["recall"]]}

@@ -8,6 +8,7 @@ import numpy as np
 
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.agreement import count_pairs, or_none
 from vtt_emotion.results.agreement import figures as agreement_figures
 
 BINS = 15                                        # of confidence, for the calibration error
@@ -21,24 +22,17 @@ def measure(logits, target):
     Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
     Calibration of Modern Neural Networks", ICML 2017, of the softmax in 15 bins.
     """
-    from torchmetrics.functional.classification import (
-        multiclass_calibration_error,
-        multiclass_confusion_matrix,
-        multiclass_f1_score,
-    )
+    from torchmetrics.functional.classification import multiclass_calibration_error
 
-    truth, chances = target.argmax(1), logits.softmax(1)
-    confusion = multiclass_confusion_matrix(chances, truth, len(EMOTIONS))
-    f1 = multiclass_f1_score(chances, truth, len(EMOTIONS), average=None)
-    rows, columns, hits = confusion.sum(1), confusion.sum(0), confusion.diag()
-    present = rows > 0
-    classes = {name: {"faces": int(rows[i]), "recall": float(hits[i] / rows[i]) if rows[i] else None,
-                      "precision": float(hits[i] / columns[i]) if columns[i] else None,
-                      "f1": float(f1[i]) if rows[i] else None} for i, name in enumerate(EMOTIONS)}
-    return {"faces": len(truth), "accuracy": float(hits.sum() / rows.sum()),
-            "mean_recall": float((hits / rows)[present].mean()), "macro_f1": float(f1[present].mean()),
-            "calibration_error": float(multiclass_calibration_error(chances, truth, len(EMOTIONS), BINS)),
-            "classes": classes, "confusion": confusion.tolist()}
+    truth = target.argmax(1)
+    confusion = count_pairs(truth, logits.argmax(1))
+    found, faces = agreement_figures(confusion), confusion.sum(1)
+    classes = {name: {"faces": int(faces[i]), **{key: or_none(found[key][i]) for key in ("recall", "precision", "f1")}}
+               for i, name in enumerate(EMOTIONS)}
+    error = multiclass_calibration_error(logits.softmax(1), truth, len(EMOTIONS), BINS)
+    return {"faces": len(truth), "accuracy": float(found["agreement"]), "mean_recall": float(found["mean_recall"]),
+            "macro_f1": float(found["macro_f1"]), "calibration_error": float(error), "classes": classes,
+            "confusion": confusion.tolist()}
 
 
 def ensemble(logits):
@@ -64,10 +58,8 @@ def resample(logits, target, resamples=RESAMPLES):
         drawn = rng.integers(count, size=count)
         confusion[turn] = np.bincount(cells[drawn], minlength=49)
         error[turn] = np.abs(np.bincount(bins[drawn], gaps[drawn], BINS)).sum() / count
-    confusion = confusion.reshape(-1, 7, 7)
-    found, rows = agreement_figures(confusion), confusion.sum(2)
-    recalls = np.diagonal(confusion, axis1=1, axis2=2) / np.where(rows, rows, np.nan)
-    return {"accuracy": found["agreement"], "mean_recall": np.nanmean(recalls, 1), "macro_f1": found["macro_f1"],
+    found = agreement_figures(confusion.reshape(-1, 7, 7))
+    return {"accuracy": found["agreement"], "mean_recall": found["mean_recall"], "macro_f1": found["macro_f1"],
             "calibration_error": error}
 
 

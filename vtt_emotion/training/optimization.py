@@ -38,11 +38,6 @@ def make_optimizer(net, optimizer, lr, weight_decay):
     return torch.optim.SGD(net.parameters(), lr, momentum=0.9, weight_decay=weight_decay, nesterov=True)
 
 
-def set_lr(optimizer, lr):
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-
-
 def lr_factor(schedule, step, max_steps):
     """Share of the learning rate that step `step` (from 0) of `max_steps` uses."""
     done = step / max(max_steps, 1)

@@ -78,14 +78,16 @@ class Ranks:
             for buffer in net.buffers():
                 dist.broadcast(buffer, 0)
 
-    def hold(self, net):
-        """What a step that another process does not finish would leave changed in `net`; None of one process."""
-        return [buffer.clone() for buffer in net.buffers()] if self.count > 1 else None
-
-    def put_back(self, net, held):
-        """Undo such a step, by what `hold` gave before it; None leaves the network."""
-        for buffer, former in zip(net.buffers(), held or ()):
-            buffer.copy_(former)
+    @contextmanager
+    def whole_step(self, net):
+        """Put back the statistics of batch normalisation that a step has changed which another process left undone."""
+        held = [buffer.clone() for buffer in net.buffers()] if self.count > 1 else []
+        try:
+            yield
+        except Exception:
+            for buffer, former in zip(net.buffers(), held):
+                buffer.copy_(former)
+            raise
 
     def lost(self, error):
         """Whether an error says that another process is gone."""

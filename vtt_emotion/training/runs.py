@@ -4,7 +4,7 @@ import json
 import random
 import shutil
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +31,19 @@ def code_revision():
     return done.stdout.strip()
 
 
+@dataclass
+class Progress:
+    """How far a run is: its steps, the figures of its best validation, and whether its last step's is still owed."""
+    step: int = 0
+    best: dict | None = None
+    owed: bool = False
+
+
 class Run:
     """A run begun, or continued from its last.pt when `resume`.
 
-    `checkpoint` is what it continues from (dict), None for a new run. Without `writes` it only reads: of the processes
-    of one training the first one's writes.
+    `checkpoint` is what it continues from (dict), None for a new run; `progress` how far it is. Without `writes` it
+    only reads: of the processes of one training the first one's writes.
 
     Raises:
         InputError: a run is there already and `resume` is not asked for, or it is and none is there.
@@ -53,12 +61,14 @@ class Run:
                 print(f"resumed with another option: {line}")
         elif any((self.folder / name).exists() for name in ("last.pt", "best.pt")):
             raise InputError(f"{self.folder}: holds a run already; continue it with --resume, or give another --name")
+        former = self.checkpoint or vars(Progress())
+        self.progress = Progress(*(former[name] for name in ("step", "best", "owed")))
 
     def start(self):
         """Write ops.json, and drop from the log what was written after the checkpoint: it will be written again."""
         if not self.writes:
             return
-        step = self.checkpoint["step"] if self.checkpoint else 0
+        step = self.progress.step
         cut_log(self.folder / "log.csv", step)
         if self.options["run"]["tensorboard"]:
             from torch.utils.tensorboard import SummaryWriter  # imported late: few want it, and it takes long
@@ -82,13 +92,11 @@ class Run:
                     self.board.add_scalar(name, float(row[name]), row["step"])
                 self.board.flush()
 
-    def save(self, name, net, optimizer, step, best, owed=False, average=None):
-        """Write a checkpoint as a whole file: weights, their average, optimiser, step, best figures, random states,
-        options.
+    def save(self, name, net, progress, optimizer=None, average=None):
+        """Write a checkpoint as a whole file: weights, their average, optimiser, progress, random states, options.
 
-        The schedule is a function of the step, so it has no state of its own. With `optimizer` None the file
-        is for use, not for resuming; `owed` tells that this step's validation is still to be done. A network that is
-        not finite is of no use, and is not written.
+        The schedule is a function of the step, so it has no state of its own. Without `optimizer` the file is for use,
+        not for resuming. A network that is not finite is of no use, and is not written.
 
         Raises:
             OSError: it could not be written; what was there before is there still.
@@ -96,8 +104,8 @@ class Run:
         if not (self.writes and is_finite(net)):
             return
         checkpoint = {"net": net.state_dict(), "average": average,
-                      "optimizer": optimizer.state_dict() if optimizer else None, "step": step, "best": best,
-                      "owed": owed, "random": random_states(), "options": self.options, "revision": code_revision()}
+                      "optimizer": optimizer.state_dict() if optimizer else None, **vars(progress),
+                      "random": random_states(), "options": self.options, "revision": code_revision()}
         write_checkpoint(self.folder / name, checkpoint)
 
 

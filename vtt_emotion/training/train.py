@@ -1,38 +1,144 @@
-"""A training from its options: data, network, optimiser and run, then the fit loop."""
+"""A training from its options, read from top to bottom: what it is made of, then the one loop."""
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
 
+from vtt_emotion.core.command_line import Stopped
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from vtt_emotion.training.clips import FaceClips, some_faces
-from vtt_emotion.training.engine import Average, Unreadable, evaluate, fit, train_step
+from vtt_emotion.training.engine import Average, evaluate, train_step
 from vtt_emotion.training.networks import load, network_for
 from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer
 from vtt_emotion.training.ranks import Ranks
-from vtt_emotion.training.runs import Run, set_random_states
+from vtt_emotion.training.runs import Progress, Run, set_random_states
 from vtt_emotion.training.samples import check_episodes, read_held_out, read_mixture
 from vtt_emotion.training.teachers import ask, mix, read_said, write_said
+from vtt_emotion.training.watch import Meter, Unreadable, stop_at_a_step
 
 TYPICAL = 512                                    # faces whose statistics dlib's network begins with
 
 
-def train(ops, frames):
-    """The body of both trainers: data, network, optimiser and run from the options, then `fit`.
+@dataclass
+class Training:
+    """What a training is made of.
 
-    ops is an ops.StaticTrainOps; frames is T, 1 or 4. Returns as `fit`, of several processes in the first alone.
+    `average` (an `Average`) of `net` is validated and kept as best.pt; `shared` is `net` with the gradients of all
+    processes; `losses` are those of training and of validation.
+    """
+    run: Run
+    ranks: Ranks
+    net: torch.nn.Module
+    shared: torch.nn.Module
+    average: Average
+    optimizer: torch.optim.Optimizer
+    loaders: tuple[DataLoader, DataLoader]       # of training and of validation
+    losses: tuple
+
+    def save(self):
+        """Write last.pt."""
+        self.run.save("last.pt", self.net, self.run.progress, self.optimizer, self.average.state())
+
+
+def train(ops, frames):
+    """The body of both trainers.
+
+    ops is an ops.StaticTrainOps; frames is T, 1 or 4.
+
+    Returns:
+        the figures of the best validation (see `evaluate`) and its `step`; None before the first, and in all processes
+        but the first.
     """
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
     if ops.loss.adjust() and ops.loss.loss != "soft_ce":
         raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
     ranks = Ranks(torch.device(name_device(ops.run.device)), ops.loader.batch_size)
     with ranks.together():
-        best = _train(ops, frames, ranks)
-    return best if ranks.first else None
+        training, unreadable = _prepare(ops, frames, ranks), Unreadable(ops.loader.max_unreadable)
+        with _kept(training, unreadable):
+            _loop(ops, training, unreadable)
+    return training.run.progress.best if ranks.first else None
 
 
-def _train(ops, frames, ranks):
+def _loop(ops, training, unreadable):
+    """Train from the run's step to --max-steps; log, validate, and save on the way."""
+    options, run, ranks, at = ops.run, training.run, training.ranks, training.run.progress
+    (loader, _), (loss, _), meter = training.loaders, training.losses, Meter(ranks)
+    with stop_at_a_step() as asked, tqdm(loader, "train", options.max_steps, initial=at.step, unit="step",
+                                         disable=ranks.silent) as steps:
+        if at.owed:                              # the validation that the last run failed in
+            run.log(step=at.step, **_validate(training, options.precision))
+            training.save()
+        for clips, target, reasons in steps:
+            clips, target = (part.to(ranks.device, non_blocking=True) for part in (clips, target))
+            if ops.augment.mixup:
+                rng = np.random.default_rng((options.seed, at.step, 0, 1))     # neither sampler's nor loader's
+                clips, target = mix_pairs(clips, target, ops.augment.mixup, rng)
+            lr = ops.optim.lr * lr_factor(ops.optim.schedule, at.step, options.max_steps)
+            for group in training.optimizer.param_groups:
+                group["lr"] = lr
+            with ranks.whole_step(training.net):
+                error, hits = train_step(training.shared, training.optimizer, loss, clips, target, options.precision,
+                                         options.batch_norm == "running")
+            meter.add(error, hits, clips, lr)
+            training.average.update(training.net, at.step)
+            at.step += 1
+            at.owed = at.step % options.valid_every == 0 or at.step == options.max_steps
+            asks, left_out, drawn = ranks.total(len(asked), unreadable.name(reasons), len(clips))
+            unreadable.add(left_out, drawn)
+            due = asks or at.owed or at.step % options.save_every == 0
+            if asks or at.owed or at.step % options.log_every == 0:
+                meter.check_finite(training.net, at.step)
+                row = meter.figures()
+                steps.set_postfix(error=f"{row['train_error']:.3f}", accuracy=f"{row['train_accuracy']:.3f}")
+                run.log(step=at.step, **row, **(_validate(training, options.precision) if at.owed else {}))
+                meter = Meter(ranks)             # a validation is not training's time
+            if due:
+                training.save()
+            if asks and at.step < options.max_steps:
+                raise Stopped(asked[0] if asked else signal.SIGTERM)
+
+
+def _validate(training, precision):
+    """Measure the average; where its mean recall is the best, it is kept as best.pt. Returns the log's columns."""
+    run, net, at = training.run, training.average.net, training.run.progress
+    training.ranks.agree(net)
+    figures = evaluate(net, training.loaders[1], training.losses[1], training.ranks.device, precision, training.ranks)
+    if run.writes:
+        tqdm.write(f"step {at.step}: validation error {figures['error']:.4f}, accuracy {figures['accuracy']:.3f}, "
+                   f"mean recall {figures['mean_recall']:.3f}")
+    if at.best is None or figures["mean_recall"] > at.best["mean_recall"]:
+        best = figures | {"step": at.step}
+        run.save("best.pt", net, Progress(at.step, best))
+        at.best = best                           # not before it is kept: what fails is owed
+    at.owed = False
+    return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}
+
+
+@contextmanager
+def _kept(training, unreadable):
+    """Lose no step that is done where an unreadable image, say, or the loss of another process, ends the run."""
+    begun, ranks = training.run.progress.step, training.ranks
+    try:
+        yield
+    except Exception as error:
+        if training.run.progress.step > begun and (isinstance(error, InputError | OSError) or ranks.lost(error)):
+            training.save()
+        raise
+    finally:
+        if ranks.first:
+            unreadable.tell()
+
+
+def _prepare(ops, frames, ranks):
+    """The `Training` of the options, from the run's checkpoint on where there is one."""
     device, options = ranks.device, ops.run
     train_faces, weights, valid_faces = _faces(ops, frames)
     run = Run(options.runs_path / options.name, ops, options.resume, writes=ranks.first)
@@ -40,34 +146,19 @@ def _train(ops, frames, ranks):
     ranks.total(0)                               # all have looked at the folder before the first writes to it
     run.start()
     _take_lessons(ops, train_faces, run, ranks)
-    begun, part = run.checkpoint["step"] if run.checkpoint else 0, (ranks.rank, ranks.count)
-    batches = BalancedBatches(weights, ops.loader.batch_size, options.seed, begun, options.max_steps, part)
-    valid_batches = EveryOnce(len(valid_faces), ops.loader.batch_size // ranks.count, part)
-    loader, valid_loader = (make_loader(faces, order, ops.loader.num_workers, device.type == "cuda")
-                            for faces, order in ((train_faces, batches), (valid_faces, valid_batches)))
+    part, batch_size = (ranks.rank, ranks.count), ops.loader.batch_size
+    batches = BalancedBatches(weights, batch_size, options.seed, run.progress.step, options.max_steps, part)
+    valid_batches = EveryOnce(len(valid_faces), batch_size // ranks.count, part)
+    loaders = tuple(make_loader(faces, order, ops.loader.num_workers, device.type == "cuda")
+                    for faces, order in ((train_faces, batches), (valid_faces, valid_batches)))
     shares = torch.from_numpy(weights @ train_faces.targets).clamp(1e-6).to(device, torch.float32)
-    loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda)
-    train_loss = make_loss(ops.loss.loss, ops.loss.neutral_lambda, ops.loss.adjust() * shares.log())
-    shared, running = ranks.share(net), options.batch_norm == "running"
-
-    def take_step(clips, target, step):
-        clips, target = clips.to(device, non_blocking=True), target.to(device, non_blocking=True)
-        if ops.augment.mixup:
-            rng = np.random.default_rng((options.seed, step, 0, 1))        # not one of the sampler's or the loader's
-            clips, target = mix_pairs(clips, target, ops.augment.mixup, rng)
-        return train_step(shared, optimizer, train_loss, clips, target, options.precision, running)
-
-    def check():
-        ranks.agree(average.net)
-        return evaluate(average.net, valid_loader, loss, device, options.precision, ranks)
-
+    losses = tuple(make_loss(ops.loss.loss, ops.loss.neutral_lambda, adjust)
+                   for adjust in (ops.loss.adjust() * shares.log(), 0.0))
     if ranks.first:
         processes = f" x {ranks.count}" if ranks.count > 1 else ""
         print(f"{len(train_faces):,} samples to train on, {len(valid_faces):,} to validate on; {device}{processes}; "
               f"{run.folder}")
-    return fit(net, average, optimizer, take_step, loader, check, run, ranks, Unreadable(ops.loader.max_unreadable),
-               lambda step: ops.optim.lr * lr_factor(ops.optim.schedule, step, options.max_steps),
-               options.max_steps, options.valid_every, options.save_every, options.log_every)
+    return Training(run, ranks, net, ranks.share(net), average, optimizer, loaders, losses)
 
 
 def _faces(ops, frames):

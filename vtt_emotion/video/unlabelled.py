@@ -5,6 +5,7 @@ from tqdm import tqdm
 from vtt_emotion.core.crop import crop_face
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.video.batch import look_at_photos
+from vtt_emotion.video.emotions import softmax
 from vtt_emotion.video.faces_file import fingerprint, read_faces
 from vtt_emotion.video.frames import count_frames, read_frames
 from vtt_emotion.video.reading import known_faces
@@ -51,6 +52,5 @@ def soft_labels(steps, image, squares):
     for step in steps:
         crops = np.stack([crop_face(image, (x, y, side, side), step.size) for x, y, side in squares])
         logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(crops), bool))
-        powers = np.exp(logits - logits.max(1, keepdims=True), dtype=np.float64)
-        chances.append(powers / powers.sum(1, keepdims=True))
+        chances.append(softmax(logits.astype(np.float64)))
     return np.mean(chances, 0)
