@@ -74,7 +74,7 @@ def count_pairs(truth, said):
 
 
 def figures(confusion):
-    """Figures of confusion counts (..., 7, 7), coded by said; each is (...), those of an emotion (..., 7); NaN for none.
+    """Figures of confusion counts (..., 7, 7), coded by said; each is (...), those of an emotion (..., 7); NaN if none.
 
     agreement is the accuracy. kappa: Cohen, "A coefficient of agreement for nominal scales", 1960. alpha: Krippendorff,
     "Content Analysis", for two coders, nominal, nobody missing. recall, f1, and their means, mean_recall and macro_f1,
