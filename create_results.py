@@ -24,7 +24,7 @@ from vtt_emotion.core.command_line import parse, run_script, settle
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import short_name
 from vtt_emotion.core.weights import find_weights
-from vtt_emotion.results.records import results_name, write_records
+from vtt_emotion.results.records import remove_made_of, results_name, write_records
 from vtt_emotion.video.batch import photo_detectors, read_photos, table_lines
 from vtt_emotion.video.create import find_gallery, load_step, read_source
 from vtt_emotion.video.sources import find_episode
@@ -55,6 +55,7 @@ def create_photos(folder, path, ops, step):
     failed, tracking = [], ops.tracking
     detectors = photo_detectors(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
     framing = ops.margins.by_source()[tracking.detector]
+    remove_made_of(path)                         # of a video of that name
     count = write_records(path, read_photos(folder, detectors, step, framing, ops.results.scores == "true", failed))
     print(f"wrote {path}: {count:,} records")
     if failed:
