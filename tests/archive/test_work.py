@@ -29,22 +29,33 @@ def reader(id, seconds=(0.0, 0.5, 1.0)):
     return read
 
 
-def ids_of(folder, files=None):
-    """{file: ids in it} of the results in a folder."""
-    at = (lambda name: files.open(f"{folder}/{name}", "rb")) if files else (lambda name: open(folder / name, "rb"))
-    there = (lambda name: files.exists(f"{folder}/{name}")) if files else (lambda name: (folder / name).is_file())
+def ids_of(files, folder):
+    """{file: ids in it} of the results in a folder of an fsspec file system."""
     found = {}
-    for name in filter(there, ("a.json", "a.segments.json")):
-        found[name] = {item.get("object", item)["id"] for item in json.load(at(name))}
-    if there("archive/a.parquet"):
-        rows = pyarrow.parquet.read_table(at("archive/a.parquet")).to_pylist()
+    for name in ("a.json", "a.segments.json"):
+        if files.exists(f"{folder}/{name}"):
+            found[name] = {item.get("object", item)["id"] for item in json.loads(files.cat(f"{folder}/{name}"))}
+    if files.exists(f"{folder}/archive/a.parquet"):
+        rows = pyarrow.parquet.read_table(f"{folder}/archive/a.parquet", filesystem=files).to_pylist()
         found["a.parquet"] = {row["id"] for row in rows if row["id"] is not None}
     return found
 
 
+def dying(where, left):
+    """What `where` names, but it kills once the iterator `left` is through."""
+    module, _, name = where.rpartition(".")
+    once = getattr(pkgutil.resolve_name(module), name)
+
+    def call(*args, **more):
+        if next(left, None) is None:
+            raise Killed
+        return once(*args, **more)
+    return call
+
+
 @pytest.mark.parametrize("remote", [False, True])
 def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
-    video, files = tmp_path / "a.mp4", fsspec.filesystem("memory") if remote else None
+    video, files = tmp_path / "a.mp4", fsspec.filesystem("memory" if remote else "file")
     video.write_bytes(b"film")
     folder = "memory://killed" if remote else tmp_path / "results"
     job, ops, seen = Job(video, folder, "a"), ResultsOps(), set()
@@ -53,26 +64,17 @@ def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
             read_job(job, ops, None, {}, True, reader(1))
             assert is_there(job, False, True)
             left = iter(range(moment))
-
-            def dying(once):
-                def call(*args, **more):
-                    if next(left, None) is None:
-                        raise Killed
-                    return once(*args, **more)
-                return call
-
             for where in ("os.replace", "pathlib.Path.unlink", *(
                     ["fsspec.implementations.memory.MemoryFileSystem.put_file",
                      "fsspec.implementations.memory.MemoryFileSystem.rm_file"] if remote else ())):
-                module, _, name = where.rpartition(".")
-                patch.setattr(where, dying(getattr(pkgutil.resolve_name(module), name)))
+                patch.setattr(where, dying(where, left))
             try:
                 read_job(job, ops, None, {}, True, reader(2))
             except Killed:
                 pass
             else:
                 break
-        ids = ids_of("/killed" if remote else folder, files)
+        ids = ids_of(files, "/killed" if remote else folder)
         seen.add(len(ids))
         assert len(set(map(frozenset, ids.values()))) == 1, (moment, ids)
         assert is_there(job, False, True) == (len(ids) == 3)
