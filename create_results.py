@@ -103,7 +103,7 @@ def read_video(video, **options):
 
 def read_here(sources, folder, ops):
     """Read sources one after the other on this machine; returns (jobs that have results, what failed)."""
-    many, table, done, failed = bool(ops.source.videos), ops.cluster.table, [], []
+    many, table, done, failed = bool(ops.source.videos), ops.cluster.table, [], {}
     step, gallery = make_reader(ops)
     for number, (source, name) in enumerate(sources, 1):
         job = Job(source, folder, name)
@@ -114,14 +114,15 @@ def read_here(sources, folder, ops):
                 print(f"{shown(job)} is there already")
             else:
                 read_job(job, ops, step, gallery, table)
-        except (InputError, OSError) as error:
-            if not many:
+        except Exception as error:               # whatever a film may lead to, the others are read
+            if len(sources) == 1 and not many:
                 raise
-            failed.append(str(error))
-            print(error)
+            known = isinstance(error, InputError | OSError)
+            failed[name] = str(error) if known else f"{source}: ended with {type(error).__name__} ({error})"
+            print(failed[name])
         else:
             done.append(job)
-    return done, failed
+    return done, list(failed.values())
 
 
 def read_there(sources, folder, ops):
