@@ -1,7 +1,9 @@
 """A reading that is killed: what is there is of one reading, or `--resume` reads again."""
 import itertools
 import json
+import os
 import pkgutil
+import sys
 from types import SimpleNamespace
 
 import fsspec
@@ -9,8 +11,14 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+import create_results
+import export_results
 from ops import ResultsOps
 from vtt_emotion.archive.work import Job, is_there, read_job
+from vtt_emotion.core.command_line import Heard
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.results.elan import write_eaf
+from vtt_emotion.video.create import create
 from vtt_emotion.video.faces_file import describe, write_faces
 from vtt_emotion.video.tracks import FACE
 
@@ -81,3 +89,25 @@ def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
     assert moment > 4 and {1, 2} <= seen and is_there(job, False, True)
     if remote:
         files.store.clear()
+
+
+def test_a_film_that_fails_in_any_way_stops_no_other_and_names_may_be_of_any_bytes(tmp_path, monkeypatch):
+    def read(source, *args):
+        if source.name == "b.mp4":
+            raise ZeroDivisionError("no frame")
+        return reader(1)(source, *args)
+
+    (tmp_path / "films").mkdir()
+    for name in (b"b.mp4", b"caf\xe9.mp4", b"d.mp4"):
+        (tmp_path / "films" / os.fsdecode(name)).write_bytes(name)
+    monkeypatch.setattr(create_results, "make_reader", lambda ops: (None, {}))
+    monkeypatch.setattr("vtt_emotion.archive.work.create", lambda *args: create(*args[:-1], read))
+    monkeypatch.setattr(sys, "stdout", Heard(sys.stdout))
+    with pytest.raises(InputError, match=r"1 of 3 videos could not be read: .*b\.mp4: ended with ZeroDivisionError"):
+        create_results.main(["--root", str(tmp_path), "--videos", str(tmp_path / "films"), "--table"])
+    assert {path.name for path in (tmp_path / "results/archive").iterdir()} == {"caf\\xe9.parquet", "d.parquet"}
+    export_results.main(["--results", str(tmp_path / "results/caf\\xe9.json"), "--to", "csv", "parquet", "elan"])
+    export_results.main(["--archive", str(tmp_path / "results/archive")])
+    assert "caf\\xe9,0.0" in (tmp_path / "results/archive.videos.csv").read_text()
+    write_eaf(tmp_path / "a.eaf", [], tmp_path / "films" / os.fsdecode(b"caf\xe9.mp4"))
+    assert 'RELATIVE_MEDIA_URL="./films/caf%E9.mp4"' in (tmp_path / "a.eaf").read_text()

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from vtt_emotion.results.agreement import ANY, figures, measure_pairs, pair
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.agreement import ANY, figures, measure_pairs, pair
 
 sklearn = pytest.importorskip("sklearn.metrics")
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.tables import SEGMENT_COLUMNS, write_csv
-from vtt_emotion.results.coded import read_coded
-from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
 
 SPANS = [{"person": "rachel", "class": "happy", "start": 0.5, "end": 2.25},
          {"person": "rachel", "class": "sad", "start": 2.25, "end": 3.0},

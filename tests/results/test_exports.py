@@ -16,10 +16,10 @@ from lxml import etree
 from praatio import textgrid
 
 import export_results
-from vtt_emotion.results.tiers import person_tiers
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.records import write_records
 from vtt_emotion.results.segments import find_segments, segments_path
+from vtt_emotion.results.tiers import person_tiers
 
 NAMES = ("rachel", None, 'a "b" <i>&\u0007\n笑')          # the last one as a file of strangers may have it
 

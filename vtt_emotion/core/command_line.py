@@ -119,9 +119,8 @@ def run_script(main):
 
 
 def say_the_last():
-    """Let signals to stop pass from here on: torchrun's follows an error, and would cut its sentence short."""
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
+    """Let SIGTERM pass from here on: torchrun's follows an error, and would cut its sentence short."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def torchrun_places():

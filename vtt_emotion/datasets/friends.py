@@ -2,8 +2,8 @@
 import json
 import re
 
-from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.crop import check_pixels, xyxy_to_xywh
+from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import CHARACTERS, FRIENDS, NEUTRAL
 from vtt_emotion.datasets.layouts import find_files
 

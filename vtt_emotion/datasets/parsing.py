@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from tqdm import tqdm
 
-from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.crop import check_pixels, crop_face
+from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.npy import write_index

@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from vtt_emotion.results.tiers import person_tiers
 from vtt_emotion.core.files import whole_file
+from vtt_emotion.results.tiers import person_tiers
 
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 

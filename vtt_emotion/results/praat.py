@@ -1,6 +1,6 @@
 """Segments as a TextGrid of Praat, for who aligns emotions with sound: an interval tier a person."""
-from vtt_emotion.results.tiers import person_tiers
 from vtt_emotion.core.files import whole_file
+from vtt_emotion.results.tiers import person_tiers
 
 
 def write_textgrid(path, segments):

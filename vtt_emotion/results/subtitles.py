@@ -1,6 +1,6 @@
 """Segments as WebVTT: subtitles, a cue a segment, that browsers and players show over the video."""
-from vtt_emotion.results.tiers import person_tiers
 from vtt_emotion.core.files import whole_file
+from vtt_emotion.results.tiers import person_tiers
 
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
