@@ -25,7 +25,7 @@ from vtt_emotion.core.command_line import parse, run_script, settle
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import short_name
 from vtt_emotion.core.weights import find_weights
-from vtt_emotion.results.records import results_name, write_records
+from vtt_emotion.results.records import remove_made_of, results_name, write_records
 from vtt_emotion.video.batch import photo_detectors, read_photos, table_lines
 from vtt_emotion.video.create import find_gallery, load_step, read_source
 from vtt_emotion.video.sources import find_episode
@@ -56,6 +56,7 @@ def create_photos(folder, path, ops, step):
     failed, tracking = [], ops.tracking
     detectors = photo_detectors(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
     framing = ops.margins.by_source()[tracking.detector]
+    remove_made_of(path)                         # of a video of that name
     count = write_records(path, read_photos(folder, detectors, step, framing, ops.results.scores == "true", failed))
     print(f"wrote {path}: {count:,} records")
     if failed:
@@ -102,7 +103,7 @@ def read_video(video, **options):
 
 def read_here(sources, folder, ops):
     """Read sources one after the other on this machine; returns (jobs that have results, what failed)."""
-    many, table, done, failed = bool(ops.source.videos), ops.cluster.table, [], []
+    many, table, done, failed = bool(ops.source.videos), ops.cluster.table, [], {}
     step, gallery = make_reader(ops)
     for number, (source, name) in enumerate(sources, 1):
         job = Job(source, folder, name)
@@ -113,14 +114,15 @@ def read_here(sources, folder, ops):
                 print(f"{shown(job)} is there already")
             else:
                 read_job(job, ops, step, gallery, table)
-        except (InputError, OSError) as error:
-            if not many:
+        except Exception as error:               # whatever a film may lead to, the others are read
+            if len(sources) == 1 and not many:
                 raise
-            failed.append(str(error))
-            print(error)
+            known = isinstance(error, InputError | OSError)
+            failed[name] = str(error) if known else f"{source}: ended with {type(error).__name__} ({error})"
+            print(failed[name])
         else:
             done.append(job)
-    return done, failed
+    return done, list(failed.values())
 
 
 def read_there(sources, folder, ops):

@@ -78,7 +78,7 @@ def measure_coded(coding, coders):
                "persons": persons}
     path = coding.results.with_suffix(".agreement.json")
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n")
+        temporary.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     draw_confusion({coding.results.stem: figures["confusion"]}, path.with_suffix(".png"), "coded")
     print(*agreement_lines(figures), sep="\n")
     for person in sorted(set(pairs) - set(persons)):
@@ -108,6 +108,8 @@ def predict_all(ops, where, shown):
         loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers,
                              device.type == "cuda")
         logits[weights], target = predict(net.to(device), loader, device, evaluate.flip)
+        if not torch.isfinite(logits[weights]).all():
+            raise InputError(f"{weights}: gives logits that are not finite")
     return logits, target, sizes
 
 
@@ -140,7 +142,7 @@ def main(argv=None):
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
     path = evaluate.results_path / f"evaluate_{index}_{split}.json"
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n")
+        temporary.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     titles = [f"{index} {split}" + (f", {one['weights']}" if pairs else "") for one in networks]
     draw_confusion({title: one["confusion"] for title, one in zip(titles, networks)}, path.with_suffix(".png"))
     print(*(network_lines(networks, pairs) if pairs else class_lines(networks[0])), sep="\n")

@@ -67,6 +67,34 @@ def test_auto_takes_int8_where_it_came_with_the_weights(shipped, trained, tmp_pa
     assert isinstance(make_step("torch", "cpu", shipped, tmp_path), TorchStep)
 
 
+def test_weights_that_give_nan_are_named(trained, tmp_path):
+    """Finite ones, so huge that a sum is infinite, and a variance below zero."""
+    for number, (name, value) in enumerate((("fc.weight", 3e38), ("bn1.running_var", -1.0))):
+        checkpoint = torch.load(trained / "runs/tsm/best.pt", weights_only=True)
+        net = checkpoint.get("average") or checkpoint["net"]
+        net[name] = torch.full_like(net[name], value)
+        path = tmp_path / f"{number}.pt"
+        torch.save(checkpoint, path)
+        step = make_step("torch", "cpu", path, tmp_path)
+        with pytest.raises(InputError, match=f"{number}.pt: expected finite logits of seven emotions; these weights"):
+            step(np.full((2, 3, 64, 64), 99, np.uint8), None, np.ones(2, bool))
+
+
+def test_a_graph_of_other_weights_under_this_name_is_made_again(trained, tmp_path, monkeypatch, capsys):
+    def stop(net, path, name):
+        raise InterruptedError(name)
+
+    weights, other = trained / "runs/tsm/best.pt", tmp_path / "other.pt"
+    assert make_step("onnx", "cpu", weights, tmp_path).exported == checkpoint_hash(weights)
+    torch.save(torch.load(trained / "runs/static/best.pt", weights_only=True), other)
+    kept, = tmp_path.glob("*.onnx")
+    kept.rename(kept.with_name(kept.name.replace(checkpoint_hash(weights), checkpoint_hash(other))))
+    monkeypatch.setattr("vtt_emotion.video.torch_backend.export", stop)
+    with pytest.raises(InterruptedError, match=checkpoint_hash(other)):
+        make_step("onnx", "cpu", other, tmp_path)
+    assert f"not of {other}, so it is made again" in capsys.readouterr().out
+
+
 def test_int8_that_cannot_be_had(trained, tmp_path, shipped):
     weights = trained / "runs/tsm/best.pt"
     with pytest.raises(InputError, match="no such int8 graph of .*; tools.ship_weights --calibrate-on makes it"):

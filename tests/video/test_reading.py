@@ -247,11 +247,16 @@ def test_an_old_faces_file_is_told_by_its_version(tmp_path):
 def test_a_damaged_faces_file_is_refused_in_a_sentence(tmp_path):
     path, about = tmp_path / "a.faces.npz", {"version": VERSION, "source": "hash", "options": {}}
     wrong = []
-    for field, value in (("frame", [1, 0]), ("frame", [0, 3]), ("id", [0, 1]), ("box_xyxy", np.nan), ("score", np.inf)):
+    for field, value in (("frame", [1, 0]), ("frame", [0, 3]), ("id", [0, 1]), ("box_xyxy", np.nan), ("score", np.inf),
+                         ("score", 1e30), ("score", -0.1), ("box_xyxy", 1e30), ("landmarks", np.inf)):
         faces = some_faces((0, 1), (1, 1))
         faces[field] = value if np.ndim(value) == 0 else np.array(value)
         write_faces(path, about, faces, [0, 3])
         wrong.append(path.read_bytes())
+    write_faces(path, about | {"source": 5}, some_faces((0, 1)), [0, 3])
+    wrong.append(path.read_bytes())
+    write_faces(path, about, some_faces((0, 1)), [2, 1])
+    wrong.append(path.read_bytes())
     np.savez(tmp_path / "pickled.npz", about=np.array([{}], object), allow_pickle=True)
     write_faces(path, about, some_faces((0, 1), (1, 1)), [0, 3])
     whole = path.read_bytes()

@@ -108,16 +108,25 @@ def fetched(source):
 def placed(folder, last):
     """A folder here to write results in: `folder` itself, or one whose files are then put there, each whole.
 
-    last: the ending of the file that is put last, so that where it is, all are.
+    last: names of files that are put last, in this order; those there, of a reading before, are removed first.
     """
     if not is_url(folder):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="results-") as here:
         yield Path(here)
-        made = [path for path in Path(here).rglob("*") if path.is_file()]
-        for path in sorted(made, key=lambda path: (path.name.endswith(last), str(path))):
-            put(path, f"{folder}/{path.relative_to(here).as_posix()}")
+        for name in last:
+            remove(f"{folder}/{name}")
+        made = {path.relative_to(here).as_posix(): path for path in Path(here).rglob("*") if path.is_file()}
+        for name in [*sorted(set(made) - set(last)), *(name for name in last if name in made)]:
+            put(made[name], f"{folder}/{name}")
+
+
+def remove(url):
+    """Remove a file at a URL, where there is one."""
+    with reaching(url) as (files, path):
+        if files.exists(path):
+            files.rm_file(path)
 
 
 def put(path, url):

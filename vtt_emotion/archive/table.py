@@ -9,8 +9,8 @@ from collections import defaultdict
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.records import made_of
 
-FOLDER = "archive"                               # of a results folder
 COLUMNS = ("video", "id", "person", "emotion", "minutes", "records")
 PEOPLE_COLUMNS = ("person", "videos", "minutes", *EMOTIONS, "records")
 VIDEO_COLUMNS = ("video", "film", "minutes", *EMOTIONS, "records")
@@ -27,7 +27,7 @@ def schema():
 
 def part_path(results):
     """Where the table's file of a results file is."""
-    return results.parent / FOLDER / f"{results.stem}.parquet"
+    return made_of(results)[-1]
 
 
 def part_rows(video, segments, seconds, records):

@@ -4,10 +4,9 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
 from vtt_emotion.archive.places import all_there, fetched, is_url, placed
-from vtt_emotion.archive.table import FOLDER, part_path, write_part
+from vtt_emotion.archive.table import part_path, write_part
+from vtt_emotion.results.records import made_of
 from vtt_emotion.video.create import create, is_of, read_source
-
-LAST = ".json"                                   # put last, segments among them; where these are, all are
 
 
 @dataclass
@@ -21,8 +20,8 @@ class Job:
 
 def files_of(name, overlay, table):
     """The names of the files that a video's results are known to be whole by."""
-    return [f"{name}.json", f"{name}.segments.json", *([f"{name}.overlay.mp4"] if overlay else []),
-            *([f"{FOLDER}/{name}.parquet"] if table else [])]
+    segments, film, part = made_of(f"{name}.json")
+    return [f"{name}.json", str(segments), *([str(film)] if overlay else []), *([part.as_posix()] if table else [])]
 
 
 def is_there(job, overlay, table):
@@ -47,7 +46,7 @@ def read_job(job, ops, step, gallery, table, read=read_source):
 
     table: whether its part of the archive's table is written too. read: as of `create`.
     """
-    with fetched(job.source) as source, placed(job.folder, LAST) as folder, \
+    with fetched(job.source) as source, placed(job.folder, files_of(job.name, True, True)[1:]) as folder, \
             named({str(folder): job.folder, str(source): job.source}):
         path = folder / f"{job.name}.json"
         count, segments, frames, seconds = create(source, path, ops, step, gallery, read)

@@ -11,6 +11,7 @@ from ops import Limit
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.interrupts import PROJECT
 
+STOPS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient memory|bad.alloc", re.IGNORECASE)
 
 
@@ -58,18 +59,49 @@ def stop(number, _):
     raise Stopped(number)
 
 
+class Heard:
+    """A standard stream that may go away, its pipe closed or its disk full: the work goes on, `error` tells it."""
+
+    def __init__(self, stream):
+        self.stream, self.error = stream, None
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")        # a file's name may be no text
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        return self._say(self.stream.write, text)
+
+    def flush(self):
+        return self._say(self.stream.flush)
+
+    def _say(self, say, *text):
+        try:
+            return say(*text)
+        except OSError as error:                 # what is said from here on, the buffer's rest too, goes nowhere
+            self.error = error
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.stream.fileno())
+
+
 def run_script(main):
     """Run a script's `main`; bad input ends in one sentence and status 1, not in a traceback.
 
-    Asked to stop by Ctrl-C or SIGTERM, it says so and exits as a shell expects it: 130 or 143.
+    Asked to stop by Ctrl-C, SIGTERM or SIGHUP, it says so and exits as a shell expects it: 130, 143 or 129. Where what
+    it says cannot be written, it does all else; status 1 where that is a disk's fault, not a reader's that has left.
     """
-    signal.signal(signal.SIGTERM, stop)
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")        # a file's name may be no text
+    for number in STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:           # as nohup has SIGHUP
+            signal.signal(number, stop)
+    sys.stdout, sys.stderr = Heard(sys.stdout), Heard(sys.stderr)
     try:
         import cv2
         cv2.setNumThreads(1)                     # crops are small, and scripts share work out by thread and process
         main()
+        sys.stdout.flush()
+        if sys.stdout.error and not isinstance(sys.stdout.error, BrokenPipeError):     # a reader that has read enough
+            sys.exit(f"error: standard output: {sys.stdout.error.strerror}")
     except (InputError, OSError) as error:
         say_the_last()
         named = isinstance(error, OSError) and error.filename is not None and error.strerror

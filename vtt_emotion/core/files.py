@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,12 +12,20 @@ from pathlib import Path
 from vtt_emotion.core.errors import InputError
 
 
-def short_name(name, most=200):
-    """A file's name in at most `most` bytes, of 255 that file systems allow: a longer one is cut and told by a sum."""
-    data = os.fsencode(name)
+def as_text(name: str) -> str:
+    r"""A file's name, of any bytes, as text that every format can hold: what is not UTF-8 is written as in caf\xe9."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def short_name(name: str, most: int = 200) -> str:
+    """A file's name as text, in at most `most` bytes, of 255 that file systems allow.
+
+    A longer one is cut and told by a sum.
+    """
+    data = as_text(name).encode()
     if len(data) <= most:
-        return name
-    return data[:most - 9].decode(sys.getfilesystemencoding(), "ignore") + f"~{zlib.crc32(data):08x}"
+        return data.decode()
+    return data[:most - 9].decode(errors="ignore") + f"~{zlib.crc32(data):08x}"
 
 
 def read_json(path, absent):

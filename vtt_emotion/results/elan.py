@@ -22,7 +22,7 @@ def write_eaf(path, segments, video=None):
     document.remove_tier("default")
     if video:
         relative = Path(os.path.relpath(video, Path(path).parent)).as_posix()
-        document.add_linked_file(Path(video).resolve().as_uri(), quote(f"./{relative}"),
+        document.add_linked_file(Path(video).resolve().as_uri(), quote(os.fsencode(f"./{relative}")),
                                  mimetypes.guess_type(video)[0] or "unknown")
     for person, spans in person_tiers(segments).items():
         document.add_tier(person, part=person)

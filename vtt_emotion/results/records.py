@@ -1,12 +1,14 @@
 """The results of an episode: one JSON array, one record a line."""
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json, whole_file
 from vtt_emotion.core.labels import EMOTIONS
 
+ARCHIVE = "archive"                              # the folder of the archive's table, in a folder of results
 
 def results_name(episode):
     """The name of a Friends episode's results, without an ending."""
@@ -17,6 +19,23 @@ def episode_of(results):
     """The Friends episode that a results file is named after, or None."""
     match = re.fullmatch(r"friends_s01_ep(\d+)", Path(results).stem)
     return int(match.group(1)) if match else None
+
+
+def made_of(results):
+    """The files that the same reading makes of its results, in the order in which they are written after them.
+
+    They are removed first, and written last: where one is, it is of the results beside it, whenever a reading ended.
+    """
+    path = Path(results)
+    return [path.with_suffix(".segments.json"), path.with_suffix(".overlay.mp4"),
+            path.parent / ARCHIVE / f"{path.stem}.parquet"]
+
+
+def remove_made_of(results):
+    """Remove what a reading before made of its results, before they, or the faces they are of, are written anew."""
+    for path in made_of(results):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
 
 
 def read_results(path, photos=False):
@@ -41,7 +60,7 @@ def write_records(path, records):
     with whole_file(path) as temporary, open(temporary, "w") as file:
         file.write("[")
         for record in records:
-            file.write(f"{',' if count else ''}\n{json.dumps(record)}")
+            file.write(f"{',' if count else ''}\n{json.dumps(record, allow_nan=False)}")
             count += 1
         file.write("\n]\n" if count else "]\n")
     return count

@@ -13,13 +13,14 @@ import numpy as np
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.records import made_of
 
 STEPS = 1.6                                      # times the step between two records is no gap yet
 
 
 def segments_path(results):
     """Where the segments of a results file are: NAME.segments.json beside it."""
-    return Path(results).with_suffix(".segments.json")
+    return made_of(results)[0]
 
 
 class Timelines:

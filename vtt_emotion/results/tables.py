@@ -11,6 +11,7 @@ from vtt_emotion.core.labels import EMOTIONS
 
 BOX = ("xmin", "ymin", "xmax", "ymax")
 RECORD_COLUMNS = ("seconds", "id", "name", "class", "confidence", *EMOTIONS, *BOX)
+FORMULA = tuple("=+-@\t\r")                     # what a formula of spreadsheets begins with
 PHOTO_COLUMNS = ("file", *RECORD_COLUMNS[1:])
 SEGMENT_COLUMNS = ("id", "name", "class", "start", "end", "confidence", "peak", "peak_seconds", "frames")
 
@@ -31,8 +32,12 @@ def columns_of(records):
 
 
 def write_csv(path, columns, rows):
-    """Write rows (dicts) as CSV, UTF-8, with a header; None is an empty cell."""
+    """Write rows (dicts) as CSV, UTF-8, with a header; None is an empty cell.
+
+    Text that a spreadsheet would take for a formula gets a ' before it.
+    """
     with whole_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+                          for key, value in row.items()} for row in rows)

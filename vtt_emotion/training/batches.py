@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from torch.utils.data import DataLoader, Sampler
 
+from vtt_emotion.core.command_line import STOPS
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
 
@@ -82,7 +83,7 @@ def part_of(count, part):
 
 
 def _start_worker(_):
-    for number in (signal.SIGINT, signal.SIGTERM):       # a stop is the training process's to handle
+    for number in (signal.SIGINT, *STOPS):       # a stop is the training process's to handle
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -21,20 +21,24 @@ def make_step(backend, device, weights, graphs_path, threads=0):
     """
     if backend == "torch" or (backend == "auto" and device != "cpu"):
         from vtt_emotion.video.torch_backend import TorchStep
-        return TorchStep(load_network(str(weights), trained=True), device)
+        return TorchStep(load_network(str(weights), trained=True), device, weights)
     name = checkpoint_hash(weights)
     if backend != "onnx":
         path = int8_graph(weights)
         if path.is_file():
-            step = OnnxStep(path, threads)
+            step = OnnxStep(path, threads, weights)
             if step.hash == name:
                 return step
             print(f"{path}: of other weights, so it is left aside")
         if backend == "int8":
             raise InputError(f"{path}: no such int8 graph of {weights}; tools.ship_weights --calibrate-on makes it")
     path = Path(graphs_path) / f"{name}-{OPSET}.onnx"
-    if not path.is_file():
-        from vtt_emotion.video.torch_backend import export
-        print(f"exporting the network to {path}")
-        export(load_network(str(weights), trained=True), path)
-    return OnnxStep(path, threads)
+    if path.is_file():
+        step = OnnxStep(path, threads, weights)
+        if step.exported == name:
+            return step
+        print(f"{path}: not of {weights}, so it is made again")
+    from vtt_emotion.video.torch_backend import export
+    print(f"exporting the network to {path}")
+    export(load_network(str(weights), trained=True), path, name)
+    return OnnxStep(path, threads, weights)

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import short_name
+from vtt_emotion.core.files import as_text, short_name
 from vtt_emotion.core.images import IMAGE_SUFFIXES, read_image
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.segments import read_segments, segments_path
@@ -88,7 +88,7 @@ def read_photos(folder, detectors, step, framing, scores, failed):
         logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
         people = {number: (number, None) for number in faces["id"].tolist()}
         for record in make_records(faces, logits, [0.0], people, scores):
-            yield record | {"seconds": None, "file": path.name}
+            yield record | {"seconds": None, "file": as_text(path.name)}
 
 
 def minutes_of(paths):

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vtt_emotion.core.weights import find_weights, name_device
-from vtt_emotion.results.records import read_results, write_records
+from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import make_detector
@@ -126,7 +126,7 @@ def create(source, path, ops, step, gallery, read=read_source):
     """
     results, timelines, drawn = ops.results, Timelines(), path.with_suffix(".overlay.mp4")
     records, reading = read(source, ops, step, gallery, path.with_suffix(".faces.npz"))
-    drawn.unlink(missing_ok=True)                # of the results before
+    remove_made_of(path)                         # of the results before
     count = write_records(path, timelines.passing(records))
     if not count:
         print(f"no face was found in {source}")

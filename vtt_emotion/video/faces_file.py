@@ -1,16 +1,19 @@
 """The faces file beside the results: faces and shots, and what they were found in and how."""
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.datasets.npy import read_arrays
+from vtt_emotion.results.records import remove_made_of
 from vtt_emotion.video.frames import frame_files
 from vtt_emotion.video.tracks import FACE
 
 VERSION = 2                                      # of a faces file; raised when the same video would give other boxes
+LARGEST = 1e6                                    # px, of a coordinate; no video is as large
 ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
 
 
@@ -35,8 +38,12 @@ def describe(source, options):
 
 
 def write_faces(path, about, faces, shots):
-    """Write faces (dtype FACE) and shots as a whole .npz file, with what `describe` said of them."""
+    """Write faces (dtype FACE) and shots as a whole .npz file, with what `describe` said of them.
+
+    What was made of the results of the faces before is removed: results that are left without are read again.
+    """
     about = json.dumps(about)
+    remove_made_of(Path(path).with_suffix("").with_suffix(".json"))
     with whole_file(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, about=np.array(about), shots=np.array(shots), faces=faces)
 
@@ -50,6 +57,8 @@ def read_faces(path):
     try:
         parts = read_arrays(path)
         about, shots = json.loads(str(parts["about"])), parts["shots"].tolist()
+        if not isinstance(about["source"], str):
+            raise ValueError("its source is no text")
         if about["version"] != VERSION:
             return about, None, shots
         faces = parts["faces"]
@@ -62,9 +71,10 @@ def read_faces(path):
 
 
 def _whole(faces, shots):
-    """Whether faces are in order, within the shots, and all numbers."""
+    """Whether faces are in order, within the shots, which are too, and their numbers such as a detector gives."""
     order = np.lexsort((faces["id"], faces["frame"]))
     inside = faces["id"].min(initial=1) >= 1 and faces["frame"].min(initial=0) >= 0 \
-        and faces["frame"].max(initial=-1) < shots[-1]
-    return inside and (np.diff(order) == 1).all() and np.isfinite(faces["box_xyxy"]).all() \
-        and np.isfinite(faces["score"]).all()
+        and faces["frame"].max(initial=-1) < shots[-1] and shots[0] == 0 and (np.diff(shots) >= 0).all()
+    boxes, marks, scores = faces["box_xyxy"], faces["landmarks"], faces["score"]
+    return inside and (np.diff(order) == 1).all() and (np.abs(boxes) < LARGEST).all() \
+        and (np.isnan(marks) | (np.abs(marks) < LARGEST)).all() and ((scores >= 0) & (scores <= 1)).all()

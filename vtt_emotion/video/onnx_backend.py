@@ -5,16 +5,26 @@ from pathlib import Path
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import EMOTIONS
 
 INPUTS, STATES = ("frames", "past2", "past3", "past4", "fresh"), ("next2", "next3", "next4")
 OPSET = 18
-HASH = "weights"                                 # a graph's own note of the weights it was made of
+HASH = "weights"                                 # an int8 graph's own note of the weights it was made of
+EXPORTED = "exported"                            # the same of one kept in graphs/
+
+
+def checked(logits, weights):
+    """The logits of a step; InputError, naming the weights, where they are not finite or not seven a face."""
+    if logits.ndim != 2 or logits.shape[1] != len(EMOTIONS) or not np.isfinite(logits).all():
+        raise InputError(f"{weights}: expected finite logits of seven emotions; these weights give "
+                         f"{'some that are not finite' if logits.shape[1:] == (len(EMOTIONS),) else logits.shape[1:]}")
+    return logits
 
 
 class OnnxStep:
-    """The step as an ONNX graph on the CPU, in `threads` threads (0: one per core)."""
+    """The step as an ONNX graph on the CPU, in `threads` threads (0: one per core); weights: what errors name."""
 
-    def __init__(self, path, threads=0):
+    def __init__(self, path, threads=0, weights=None):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -28,7 +38,9 @@ class OnnxStep:
             reason = str(error).splitlines()[0]
             raise InputError(f"{path}: not an ONNX graph of this network, or a damaged one ({reason}); delete it") \
                 from None
-        self.hash = self.session.get_modelmeta().custom_metadata_map.get(HASH)
+        self.weights = weights or path
+        notes = self.session.get_modelmeta().custom_metadata_map
+        self.hash, self.exported = notes.get(HASH), notes.get(EXPORTED)
         self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
         self.size = self.session.get_inputs()[0].shape[-1]
 
@@ -41,7 +53,7 @@ class OnnxStep:
 
     def __call__(self, frames, state, fresh):
         logits, *state = self.session.run(None, self.inputs(frames, state, fresh))
-        return logits, tuple(state)
+        return checked(logits, self.weights), tuple(state)
 
 
 def int8_graph(weights):

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.video.onnx_backend import HASH, INPUTS, OPSET, STATES, OnnxStep, checkpoint_hash
+from vtt_emotion.video.onnx_backend import EXPORTED, HASH, INPUTS, OPSET, STATES, OnnxStep, checked, checkpoint_hash
 
 
 class TorchStep:
-    """The step in PyTorch, on `device`: bfloat16 on CUDA, float32 on the CPU."""
+    """The step in PyTorch, on `device`: bfloat16 on CUDA, float32 on the CPU; weights: what errors name."""
 
-    def __init__(self, net, device):
-        self.device, self.size = torch.device(device), net.img_sz
+    def __init__(self, net, device, weights="the network"):
+        self.weights, self.device, self.size = weights, torch.device(device), net.img_sz
         self.net = net.to(self.device, memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
@@ -22,7 +22,7 @@ class TorchStep:
         frames = torch.from_numpy(frames).to(self.device, non_blocking=True).float().div_(255)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits, state = self.net.step(frames, state, torch.from_numpy(fresh).to(self.device))
-        return logits.float().cpu().numpy(), state
+        return checked(logits.float().cpu().numpy(), self.weights), state
 
 
 class _Step(torch.nn.Module):
@@ -37,8 +37,11 @@ class _Step(torch.nn.Module):
         return logits, *state
 
 
-def export(net, path):
-    """Write the step of a network, on the CPU, as an ONNX graph for any number of streams."""
+def export(net, path, name=""):
+    """Write the step of a network, on the CPU, as an ONNX graph for any number of streams.
+
+    name: the `checkpoint_hash` of its weights, which the graph keeps.
+    """
     net = net.cpu().eval()
     frames = torch.zeros(5, 3, net.img_sz, net.img_sz, dtype=torch.uint8)      # 0 and 1 would be taken for fixed
     with torch.inference_mode():
@@ -49,6 +52,7 @@ def export(net, path):
         program = torch.onnx.export(_Step(net), example, dynamo=True, input_names=INPUTS, verbose=False,
                                     output_names=("logits", *STATES), opset_version=OPSET,
                                     dynamic_shapes=({0: torch.export.Dim.DYNAMIC},) * 5)
+    program.model.metadata_props[EXPORTED] = name
     with whole_file(path) as temporary:
         program.save(str(temporary), external_data=False)
 
