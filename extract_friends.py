@@ -18,8 +18,9 @@ from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_folder
 from vtt_emotion.core.images import write_image
-from vtt_emotion.video.frames import count_frames, falls_short, read_frames
-from vtt_emotion.video.sources import MARKER, describe_source, episode_folder, find_videos, read_marker
+from vtt_emotion.video.decoding import falls_short
+from vtt_emotion.video.frames import MARKER, count_frames, read_frames, read_marker
+from vtt_emotion.video.sources import describe_source, episode_folder, find_videos
 
 ExtractOps = compose(place=Place, friends=Friends, extract=Extract)
 
@@ -29,7 +30,7 @@ def extract(video, folder, quality, workers):
 
     The folder appears when all are there.
     """
-    expected, decoded, writing = count_frames(video), 0, deque()
+    expected, seconds, writing = count_frames(video), [], deque()
     with whole_folder(folder) as partial:
         with ThreadPoolExecutor(workers) as pool, \
                 tqdm(total=expected, desc=folder.name, unit="frame", disable=None) as bar:
@@ -37,16 +38,16 @@ def extract(video, folder, quality, workers):
                 writing.append(pool.submit(write_image, partial / f"{frame.number:05d}.jpg", frame.rgb, quality))
                 if len(writing) > 4 * workers:   # so many frames in memory at the most
                     writing.popleft().result()
-                decoded += 1
+                seconds.append(round(frame.seconds, 6))
                 bar.update()
             for job in writing:
                 job.result()
         written = len(os.listdir(partial))
-        if written != decoded:
-            raise InputError(f"{partial}: {written} files for {decoded} decoded frames; is another program writing "
-                             "there?")
-        (partial / MARKER).write_text(json.dumps([*describe_source(video), decoded]))
-    return decoded
+        if written != len(seconds):
+            raise InputError(f"{partial}: {written} files for {len(seconds)} decoded frames; is another program "
+                             "writing there?")
+        (partial / MARKER).write_text(json.dumps([*describe_source(video), len(seconds), seconds]))
+    return len(seconds)
 
 
 def finished(folder, video):
@@ -54,7 +55,8 @@ def finished(folder, video):
     if not folder.is_dir() or not any(folder.iterdir()):
         return False
     if (folder / MARKER).is_file():
-        if read_marker(folder) == [*describe_source(video), count_frames(folder)]:
+        marker = read_marker(folder)             # of an earlier version it tells no times
+        if marker and [*marker[:3]] == [*describe_source(video), count_frames(folder)]:
             return True
         print(f"{folder}: not the frames of {video.name} as it is now, so they are made again")
         return False

@@ -1,12 +1,15 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 import extract_friends
+from tests.video.test_frames import write_at
 from vtt_emotion.core import images
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image
+from vtt_emotion.video.frames import read_frames
 
 
 @pytest.fixture
@@ -26,6 +29,18 @@ def test_all_frames_of_the_chosen_episodes(copy):
     assert sorted(os.listdir(copy / "friends")) == ["ep02", "ep03"]
     assert sorted(os.listdir(copy / "friends/ep02")) == [*(f"{number:05d}.jpg" for number in range(72)), "source.json"]
     assert read_image(copy / "friends/ep02/00000.jpg").shape == (720, 1280, 3)
+
+
+def test_its_frames_have_the_times_of_the_video(tmp_path):
+    """The picture may start after the sound, and be of any rate."""
+    (tmp_path / "datasets/Friends").mkdir(parents=True)
+    seconds = [0.85, 0.9, 1.2, 1.3]
+    video = write_at(tmp_path / "datasets/Friends/1x01.mkv", [np.zeros((72, 128, 3), np.uint8)] * 4, seconds, sound=2)
+    extract(tmp_path)
+    (tmp_path / "friends/ep01/00001.jpg").unlink()
+    told = [frame.seconds for frame in read_frames(video)]
+    assert told == pytest.approx(seconds, abs=0.025)
+    assert [frame.seconds for frame in read_frames(tmp_path / "friends/ep01")] == pytest.approx(told[:1] + told[2:])
 
 
 def test_a_finished_episode_is_not_done_again(copy, capsys):

@@ -1,3 +1,4 @@
+import struct
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -46,21 +47,35 @@ def test_frames_of_a_folder(tmp_path, capsys):
         list(read_frames(tmp_path))
 
 
-def test_a_phones_video_stands_upright(make_video, tmp_path, monkeypatch):
-    """The container says how far to turn; PyAV reports it on each frame."""
-    image = np.zeros((72, 128, 3), np.uint8)
-    image[:, 64:] = 255                                      # the right half is white
+def lay(path, matrix):
+    """Write a display matrix (a, b, c, d) into an .mp4 file's track header."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tkhd") + 4 + 40
+    data[place:place + 36] = struct.pack(">9i", *(int(number * 65536) for number in (*matrix[:2], 0, *matrix[2:], 0)),
+                                         0, 0, 1 << 30)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (-1, 0, 0, -1), (0, 1, -1, 0), (0, -1, 1, 0),
+                                    (-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)])
+def test_a_phones_video_stands_upright_and_unmirrored(make_video, tmp_path, matrix):
+    """A matrix (a b, c d) puts what lies at (x, y) from the middle at (ax + cy, bx + dy)."""
+    image = np.zeros((64, 128, 3), np.uint8)
+    image[16:32, 96:112] = 255                               # at (40, -8)
     path = make_video(tmp_path / "a.mp4", [image])
+    lay(path, matrix)
+    a, b, c, d = matrix
     frame = next(read_frames(path))
+    assert frame.size == frame.rgb.shape[1::-1] == ((64, 128) if a == 0 else (128, 64))
+    for pixels in (frame.rgb[..., 0], frame.scaled(frame.size[0])[..., 0], frame.grey(frame.size[0])):
+        y, x = np.argwhere(pixels > 128).mean(0) + 0.5 - np.array(pixels.shape) / 2
+        assert (x, y) == pytest.approx((40 * a - 8 * c, 40 * b - 8 * d), abs=1)
 
-    class Turned:
-        rotation = 90
 
-        def to_ndarray(self, format):
-            return frame._picture.to_ndarray(format=format)
-
-    turned = video_frames.Frame(0, 0.0, Turned()).rgb             # a quarter turn counter-clockwise: white is on top
-    assert turned.shape == (128, 72, 3) and turned[:60].mean() > 250 and turned[68:].mean() < 5
+def test_a_display_matrix_of_no_picture_is_passed_over(make_video, tmp_path):
+    path = make_video(tmp_path / "a.mp4", [grey(20)[0]])
+    lay(path, (0, 0, 0, 0))
+    assert next(read_frames(path)).rgb.shape == (72, 128, 3)
 
 
 def test_what_is_no_video(make_video, tmp_path):
@@ -223,10 +238,19 @@ def test_a_path_is_a_path(make_video, tmp_path, monkeypatch, name):
     assert len(list(read_frames(name))) == count_frames(name) == 3
 
 
-def test_times_are_from_the_first_frame(tmp_path):
-    for path in (write_at(tmp_path / "a.ts", grey(20, 10), times(10, 40000), "mpegts"),
-                 write_at(tmp_path / "a.mkv", grey(20, 10), times(10, 7))):
-        assert [frame.seconds for frame in read_frames(path)] == pytest.approx(times(10), abs=6e-4)
+@pytest.mark.parametrize("name,start,sound,first", [("a.ts", 40000, 0, 0), ("a.mkv", 7, 0, 0), ("a.mp4", 0.85, 2, 0.85),
+                                                    ("a.mkv", 0.85, 2, 0.85), ("a.ts", 0.85, 2, 0.85)])
+def test_times_are_of_a_players_clock(tmp_path, name, start, sound, first):
+    """It is 0 at the file's start; the picture may start after the sound."""
+    path = write_at(tmp_path / name, grey(20, 10), times(10, start), sound=sound)
+    seconds = [frame.seconds for frame in read_frames(path)]
+    assert seconds == pytest.approx(times(10, first), abs=0.07)      # AAC begins up to 0.064 s before its sound
+    assert np.diff(seconds) == pytest.approx(1 / 24, abs=2e-3)
+
+
+def test_frames_before_the_files_start_are_at_it():
+    clock = video_frames._Clock("a.avi", 24.0, False, 10.0)
+    assert [clock.seconds(SimpleNamespace(time=time)) for time in (9.9, 9.95, 10.5)] == pytest.approx([0, 0.001, 0.5])
 
 
 @pytest.mark.parametrize("first,second,word", [(40000, 39980, "back"), (40000, 100, "ahead"), (1, 200, "ahead")])

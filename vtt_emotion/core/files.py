@@ -28,6 +28,14 @@ def short_name(name: str, most: int = 200) -> str:
     return data[:most - 9].decode(errors="ignore") + f"~{zlib.crc32(data):08x}"
 
 
+def check_regular(path):
+    """Refuse what is there and no regular file: to read a pipe or a device may never end."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a pipe, a device or a socket"
+        raise InputError(f"{path}: expected a file, found {kind}")
+
+
 def read_json(path, absent):
     """The JSON of a UTF-8 file; InputError where it is none, or, in the words `absent`, where it is not there."""
     try:

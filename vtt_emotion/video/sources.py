@@ -1,12 +1,11 @@
 """Where an episode's frames are: its video, or the folder that they were extracted to."""
-import json
 import re
 from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.video.frames import frame_files, say_once
+from vtt_emotion.video.decoding import say_once
+from vtt_emotion.video.frames import frame_files, read_marker
 
-MARKER = "source.json"                           # in a folder of extracted frames: the video they are of
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts", ".wmv")
 
 
@@ -31,16 +30,9 @@ def find_videos(folder):
 
 def describe_source(source):
     """What tells a source from another of its name: [name, bytes of the video, or frames in the folder]."""
-    return read_marker(source) or [source.name, len(frame_files(source)) if source.is_dir() else source.stat().st_size]
-
-
-def read_marker(folder):
-    """What a folder's frames were extracted from, [video, its bytes, frames]; None where it is not told."""
-    try:
-        marker = json.loads((folder / MARKER).read_text())
-    except (OSError, ValueError):
-        return None
-    return marker if isinstance(marker, list) and len(marker) == 3 else None
+    marker = read_marker(source)
+    return list(marker[:3]) if marker else \
+        [source.name, len(frame_files(source)) if source.is_dir() else source.stat().st_size]
 
 
 def episode_folder(frames_path, episode):
