@@ -242,3 +242,12 @@ def test_a_gallery_as_it_is_downloaded(tmp_path, monkeypatch, capsys):
     names.read_gallery(tmp_path)
     assert taken == [("bert", tmp_path / "bert/x.webp")] and read_image(taken[0][1]).shape == (64, 64, 3)
     assert "bert/z.heic: left out, as no picture by its name" in capsys.readouterr().err
+
+
+def test_people_are_encoded_by_the_box_that_their_detector_says():
+    picture, faces = np.zeros((300, 300, 3), np.uint8), seen([0], side=100)
+    portraits = Portraits(1, lambda box: box + 20)
+    portraits.see(_Frame(0, picture), faces)
+    (_, _, crop, box), = portraits.held[1]
+    wanted, placed = names.cut_out(picture, faces["box_xyxy"][0] + 20)
+    assert crop.shape == wanted.shape and box.tolist() == placed.tolist()

@@ -39,8 +39,8 @@ class Detections:
         return len(self.scores)
 
 
-class Detector:
-    """What every detector is: `prepare` and `find`, as `CenterFace` has them, and what it says of itself.
+class NamedDetector:
+    """A row of ops.DETECTORS: has `prepare` and `find`, as `CenterFace` has them, and says of itself:
 
     width: the longer side of what it looks at, px, where no other is asked for; least: the side of the least face that
     it finds there, px. margin, lift: how its boxes are framed, see ops.Margins; options: whose options of it set them.
@@ -56,8 +56,15 @@ class Detector:
             raise TypeError(f"{cls.__module__}.{cls.__name__}: a detector without {', '.join(missing)}; "
                             "CONTRIBUTING.md tells what they are")
 
+    @staticmethod
+    def found(picture, scale, boxes_xyxy):
+        """What `find` gives of boxes in a picture, px of it, where there are no scores and no landmarks."""
+        boxes = np.array(boxes_xyxy, np.float32).reshape(-1, 4)
+        return _ordered(boxes, np.ones(len(boxes), np.float32), np.full((len(boxes), 5, 2), np.nan, np.float32),
+                        picture, scale)
 
-class CenterFace(Detector):
+
+class CenterFace(NamedDetector):
     """Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019, in ONNX Runtime.
 
     The arguments are told of in ops.Tracking.
@@ -94,7 +101,7 @@ class CenterFace(Detector):
         return np.concatenate([middle - side / 2, middle + side / 2])
 
 
-class Hog(Detector):
+class Hog(NamedDetector):
     """dlib's HOG detector (Dalal and Triggs, CVPR 2005, over five poses); as `CenterFace`, but of no score."""
     width, least, threads = 1280, 80, None
     margin, lift, options = Margins.hog_margin, Margins.hog_lift, "hog"
@@ -109,9 +116,7 @@ class Hog(Detector):
     def find(self, picture, scale=1.0):
         """As `CenterFace.find`, in a grey or an RGB picture."""
         picture = np.ascontiguousarray(picture)  # of a slice dlib finds nothing
-        boxes = np.array(self._boxes(picture), np.float32).reshape(-1, 4)
-        return _ordered(boxes, np.ones(len(boxes), np.float32), np.full((len(boxes), 5, 2), np.nan, np.float32),
-                        picture, scale)
+        return self.found(picture, scale, self._boxes(picture))
 
     @staticmethod
     def hog_box(box_xyxy):

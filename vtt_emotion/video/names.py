@@ -36,7 +36,7 @@ class Portraits:
     """
 
     def __init__(self, count, hog_box):
-        self.count, self.hog_box = count, hog_box                      # hog_box: of the `Detector` that found them
+        self.count, self.hog_box = count, hog_box                      # hog_box: of what found them
         self.held = {}                           # {id: [(goodness, -part, crop, box)]}
         self.encodings, self.clear = {}, set()   # clear: ids that may be linked; small, dim faces are all alike
 
