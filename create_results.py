@@ -28,6 +28,7 @@ from vtt_emotion.core.weights import find_weights
 from vtt_emotion.results.records import remove_made_of, results_name, write_records
 from vtt_emotion.video.batch import photo_detectors, read_photos, table_lines
 from vtt_emotion.video.create import find_gallery, load_step, read_source
+from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.sources import find_episode
 
 
@@ -55,7 +56,7 @@ def create_photos(folder, path, ops, step):
     """Read a folder of photos and write its results; an InputError names those that could not be read."""
     failed, tracking = [], ops.tracking
     detectors = photo_detectors(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
-    framing = ops.margins.by_source()[tracking.detector]
+    framing = framing_of(tracking.detector, ops.margins)
     remove_made_of(path)                         # of a video of that name
     count = write_records(path, read_photos(folder, detectors, step, framing, ops.results.scores == "true", failed))
     print(f"wrote {path}: {count:,} records")

@@ -13,7 +13,7 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
 import json
 import sys
 
-from ops import Agreement, Coders, Datasets, Evaluate, FriendsSplit, Margins, Place, compose
+from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, FriendsSplit, Margins, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
@@ -32,24 +32,21 @@ from vtt_emotion.training.measures import (
     network_lines,
     resample,
 )
-from vtt_emotion.training.samples import read_samples
+from vtt_emotion.training.samples import read_samples, where
 
 EvaluateOps = compose(place=Place, datasets=Datasets, split=FriendsSplit, margins=Margins, evaluate=Evaluate,
                       coders=Coders, agreement=Agreement)
-SPLITS = {"affectnet": ("train", "valid"), "raf": ("train", "test"), "fer": ("train", "valid", "test"),
-          "coded": ("train", "valid")}
 
 
 def find_split(index, split, episodes):
     """(what `read_samples` is to take, name of the split): Friends goes by episodes, CK+ is taken whole."""
-    if index not in SPLITS:
-        if split:
-            raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
-        return ({"episodes": episodes}, "_".join(map(str, episodes))) if index == "friends" else ({}, "all")
-    split = split or SPLITS[index][1]
-    if split not in SPLITS[index]:
-        raise InputError(f"--split {split}: {index} has {', '.join(SPLITS[index])}")
-    return {"split": split}, split
+    row = SOURCES[index]
+    if split and not row.splits:
+        raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
+    if split and split not in row.splits:
+        raise InputError(f"--split {split}: {index} has {', '.join(row.splits)}")
+    split = split or row.held_out
+    return where(index, split, episodes), "_".join(map(str, episodes)) if row.by_episode else split or "all"
 
 
 def measure_coded(coding, coders):
@@ -86,10 +83,10 @@ def measure_coded(coding, coders):
     print(f"wrote {path} and {path.with_suffix('.png').name}")
 
 
-def predict_all(ops, where, shown):
+def predict_all(ops, part, shown):
     """({network: logits (N, 7)}, soft targets (N, 7), {network: size of its input, px}) of all --weights.
 
-    where: of `find_split`; shown: keywords of `FaceClips`, how the faces are shown.
+    part: of `find_split`; shown: keywords of `FaceClips`, how the faces are shown.
     """
     import torch  # after the options: --help need not wait for it
 
@@ -100,7 +97,7 @@ def predict_all(ops, where, shown):
 
     evaluate, device, logits, sizes = ops.evaluate, torch.device(name_device(ops.evaluate.device)), {}, {}
     samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[evaluate.index],
-                           framing=ops.margins.by_source()[evaluate.index], **where)
+                           framing=ops.margins.by_source()[evaluate.index], **part)
     for weights in evaluate.weights:
         net = load(weights, ops.place.root, trained=True, img_sz=evaluate.img_sz)
         sizes[weights] = net.img_sz
@@ -132,9 +129,9 @@ def main(argv=None):
         raise InputError(f"--weights {' '.join(evaluate.weights)}: expected one or several checkpoints, each once")
     if evaluate.ensemble and len(evaluate.weights) < 2:
         raise InputError("--ensemble: expected --weights with several checkpoints")
-    where, split = find_split(index, evaluate.split, ops.split.valid_episodes)
+    part, split = find_split(index, evaluate.split, ops.split.valid_episodes)
     shown = {name: getattr(evaluate, name) for name in ("camera_motion", "colour", "small", "turn", "shadow")}
-    logits, target, sizes = predict_all(ops, where, shown)
+    logits, target, sizes = predict_all(ops, part, shown)
     if evaluate.ensemble:
         logits["ensemble"] = ensemble(list(logits.values()))
     networks, pairs = figures_of(logits, target, sizes)

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
-Source = Literal["affectnet", "raf", "fer", "ck", "friends", "coded", "taught"]
-Detector = Literal["centerface", "hog", "cnn"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,106 @@ def compose(**concerns):
     """A script's options class, of its concerns by name: `compose(place=Place, raf=Raf)`."""
     return make_dataclass("Options", [(name, concern, field(default_factory=concern))
                                       for name, concern in concerns.items()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A row of SOURCES: a dataset that is trained and measured on. parse_NAME.py writes its index (docs/formats.md).
+
+    It is validated on by its `held_out` split, or by episodes, as Friends is, or, for the reason given, never.
+    """
+    folders: dict                                # {option: (folder, what lies there)}; the last has the index's images
+    index: str                                   # the index's file
+    by_emotion: bool                             # [emotion][example], each with `emo`; else [example], with `em`
+    images: int                                  # of an entry: 1, or a buffer's 4
+    splits: tuple[str, ...]                      # the entries', none where they have none
+    held_out: str = ""
+    by_episode: bool = False
+    never: str = ""
+    margin: float | None                         # see Margins; None where the index has crops
+    lift: float = 0.0
+    framing: str = ""                            # what --help says of it
+    licence: str
+
+    def __post_init__(self):
+        where = f"ops.SOURCES, the row of {self.index}"
+        if not self.index.endswith(".npy") or not all(option.endswith("_path") for option in self.folders):
+            raise ValueError(f"{where}: expected an index NAME.npy, and folders by options *_path")
+        if bool(self.held_out) + self.by_episode + bool(self.never) != 1:
+            raise ValueError(f"{where}: expected one of held_out, by_episode and never")
+        if self.held_out and not {"train", self.held_out} <= set(self.splits):
+            raise ValueError(f"{where}: expected train and {self.held_out} in its splits, found {self.splits}")
+        if self.images not in (1, 4):
+            raise ValueError(f"{where}: expected images 1 or 4, found {self.images}")
+
+
+SOURCES = {
+    "affectnet": Dataset(
+        folders={"affectnet_path": ("datasets/AffectNet", "AffectNet: the folder with training.csv (2017 release) or "
+                                    "train_set/ (2021 release).")},
+        index="affectnet_parsed.npy", by_emotion=True, images=1, splits=("train", "valid"), held_out="valid",
+        margin=0.06, licence="research alone, by agreement with its authors"),
+    "raf": Dataset(
+        folders={"raf_path": ("datasets/RAF-DB", "RAF-DB: the folder with basic/, compound/ and multi/, whichever are "
+                              "there.")},
+        index="raf_parsed.npy", by_emotion=False, images=1, splits=("train", "test"), held_out="test",
+        margin=0.06, licence="research alone, by agreement with its authors"),
+    "fer": Dataset(
+        folders={"fer_path": ("datasets/FER2013", "FER2013 with the FER+ votes.")},
+        index="fer_parsed.npy", by_emotion=False, images=1, splits=("train", "valid", "test"), held_out="valid",
+        margin=0.0, framing="FER2013's pictures are faces already: the box is the whole picture.",
+        licence="the pictures by Kaggle's terms; the votes MIT"),
+    "ck": Dataset(
+        folders={"ck_path": ("datasets/CK+", "CK+: the folder with cohn-kanade-images/ and Emotion/.")},
+        index="ck_parsed.npy", by_emotion=True, images=4, splits=(),
+        never="CK+ has no validation split; it is trained on whole",
+        margin=0.08, lift=0.135, framing="CK+'s box spans the landmarks, brows to chin.",
+        licence="research alone, by agreement with its authors"),
+    "friends": Dataset(
+        folders={"friends_path": ("datasets/Friends", "VTT Friends: the folder of the episodes' videos and metadata "
+                                  "(.json)."),
+                 "frames_path": ("friends", "Folder of the extracted frames, ep01/00000.jpg on."),
+                 "faces_path": ("friends_faces", "Folder of the face crops that parse_friends writes.")},
+        index="friends_parsed_new.npy", by_emotion=True, images=4, splits=(), by_episode=True,
+        margin=0.03, licence="its authors give it out"),
+    "coded": Dataset(
+        folders={"coded_path": ("datasets/Coded", "The folder of videos that people coded, each beside its .eaf, .csv "
+                                "or .vtt."),
+                 "coded_faces_path": ("coded_faces", "Folder of the face crops that parse_coded writes.")},
+        index="coded_parsed.npy", by_emotion=True, images=4, splits=("train", "valid"), held_out="valid",
+        margin=None, licence="your own videos"),
+    "taught": Dataset(
+        folders={"taught_faces_path": ("taught_faces", "Folder of the faces that parse_taught writes.")},
+        index="taught_parsed.npy", by_emotion=False, images=1, splits=(),
+        never="its labels are what a network said, so it is trained on alone",
+        margin=None, licence="your own pictures"),
+}
+# A detector's name, and its class, which says all else of it.
+DETECTORS = {"centerface": "vtt_emotion.video.detection:CenterFace", "hog": "vtt_emotion.video.detection:Hog",
+             "cnn": "vtt_emotion.video.detection:Cnn"}
+Source = Literal[tuple(SOURCES)]  # type: ignore[valid-type]
+Detector = Literal[tuple(DETECTORS)]  # type: ignore[valid-type]
+
+
+def draw(options):
+    """A concern of the options that a table has: {option: (type, default, what it is)}."""
+    return make_dataclass("Drawn", [(option, kind, field(default=default, metadata={"help": says or None}))
+                                    for option, (kind, default, says) in options.items()])
+
+
+def folders(*sources):
+    """The concern of the folders of some sources."""
+    return draw({option: (Path, Path(folder), says) for source in sources
+                 for option, (folder, says) in SOURCES[source].folders.items()})
+
+
+def framings():
+    """{option: (type, default, what it is)} of the sources' margins and lifts."""
+    for source, row in SOURCES.items():
+        if row.margin is not None:
+            yield f"{source}_margin", (Margin, row.margin, "" if row.lift else row.framing)
+        if row.lift:
+            yield f"{source}_lift", (Lift, row.lift, row.framing)
 
 
 @dataclass
@@ -120,37 +218,8 @@ class Shown(FrameRate):
 
 
 @dataclass
-class AffectNet:
-    affectnet_path: Path = Path("datasets/AffectNet")
-    """AffectNet: the folder with training.csv (2017 release) or train_set/ (2021 release)."""
-
-
-@dataclass
-class Raf:
-    raf_path: Path = Path("datasets/RAF-DB")
-    """RAF-DB: the folder with basic/, compound/ and multi/, whichever are there."""
-
-
-@dataclass
-class Fer:
-    fer_path: Path = Path("datasets/FER2013")
-    """FER2013 with the FER+ votes."""
-
-
-@dataclass
-class Ck:
-    ck_path: Path = Path("datasets/CK+")
-    """CK+: the folder with cohn-kanade-images/ and Emotion/."""
-
-
-@dataclass
-class Friends:
-    friends_path: Path = Path("datasets/Friends")
-    """VTT Friends: the folder of the episodes' videos and metadata (.json)."""
-    frames_path: Path = Path("friends")
-    """Folder of the extracted frames, ep01/00000.jpg on."""
-    faces_path: Path = Path("friends_faces")
-    """Folder of the face crops that parse_friends writes."""
+class Friends(folders("friends")):  # type: ignore[misc]
+    """Where the episodes are."""
 
 
 @dataclass
@@ -159,20 +228,6 @@ class Metadata:
     """Part of the name of the Friends metadata file to read, where an episode has several: `for_merge`."""
     none_is_neutral: bool = False
     """Count a face whose annotated emotion is `none` as neutral; it is left out otherwise."""
-
-
-@dataclass
-class Coded:
-    coded_path: Path = Path("datasets/Coded")
-    """The folder of videos that people coded, each beside its .eaf, .csv or .vtt."""
-    coded_faces_path: Path = Path("coded_faces")
-    """Folder of the face crops that parse_coded writes."""
-
-
-@dataclass
-class Taught:
-    taught_faces_path: Path = Path("taught_faces")
-    """Folder of the faces that parse_taught writes."""
 
 
 @dataclass
@@ -256,20 +311,12 @@ class Buffer(Cutting, Episodes):
 
 
 @dataclass
-class Margins:
+class Margins(draw(dict(framings()))):  # type: ignore[misc]
     """From a source's box to the square cropped, so that every crop frames a face as FER2013's pictures do.
 
     A margin is what the box's longer side grows by on each side, a lift how far the square then moves up, both as a
     share, of the box's side and of the square's. tools.plot_framing measures them.
     """
-    affectnet_margin: Margin = 0.06
-    raf_margin: Margin = 0.06
-    friends_margin: Margin = 0.03
-    fer_margin: Margin = 0.0
-    """FER2013's pictures are faces already: the box is the whole picture."""
-    ck_margin: Margin = 0.08
-    ck_lift: Lift = 0.135
-    """CK+'s box spans the landmarks, brows to chin."""
     hog_margin: Margin = 0.092
     hog_lift: Lift = 0.052
     """dlib's boxes are tight, and low."""
@@ -277,12 +324,9 @@ class Margins:
     """FER2013's pictures want 0.025 (tools.plot_framing); of labelled photographs 0.05 was read best."""
 
     def by_source(self):
-        """{source: (margin, lift) of its index's boxes}, and {detector: those of its own}."""
-        return {"affectnet": (self.affectnet_margin, 0.0), "raf": (self.raf_margin, 0.0),
-                "fer": (self.fer_margin, 0.0), "ck": (self.ck_margin, self.ck_lift),
-                "friends": (self.friends_margin, 0.0), "centerface": (self.centerface_margin, 0.0),
-                "coded": (0.0, 0.0), "taught": (0.0, 0.0)} | dict.fromkeys(
-                    ("hog", "cnn"), (self.hog_margin, self.hog_lift))
+        """{source: (margin, lift) of its index's boxes}; those of a detector's are by `detection.framing_of`."""
+        return {source: (getattr(self, f"{source}_margin", 0.0), getattr(self, f"{source}_lift", 0.0))
+                for source in SOURCES}
 
 
 @dataclass
@@ -748,13 +792,12 @@ class Sample:
 
 
 @dataclass
-class Datasets(AffectNet, Raf, Fer, Ck, Friends, Coded, Taught):
+class Datasets(folders(*SOURCES)):  # type: ignore[misc]
     """Where every dataset is."""
 
     def roots(self):
         """{source: the folder its index's images are relative to}."""
-        return {"affectnet": self.affectnet_path, "raf": self.raf_path, "fer": self.fer_path, "ck": self.ck_path,
-                "friends": self.faces_path, "coded": self.coded_faces_path, "taught": self.taught_faces_path}
+        return {source: getattr(self, list(row.folders)[-1]) for source, row in SOURCES.items()}
 
 
 @dataclass

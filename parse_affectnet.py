@@ -9,7 +9,7 @@ emo, aro, val, split.
 """
 from operator import itemgetter
 
-from ops import AffectNet, AffectNetLists, Parse, Place, compose
+from ops import AffectNetLists, Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import check_pixels
 from vtt_emotion.core.errors import InputError
@@ -19,7 +19,7 @@ from vtt_emotion.datasets.layouts import Listings, find_files, find_folders, nam
 from vtt_emotion.datasets.npy import FILES, by_emotion
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
 
-ParseAffectNetOps = compose(place=Place, affectnet=AffectNet, lists=AffectNetLists, parse=Parse)
+ParseAffectNetOps = compose(place=Place, affectnet=folders("affectnet"), lists=AffectNetLists, parse=Parse)
 # The 2017 lists: their split, and the folder of their images.
 LISTS = {"validation.csv": ("valid", "Manually_Annotated_Images"),
          "training.csv": ("train", "Manually_Annotated_Images"),

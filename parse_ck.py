@@ -10,7 +10,7 @@ emo, and gt, the box of the peak's landmarks (absent without them: the whole ima
 """
 import numpy as np
 
-from ops import Ck, Parse, Place, compose
+from ops import Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import IMAGE_SUFFIXES
@@ -19,7 +19,7 @@ from vtt_emotion.datasets.layouts import find_folders, left_over, named, only
 from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion
 from vtt_emotion.datasets.parsing import Report, keep_readable, read_numbers
 
-ParseCkOps = compose(place=Place, ck=Ck, parse=Parse)
+ParseCkOps = compose(place=Place, ck=folders("ck"), parse=Parse)
 CONTEMPT = 2
 FOLDERS = {"labels": ("Emotion", "Emotion_labels"), "images": ("cohn-kanade-images", "extended-cohn-kanade-images"),
            "landmarks": ("Landmarks",)}

@@ -13,7 +13,7 @@ from collections import deque
 import numpy as np
 from tqdm import tqdm
 
-from ops import Coded, CodedSplit, Coders, Cutting, Margins, Parse, Place, compose
+from ops import CodedSplit, Coders, Cutting, Margins, Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
@@ -25,11 +25,12 @@ from vtt_emotion.datasets.parsing import Report, keep_readable
 from vtt_emotion.results.agreement import faces_by_person, faces_in
 from vtt_emotion.results.coded import SUFFIXES, read_coded
 from vtt_emotion.results.records import read_results
+from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.frames import count_frames, read_frames
 from vtt_emotion.video.sources import VIDEO_SUFFIXES
 
-ParseCodedOps = compose(place=Place, coded=Coded, split=CodedSplit, coders=Coders, cutting=Cutting, margins=Margins,
-                        parse=Parse)
+ParseCodedOps = compose(place=Place, coded=folders("coded"), split=CodedSplit, coders=Coders, cutting=Cutting,
+                        margins=Margins, parse=Parse)
 LATE = 0.5                                       # s by which an annotation may outlast its video
 
 
@@ -107,7 +108,7 @@ def cut_faces(entries, video, folder, cutting, framing, end):
 
 def parse_video(number, name, video, coded, ops, report):
     """Entries of one video, its crops written; see the script's docstring."""
-    coders, framing = ops.coders, ops.margins.by_source()[ops.split.detector]
+    coders, framing = ops.coders, framing_of(ops.split.detector, ops.margins)
     spans = read_coded(coded, coders.tiers, coders.words)
     records = read_results(ops.split.results_path / f"{short_name(name)}.json")
     try:

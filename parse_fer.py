@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from tqdm import tqdm
 
-from ops import Fer, Parse, Place, compose
+from ops import Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
@@ -25,7 +25,7 @@ from vtt_emotion.datasets.layouts import names_in
 from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
 
-ParseFerOps = compose(place=Place, fer=Fer, parse=Parse)
+ParseFerOps = compose(place=Place, fer=folders("fer"), parse=Parse)
 SIDE = 48                                        # px
 
 

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from ops import Parse, Place, Raf, RafSubsets, compose
+from ops import Parse, Place, RafSubsets, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import touches
 from vtt_emotion.core.errors import InputError
@@ -21,7 +21,7 @@ from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable, read_numbers
 from vtt_emotion.datasets.raf import find_subsets
 
-ParseRafOps = compose(place=Place, raf=Raf, subsets=RafSubsets, parse=Parse)
+ParseRafOps = compose(place=Place, raf=folders("raf"), subsets=RafSubsets, parse=Parse)
 SPLIT = re.compile(r"(train|test)_")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ops import Margins, Place, Taught, Teach, compose
+from ops import Margins, Place, Teach, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import square_around, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
@@ -27,9 +27,10 @@ from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.batch import name_videos, photo_detectors, videos_in
+from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.unlabelled import photo_faces, soft_labels, video_faces
 
-ParseTaughtOps = compose(place=Place, taught=Taught, teach=Teach, margins=Margins)
+ParseTaughtOps = compose(place=Place, taught=folders("taught"), teach=Teach, margins=Margins)
 AROUND, LARGEST = 0.3, 400                       # of a face's side kept on each side of it; px of what is written
 
 
@@ -46,15 +47,15 @@ def with_surroundings(image, square):
     return part, [float(value) for value in np.array([x - left, y - top, side, side]) * scale]
 
 
-def find_sources(teach, framings, report):
+def find_sources(teach, margins, report):
     """[(name, framing, faces found there as by `photo_faces`)] of the videos and the photos."""
     sources = []
     for video, name in name_videos([video for path in teach.videos for video in videos_in(Path(path))]):
         detector, found = video_faces(video, teach.results_path / f"{name}.faces.npz", teach.taught_apart)
-        sources.append((name, framings[detector], found))
+        sources.append((name, framing_of(detector, margins), found))
     if teach.images:
         found = photo_faces(teach.images, photo_detectors(teach.detector), report)
-        sources.append((short_name(teach.images.resolve().name), framings[teach.detector], found))
+        sources.append((short_name(teach.images.resolve().name), framing_of(teach.detector, margins), found))
     if not sources:
         raise InputError("expected --images FOLDER, --videos FILE FOLDER ..., or both")
     return sources
@@ -97,7 +98,7 @@ def surest(entries, most, folders, report):
 def main(argv=None):
     ops = parse(ParseTaughtOps, argv, __doc__)
     teach, root, report = ops.teach, ops.taught.taught_faces_path, Report()
-    sources = find_sources(teach, ops.margins.by_source(), report)
+    sources = find_sources(teach, ops.margins, report)
     names = [name for name, *_ in sources]
     if len(set(names)) < len(names) or teach.images and (root / names[-1]).resolve() == teach.images.resolve():
         raise InputError(f"{teach.images}: its faces would be written over others; rename the folder")

@@ -28,6 +28,7 @@ from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.names import apply_names, read_names
 from vtt_emotion.results.records import episode_of, read_results, results_name
 from vtt_emotion.results.segments import segments_of
+from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.faces_file import read_faces
 from vtt_emotion.video.frames import count_frames, read_frames
 from vtt_emotion.video.sources import find_episode
@@ -69,11 +70,10 @@ def find_video(path, source):
 
 def find_framing(path, margins):
     """(margin, lift) of the boxes in `path`: of what found them, as the faces file says, else of CenterFace."""
-    framings = margins.by_source()
     try:
-        return framings[read_faces(path.with_suffix(".faces.npz"))[0]["options"]["detector"]]
+        return framing_of(read_faces(path.with_suffix(".faces.npz"))[0]["options"]["detector"], margins)
     except (InputError, KeyError, TypeError):
-        return framings["centerface"]
+        return framing_of("centerface", margins)
 
 
 def find_truth(episode, friends_path, metadata):

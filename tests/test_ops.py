@@ -44,7 +44,7 @@ def test_numbers_out_of_range_are_refused(argv):
 def test_every_number_has_limits_and_its_default_lies_within():
     """But for an episode, which must be there, and frames, one of two."""
     concerns = [value for value in vars(ops).values() if dataclasses.is_dataclass(value)]
-    options = {(concern.__name__, field.name): field for concern in concerns if concern is not ops.Limit
+    options = {(concern.__name__, field.name): field for concern in concerns if concern not in (ops.Limit, ops.Dataset)
                for field in dataclasses.fields(concern)}
     for (concern, name), field in options.items():
         if type(field.default) in (int, float) and name not in ("episode", "frames"):

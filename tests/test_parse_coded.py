@@ -8,11 +8,13 @@ import create_results
 import evaluate
 import model_tsm_train
 import parse_coded
+from ops import Margins
 from vtt_emotion.core.images import read_image
 from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.drawn.coded import write_interview
 from vtt_emotion.results.records import read_results
 from vtt_emotion.training.samples import read_mixture, read_samples
+from vtt_emotion.video.detection import framing_of
 
 VIDEOS, HELD_OUT = 6, ("interview5", "interview6")
 
@@ -63,7 +65,7 @@ def test_a_buffer_ends_at_its_frame(indexed):
     record, = [record for record in read_results(indexed / "results/interview1.json")
                if record["seconds"] == entry["seconds"]]
     number, = [frame.number for frame in frames if round(frame.seconds, 3) == entry["seconds"]]
-    framing = parse_coded.ParseCodedOps().margins.by_source()["centerface"]
+    framing = framing_of("centerface", Margins())
     for slot in range(4):
         box = parse_coded.xyxy_to_xywh(record["object"]["box"])
         wanted = parse_coded.crop_face(frames[number - 4 * (3 - slot)].rgb, box, 224, *framing)

@@ -17,7 +17,7 @@ from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.samples import read_held_out, read_mixture
 from vtt_emotion.video import batch
-from vtt_emotion.video.detection import Detections, make_detector
+from vtt_emotion.video.detection import Detections, framing_of, make_detector
 from vtt_emotion.video.faces_file import read_faces
 from vtt_emotion.video.frames import Frame, read_frames
 from vtt_emotion.video.unlabelled import soft_labels
@@ -72,7 +72,7 @@ def test_photos_become_an_index_as_of_raf(site, taught):
 
 def test_a_label_is_the_mean_of_what_the_networks_say_of_that_crop(site, taught):
     nets = [resnet18(site / weights).eval() for weights in TEACHERS]
-    detector, framing = make_detector("centerface"), Margins().by_source()["centerface"]
+    detector, framing = make_detector("centerface"), framing_of("centerface", Margins())
     for entry in list(taught.values())[:3]:
         photo = read_image(site / "press" / entry["file"])
         scale = max(photo.shape) / 480
@@ -171,7 +171,7 @@ def test_faces_that_were_followed_in_a_video(site, video):
     seconds = [entry["seconds"] for entry in index.values()]
     assert len(index) > 4 and min(np.diff(seconds)) >= 0.399 and {entry["file"] for entry in index.values()} == {
         video.name}
-    framing = Margins().by_source()["centerface"]
+    framing = framing_of("centerface", Margins())
     frames = {round(frame.seconds, 3): frame for frame in read_frames(video)}
     for entry in list(index.values())[::3]:
         frame = frames[entry["seconds"]]

@@ -15,6 +15,7 @@ from pathlib import Path
 from ops import ArchivePlan, Bench, Margins, Place, Tracking, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.files import whole_file
+from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.sources import find_videos
 
 BenchOps = compose(place=Place, tracking=Tracking, margins=Margins, bench=Bench, plan=ArchivePlan)
@@ -41,7 +42,7 @@ def main(argv=None):
 
         source = Path(bench.video) if bench.video else draw_video(root / "bench", bench.seconds)
         longer = draw_video(root / "bench", 4 * bench.seconds) if bench.memory and not bench.video else None
-        framing = ops.margins.by_source()[ops.tracking.detector]
+        framing = framing_of(ops.tracking.detector, ops.margins)
         short = draw_video(root / "bench", 1)
         figures |= measure_episode(bench, ops.tracking, framing, root, source, short, longer)
         show(figures)

@@ -19,7 +19,7 @@ from vtt_emotion.core.files import picture_format, whole_file
 from vtt_emotion.core.images import read_image
 from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.training.samples import read_samples
-from vtt_emotion.video.detection import make_detector
+from vtt_emotion.video.detection import framing_of, make_detector
 
 FramingOps = compose(place=Place, datasets=Datasets, margins=Margins, framing=Framing)
 # Longer side, and middle from the left and from the top, of a detector's box in FER2013's pictures, as shares of the
@@ -98,18 +98,19 @@ def main(argv=None):
     if not indexes:
         raise InputError(f"{ops.place.dicts_path}: holds no index; the parsers write them")
     margins, measured, by = ops.margins.by_source(), {}, ops.framing.detector
+    own = framing_of(by, ops.margins)
     detector, (fer_side, *fer_middle) = make_detector(by), FER[by]
     print(f"{'':10}{'found':>12}{'side':>7}{'middle':>13}{'margin':>8}{'wanted':>8}")
     for name in indexes:
         samples = read_samples(name, ops.place.dicts_path, ops.datasets.roots()[name], framing=margins[name])
-        measured[name] = looked, seen, *_ = measure(samples, ops.framing.faces, detector, margins[by])
+        measured[name] = looked, seen, *_ = measure(samples, ops.framing.faces, detector, own)
         x, y, side = seen.mean(0)
         margin = margins[name][0]
         wanted = ((1 + 2 * margin) * side / fer_side - 1) / 2
         print(f"{name:10}{f'{len(seen)} of {looked}':>12}{side:7.2f}{f'{x:.2f}, {y:.2f}':>13}"
               f"{margin:8.3f}{wanted:8.3f}")
     print(f"FER2013's pictures: side {fer_side:.2f}, middle {fer_middle[0]:.2f}, {fer_middle[1]:.2f}")
-    draw(measured, by, margins[by], ops.framing.output)
+    draw(measured, by, own, ops.framing.output)
     print(f"wrote {ops.framing.output}")
 
 

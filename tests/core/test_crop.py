@@ -8,7 +8,7 @@ from vtt_emotion.core.crop import crop_face, iou, square_around, touches
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size, read_image, write_image
 from vtt_emotion.drawn.faces import ACTIONS, actions, background, draw_head, face_box, paste, random_look, random_pose
-from vtt_emotion.video.detection import make_detector
+from vtt_emotion.video.detection import framing_of, make_detector
 
 
 def test_crop_of_a_hand_worked_case():
@@ -76,7 +76,7 @@ def test_unreadable_images_are_named(tmp_path):
 @pytest.mark.parametrize("name,side", [("centerface", 256), ("hog", 512)])
 def test_detectors_find_drawn_faces_where_they_are_and_crops_frame_them_alike(name, side):
     """At least 95 percent of 140 random faces; a detector's crop of a face is the annotated box's, by their margins."""
-    detector, margins = make_detector(name), ops.Margins().by_source()
+    detector, margins = make_detector(name), ops.Margins()
     rng, found, sides, middles = np.random.default_rng(3), 0, [], []
     faces = [(random_look(rng), emotion) for _ in range(20) for emotion in ACTIONS]
     for look, emotion in faces:
@@ -88,8 +88,8 @@ def test_detectors_find_drawn_faces_where_they_are_and_crops_frame_them_alike(na
         if overlap.max() > 0.5:
             found += 1
             x0, y0, x1, y1 = boxes[overlap.argmax()]
-            seen = square_around((x0, y0, x1 - x0, y1 - y0), *margins[name])
-            own = square_around((x, y, w, h), *margins["affectnet"])
+            seen = square_around((x0, y0, x1 - x0, y1 - y0), *framing_of(name, margins))
+            own = square_around((x, y, w, h), *margins.by_source()["affectnet"])
             sides.append(seen[2] / own[2])
             middles.append([(seen[i] + seen[2] / 2 - own[i] - own[2] / 2) / own[2] for i in range(2)])
     assert found >= 0.95 * len(faces)

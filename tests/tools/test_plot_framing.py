@@ -7,6 +7,7 @@ import parse_fer
 from ops import Margins
 from tools import plot_framing
 from vtt_emotion.core.crop import square_around
+from vtt_emotion.video.detection import framing_of
 
 
 def test_every_source_frames_a_face_alike(parsed, capsys):
@@ -29,7 +30,7 @@ def test_every_source_frames_a_face_alike(parsed, capsys):
 @pytest.mark.parametrize("name,within", [("hog", 0.01), ("centerface", 0.03)])
 def test_a_detectors_own_crop_frames_the_face_like_fer(name, within):
     """Of CenterFace's within what its margin leaves to how well faces are read."""
-    x, y, side = square_around((100, 100, 80, 84.5), *Margins().by_source()[name])
+    x, y, side = square_around((100, 100, 80, 84.5), *framing_of(name, Margins()))
     assert 84.5 / side == pytest.approx(plot_framing.FER[name][0], abs=within)
     assert ((140 - x) / side, (142.25 - y) / side) == pytest.approx(plot_framing.FER[name][1:], abs=0.015)
 

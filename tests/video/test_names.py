@@ -6,10 +6,10 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image, write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from vtt_emotion.video import names
+from vtt_emotion.video.detection import CenterFace
 from vtt_emotion.video.names import (
     Portraits,
     agreeing,
-    as_hog_box,
     goodness,
     identify,
     link_faces,
@@ -159,7 +159,7 @@ def test_a_face_is_better_frontal_large_and_surely_there():
 
 
 def test_a_box_of_centerface_becomes_one_like_hogs():
-    x0, y0, x1, y1 = as_hog_box([100, 100, 200, 220])
+    x0, y0, x1, y1 = CenterFace.hog_box([100, 100, 200, 220])
     assert x1 - x0 == pytest.approx(y1 - y0) == pytest.approx(106.3, abs=0.1)
     assert (x0 + x1) / 2 == pytest.approx(150) and (y0 + y1) / 2 == pytest.approx(165, abs=0.1)
 
@@ -183,7 +183,7 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
             write_image(tmp_path / "gallery" / name / f"{number}.jpg", draw(rng, look, emotion))
     gallery = read_gallery(tmp_path / "gallery")
     assert {name: rows.shape for name, rows in gallery.items()} == {"anna": (3, 128), "bert": (3, 128)}
-    portraits = Portraits(2)
+    portraits = Portraits(2, CenterFace.hog_box)
     for number in range(40):
         faces = seen([number], side=100)
         faces["box_xyxy"], faces["landmarks"] = (50, 55, 150, 155), np.nan
@@ -242,3 +242,12 @@ def test_a_gallery_as_it_is_downloaded(tmp_path, monkeypatch, capsys):
     names.read_gallery(tmp_path)
     assert taken == [("bert", tmp_path / "bert/x.webp")] and read_image(taken[0][1]).shape == (64, 64, 3)
     assert "bert/z.heic: left out, as no picture by its name" in capsys.readouterr().err
+
+
+def test_people_are_encoded_by_the_box_that_their_detector_says():
+    picture, faces = np.zeros((300, 300, 3), np.uint8), seen([0], side=100)
+    portraits = Portraits(1, lambda box: box + 20)
+    portraits.see(_Frame(0, picture), faces)
+    (_, _, crop, box), = portraits.held[1]
+    wanted, placed = names.cut_out(picture, faces["box_xyxy"][0] + 20)
+    assert crop.shape == wanted.shape and box.tolist() == placed.tolist()

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ops import SOURCES
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.pickles import PlainUnpickler
 
 BUFFER = 4                                       # images of an entry that is no still: what the network sees at once
-FILES = {"affectnet": "affectnet_parsed.npy", "raf": "raf_parsed.npy", "fer": "fer_parsed.npy",
-         "ck": "ck_parsed.npy", "friends": "friends_parsed_new.npy", "coded": "coded_parsed.npy",
-         "taught": "taught_parsed.npy"}
+FILES = {source: row.index for source, row in SOURCES.items()}
 
 
 def write_index(path, index):

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ops import SOURCES
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.ancestor import adopt
-from vtt_emotion.datasets.npy import BUFFER, FILES, read_index
-
-# Each index's own split to validate on.
-HELD_OUT = {"affectnet": "valid", "raf": "test", "fer": "valid", "coded": "valid"}
+from vtt_emotion.datasets.npy import FILES, read_index
 
 
 @dataclass
@@ -40,11 +38,12 @@ def _entries(source, index, path, root):
     """(paths, box, target, entry) of each example of an index, whatever its structure."""
     try:
         adopt(source, index, path, root)
-        if source in ("affectnet", "friends", "ck", "coded"):
+        row = SOURCES[source]
+        if row.by_emotion:
             for emotion in sorted(index):
                 for entry in index[emotion].values():
                     paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
-                    if source != "affectnet" and (len(paths) != BUFFER or len(entry["pos"]) != 2):
+                    if len(paths) != row.images or row.images > 1 and len(entry["pos"]) != 2:
                         raise ValueError(f"{len(paths)} images, pos {entry['pos']}")
                     yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(int(entry["emo"])), entry
         else:
@@ -96,21 +95,24 @@ def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
     shares = {source: share for source, share in mixture.items() if share > 0}
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")
-    where = {source: {"split": "train"} if source in HELD_OUT else {} for source in shares}
-    where["friends"] = {"episodes": train_episodes}
-    sources = [read_samples(source, dicts_path, roots[source], framing=margins[source], **where[source])
-               for source in shares]
+    sources = [read_samples(source, dicts_path, roots[source], framing=margins[source],
+                            **where(source, "train", train_episodes)) for source in shares]
     return sources, list(shares.values())
+
+
+def where(source, split, episodes):
+    """What `read_samples` takes of a source: a split, of Friends episodes, all of what has neither."""
+    row = SOURCES[source]
+    return {"episodes": episodes} if row.by_episode else {"split": split} if row.splits else {}
 
 
 def read_held_out(source, dicts_path, roots, margins, valid_episodes):
     """The `Samples` validated on: Friends' validation episodes, or another index's own held-out split."""
-    if source == "ck":
-        raise InputError("--valid-on ck: CK+ has no validation split; it is trained on whole")
-    if source == "taught":
-        raise InputError("--valid-on taught: its labels are what a network said, so it is trained on alone")
-    where = {"episodes": valid_episodes} if source == "friends" else {"split": HELD_OUT[source]}
-    return read_samples(source, dicts_path, roots[source], framing=margins[source], **where)
+    row = SOURCES[source]
+    if row.never:
+        raise InputError(f"--valid-on {source}: {row.never}")
+    return read_samples(source, dicts_path, roots[source], framing=margins[source],
+                        **where(source, row.held_out, valid_episodes))
 
 
 def check_episodes(train_episodes, valid_episodes):

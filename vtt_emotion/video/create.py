@@ -14,7 +14,7 @@ from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
 from vtt_emotion.video.backends import make_step
-from vtt_emotion.video.detection import make_detector
+from vtt_emotion.video.detection import find_detector, framing_of, make_detector
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
 from vtt_emotion.video.frames import count_frames, read_frames
@@ -64,8 +64,7 @@ def make_tracker(tracking):
 def look_for_faces(cut, tracking, tracker):
     """`follow_faces` over `with_cuts`' frames, by the options."""
     detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
-    threads = 1 if tracking.detector == "cnn" else tracking.detect_threads or os.cpu_count()
-    return follow_faces(cut, detector, tracker, threads)
+    return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads or os.cpu_count())
 
 
 def follow(source, path, fps, tracking):
@@ -88,8 +87,9 @@ def follow(source, path, fps, tracking):
 def see(followed, ops, step, encode):
     """The `Reading` of frames with their faces; encode: whether people are to be told apart."""
     results = ops.results
-    portraits = Portraits(ops.names.name_crops) if encode else None
-    framing = ops.margins.by_source()[ops.tracking.detector]
+    name = ops.tracking.detector
+    portraits = Portraits(ops.names.name_crops, find_detector(name).hog_box) if encode else None
+    framing = framing_of(name, ops.margins)
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
         faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
         places, logits = emotions.finish()

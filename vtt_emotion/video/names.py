@@ -35,8 +35,9 @@ class Portraits:
     The best are frontal, large and surely a face, up to `count`, each the best of another `SPACING` frames.
     """
 
-    def __init__(self, count):
-        self.count, self.held = count, {}        # held: {id: [(goodness, -part, crop, box)]}
+    def __init__(self, count, hog_box):
+        self.count, self.hog_box = count, hog_box                      # hog_box: of what found them
+        self.held = {}                           # {id: [(goodness, -part, crop, box)]}
         self.encodings, self.clear = {}, set()   # clear: ids that may be linked; small, dim faces are all alike
 
     def see(self, frame, faces):
@@ -45,8 +46,7 @@ class Portraits:
         for id in [id for id in self.held if id not in here]:
             self._encode(id)
         for id, face, good in zip(here, faces, goodness(faces)):
-            box = face["box_xyxy"]
-            self._offer(id, frame, box if np.isnan(face["landmarks"]).any() else as_hog_box(box), float(good))
+            self._offer(id, frame, self.hog_box(face["box_xyxy"]), float(good))
 
     def _offer(self, id, frame, box, good):
         held, part = self.held.setdefault(id, []), -(frame.number // SPACING)
@@ -205,7 +205,7 @@ def encode_pictures(pictures, description):
         boxes = next(filter(len, (_boxes_at(side, image, detector) for side in LOOKS)), ())
         if len(boxes):
             largest = boxes[(boxes[:, 2] - boxes[:, 0]).argmax()]
-            gallery.setdefault(name, []).append(encode_face(image, as_hog_box(largest)))
+            gallery.setdefault(name, []).append(encode_face(image, detector.hog_box(largest)))
     return {name: np.array(rows) for name, rows in gallery.items()}
 
 
@@ -260,15 +260,3 @@ def encode_face(image, box_xyxy):
     box = dlib.rectangle(*(round(float(value)) for value in box_xyxy))
     return np.array(load_model("face_recognition_model_v1").compute_face_descriptor(
         image, load_model("shape_predictor")(image, box)))
-
-
-def as_hog_box(box_xyxy):
-    """The square (4,) that HOG would draw where CenterFace has drawn a box: what the encoding was trained on.
-
-    Fitted on 333 photos; on 110 of them encodings from it are 0.031 from those from HOG's box, as near as from HOG's
-    box moved by a twentieth; those from the box as it is 0.056.
-    """
-    box = np.asarray(box_xyxy, float)
-    side = 0.97 * np.sqrt(np.prod(box[2:] - box[:2]))
-    middle = (box[:2] + box[2:]) / 2 + (0, 0.047 * side)
-    return np.concatenate([middle - side / 2, middle + side / 2])
