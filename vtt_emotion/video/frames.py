@@ -24,7 +24,7 @@ class Frame:
     """One frame: its number from 0, its time in seconds, and its pixels when asked for.
 
     picture: an av.VideoFrame, or the path of an image. aspect: a pixel's width by its height in the video; the pixels
-    here are square, as a player shows them, with the side that was squeezed enlarged. lies: how it lies, of `_oriented`.
+    here are square, as a player shows them, with the side that was squeezed enlarged. lies: of `_oriented`.
     """
 
     def __init__(self, number, seconds, picture, aspect=1, lies=STRAIGHT):
@@ -130,6 +130,12 @@ def film_length(source):
         return 0.0
     with Film(source) as film:
         return film.length
+
+
+def film_start(video):
+    """Where a video file's own times start, s: 0 of a player's clock, and of the frames' `seconds`."""
+    with Film(video) as film:
+        return film.start or 0.0
 
 
 def read_marker(folder):
