@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 
 import report
+from tests.video.test_frames import times, write_at
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.page.html import LARGEST, WEB
 from vtt_emotion.results.segments import find_segments
 from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.video.frames import read_frames
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCRIPT = "<script>alert(1)</script>"
@@ -1178,3 +1180,31 @@ def test_accessibility(folder, open_tab, drawn_episode, scheme, width):
         if path != folder / "empty.html":
             tab.page.locator("#names button").first.click()
         assert axe(tab) == []
+
+
+LEVELS = [20 + 7 * (11 * frame % 31) for frame in range(60)]
+
+
+@pytest.mark.parametrize("suffix,start,sound", [("mp4", 0.85, 4), ("webm", 0.85, 4), ("mp4", 7, 0)])
+def test_the_frame_shown_is_the_records_where_the_picture_starts_late(open_tab, tmp_path, suffix, start, sound):
+    """At twenty places: each frame has a grey of its own among its neighbours."""
+    images = [np.full((180, 320, 3), level, np.uint8) for level in LEVELS]
+    codecs = ("libx264", "aac") if suffix == "mp4" else ("libvpx", "libopus")
+    film = write_at(tmp_path / f"film.{suffix}", images, times(60, start), sound=sound, codecs=codecs)
+    frames = list(read_frames(film))
+    assert (frames[0].seconds > 0.8) == bool(sound)
+    found = [record(24 * frame.seconds, "happy", 0, "rachel", 0.9) for frame in frames]
+    (tmp_path / "film.json").write_text(json.dumps(found))
+    report.main(["--results", str(tmp_path / "film.json"), "--video", str(film)])
+    tab = open_tab(tmp_path / "film.html")
+    tab.wait("document.querySelector('video').readyState >= 2")
+    wanted, shown = range(1, 60, 3), []
+    for frame in wanted:
+        tab.get(f"report.seek({frame})")
+        tab.wait("!document.querySelector('video').seeking")
+        tab.page.wait_for_timeout(120)
+        assert abs(tab.time() - 1000 * frames[frame].seconds) <= 1
+        tab.page.locator("video").screenshot(path=tmp_path / "shown.png")
+        picture = np.asarray(Image.open(tmp_path / "shown.png").convert("L"))
+        shown.append(float(np.median(picture[:, picture.shape[1] // 2:])))
+    assert shown == pytest.approx([LEVELS[frame] for frame in wanted], abs=3)

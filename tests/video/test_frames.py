@@ -189,17 +189,17 @@ def test_memory_does_not_grow_with_length(make_video, tmp_path):
     assert int(done.stdout) < 60_000                         # kB
 
 
-def write_at(path, images, seconds, format=None, aspect=None, sound=0.0):
-    """Write images at their own `seconds`, with `sound` seconds of silence from 0 on."""
+def write_at(path, images, seconds, format=None, aspect=None, sound=0.0, codecs=("libx264", "aac")):
+    """Write images at their own `seconds`, with `sound` seconds of silence from 0 on; codecs: of picture and sound."""
     import av
 
     with av.open(f"file:{path}", "w", format=format) as container:
-        stream = container.add_stream("libx264", rate=24)
+        stream = container.add_stream(codecs[0], rate=24)
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, 90000)
         if aspect:
             stream.codec_context.sample_aspect_ratio = aspect
-        track = container.add_stream("aac", rate=16000, layout="mono") if sound else None
+        track = container.add_stream(codecs[1], rate=16000, layout="mono") if sound else None
         for start in range(0, round(sound * 16000), 1024):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
             frame.sample_rate, frame.pts, frame.time_base = 16000, start, Fraction(1, 16000)

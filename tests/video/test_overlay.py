@@ -53,6 +53,15 @@ def test_times_that_stand_still_or_go_back_and_records_of_every_other_frame(make
         assert len(list(container.decode(container.streams.video[0]))) == 5
 
 
+def test_an_overlay_of_a_late_picture_keeps_its_times(tmp_path):
+    path = write_at(tmp_path / "in.mkv", [np.full((180, 320, 3), 40, np.uint8)] * 3, times(3, 0.85), sound=2)
+    frames = list(read_frames(path))
+    write_overlay(tmp_path / "out.mp4", frames, [record(round(frames[0].seconds, 3), [100, 80, 160, 140])])
+    shown = list(read_frames(tmp_path / "out.mp4"))
+    assert [frame.seconds for frame in shown] == pytest.approx([0, *(frame.seconds for frame in frames)], abs=1e-3)
+    assert [np.abs(frame.rgb.astype(int) - 40).max() > 60 for frame in shown] == [False, True, False, False]
+
+
 def drawn(name):
     image = np.full((480, 640, 3), 40, np.uint8)
     draw_records(image, [record(0, [200, 200, 300, 300], name=name)])

@@ -132,6 +132,12 @@ def film_length(source):
         return film.length
 
 
+def film_start(video):
+    """Where a video file's own times start, s: 0 of a player's clock, and of the frames' `seconds`."""
+    with Film(video) as film:
+        return film.start or 0.0
+
+
 def read_marker(folder):
     """What a folder's frames were extracted from, (video, its bytes, frames, s of each); None where it is not told."""
     try:

@@ -44,7 +44,8 @@ def _letters(text, size):
 def write_overlay(path, frames, records, every=1):
     """Write `frames` with their `records`, both in order of time, as a whole .mp4 file, without sound.
 
-    What a frame shows stays for `every` frames.
+    What a frame shows stays for `every` frames. Where the first comes late it is shown from 0 on, without records: a
+    player's clock is 0 where a file starts, which without the sound is at its first frame.
     """
     records, place, shown, last = list(records), 0, [], -1
     with whole_file(path) as temporary, \
@@ -58,6 +59,9 @@ def write_overlay(path, frames, records, every=1):
             image = np.zeros((height, width, 3), np.uint8)
             part = frame.rgb[:height, :width]                          # a frame of another size keeps to the corner
             image[:part.shape[0], :part.shape[1]] = part
+            if frame.number == 0 and frame.seconds >= 0.002:
+                last = 0
+                container.mux(stream.encode(_picture(image, last)))
             if frame.number % every == 0:
                 shown = []
                 while place < len(records) and records[place]["seconds"] < frame.seconds + 0.002:
@@ -65,8 +69,12 @@ def write_overlay(path, frames, records, every=1):
                         shown.append(records[place])
                     place += 1
             draw_records(image, shown)
-            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
             last = max(round(frame.seconds * TICKS), last + 1)         # damaged files have times that go back
-            picture.pts, picture.time_base = last, Fraction(1, TICKS)
-            container.mux(stream.encode(picture))
+            container.mux(stream.encode(_picture(image, last)))
         container.mux(stream.encode(None))
+
+
+def _picture(image, ticks):
+    picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+    picture.pts, picture.time_base = ticks, Fraction(1, TICKS)
+    return picture

@@ -3,6 +3,8 @@
 const video = byId("video");
 let playing = video ? "video" : "pictures";      // or "sound": a video whose picture this browser cannot decode
 
+let offset = 0;                                  // ms of the browser's clock at the file's start, where `times` are 0
+
 const frameAt = time => Math.max(0, lowerBound(times, time + 1) - 1);
 const emphasised = (row, place) => state.rows.has(row.place) && state.emotions.has(row.emotions[place]);
 
@@ -88,7 +90,7 @@ function seek(frame, along = false) {
   const before = times[state.now], inView = before >= state.from && before < state.to;
   state.now = Math.max(0, Math.min(times.length - 1, frame));
   if (video && playing !== "pictures" && !along) {
-    video.currentTime = (times[state.now] + lasts(state.now) / 4) / 1000;       // inside the frame, not on its edge
+    video.currentTime = (times[state.now] + lasts(state.now) / 4 + offset) / 1000;   // inside the frame, not on its edge
   }
   const text = showPresent();
   if (!along) say(text);
@@ -142,7 +144,7 @@ function fillSubtitles() {
   [...subtitles.cues].forEach(cue => subtitles.removeCue(cue));
   for (const each of ranked().filter(segment => segment.end > segment.start).sort((a, b) => a.start - b.start)) {
     const text = `${segmentName(each)}: ${data.emotions[each.emotion]}`.replace(/[&<>]/g, mark => marks[mark]);
-    subtitles.addCue(new VTTCue(each.start / 1000, each.end / 1000, text));
+    subtitles.addCue(new VTTCue((each.start + offset) / 1000, (each.end + offset) / 1000, text));
   }
 }
 
@@ -183,6 +185,16 @@ function fitScreen() {
   byId("screen").style.setProperty("--ratio", wide / tall);
 }
 
+/* Some browsers' clocks are 0 where the file starts, others' go by the times written in it; its first frame shown tells.
+   It is the present one, or as near to it as a wrong offset comes. */
+function findOffset(now, shown) {
+  const ahead = times.length ? 1000 * shown.mediaTime - times[state.now] : 0;
+  if (Math.abs(ahead - data.start) >= Math.abs(ahead)) return;
+  offset = data.start;
+  if (video.paused) seek(state.now);
+  fillSubtitles();
+}
+
 function wireVideo() {
   fitScreen();
   if (!video) return;
@@ -193,12 +205,15 @@ function wireVideo() {
     else fallBack("sound", `This browser cannot decode the picture of ${data.videoName} (HEVC of a phone, perhaps); ` +
       "its sound plays. create_results.py --overlay writes a copy that every browser plays.");
   });
-  const along = seconds => { if (!video.paused && !video.seeking) seek(frameAt(seconds * 1000), true); };
+  const along = seconds => { if (!video.paused && !video.seeking) seek(frameAt(seconds * 1000 - offset), true); };
   const each = (_, shown) => {                   // its time is that of the picture on the screen, the clock runs ahead
     along(shown.mediaTime);
     video.requestVideoFrameCallback(each);
   };
-  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(each);
+  if (video.requestVideoFrameCallback) {
+    video.requestVideoFrameCallback(findOffset);
+    video.requestVideoFrameCallback(each);
+  }
   video.addEventListener("timeupdate", () => {
     if (!video.requestVideoFrameCallback || playing !== "video") along(video.currentTime);
   });
