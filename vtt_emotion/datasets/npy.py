@@ -20,7 +20,7 @@ FILES = {source: row.index for source, row in SOURCES.items()}
 
 
 def kind_of(source):
-    """A source's row in SOURCES: its name, or `labelled` of `labelled:NAME`, one of several. InputError where none is."""
+    """The name of a source's row in SOURCES, `labelled` of `labelled:NAME`. InputError where there is none."""
     kind, colon, _ = source.partition(":")
     if kind not in FILES or (colon and kind != "labelled"):
         raise InputError(f"{source}: no such source; expected {', '.join(FILES)} or labelled:NAME")
