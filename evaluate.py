@@ -18,6 +18,7 @@ from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.weights import name_device
+from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
 from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.names import apply_names, read_names
@@ -40,7 +41,7 @@ EvaluateOps = compose(place=Place, datasets=Datasets, split=FriendsSplit, margin
 
 def find_split(index, split, episodes):
     """(what `read_samples` is to take, name of the split): Friends goes by episodes, CK+ is taken whole."""
-    row = SOURCES[index]
+    row = SOURCES[kind_of(index)]
     if split and not row.splits:
         raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
     if split and split not in row.splits:
@@ -96,8 +97,8 @@ def predict_all(ops, part, shown):
     from vtt_emotion.training.networks import load
 
     evaluate, device, logits, sizes = ops.evaluate, torch.device(name_device(ops.evaluate.device)), {}, {}
-    samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[evaluate.index],
-                           framing=ops.margins.by_source()[evaluate.index], **part)
+    samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[kind_of(evaluate.index)],
+                           framing=ops.margins.by_source()[kind_of(evaluate.index)], **part)
     for weights in evaluate.weights:
         net = load(weights, ops.place.root, trained=True, img_sz=evaluate.img_sz)
         sizes[weights] = net.img_sz
@@ -137,7 +138,7 @@ def main(argv=None):
     networks, pairs = figures_of(logits, target, sizes)
     figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip, **shown}
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
-    path = evaluate.results_path / f"evaluate_{index}_{split}.json"
+    path = evaluate.results_path / f"evaluate_{index}_{split}.json".replace(":", "_")
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     titles = [f"{index} {split}" + (f", {one['weights']}" if pairs else "") for one in networks]

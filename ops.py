@@ -110,6 +110,10 @@ SOURCES = {
         index="taught_parsed.npy", by_emotion=False, images=1, splits=(),
         never="its labels are what a network said, so it is trained on alone",
         margin=None, licence="your own pictures"),
+    "labelled": Dataset(
+        folders={"labelled_path": ("datasets/Labelled", "The folder that labelled pictures, and their lists, lie in.")},
+        index="labelled_parsed.npy", by_emotion=False, images=1, splits=("train", "valid", "test"), held_out="valid",
+        margin=None, licence="your own pictures, or their dataset's"),
 }
 # A detector's name, and its class, which says all else of it.
 DETECTORS = {"centerface": "vtt_emotion.video.detection:CenterFace", "hog": "vtt_emotion.video.detection:Hog",
@@ -231,6 +235,24 @@ class Metadata:
 
 
 @dataclass
+class Labels:
+    labels: str = ""
+    """A CSV, or a folder of [train|valid|test]/EMOTION/*, under --labelled-path; none given is all of that."""
+    name: str = ""
+    """What its index is known by, `labelled:NAME`; without it `labelled`."""
+    codes: Literal["", "raf", "fer2013", "affectnet"] = ""
+    """Whose numbers the labels are, where they are numbers."""
+    words: tuple[tuple[str, CodedAs], ...] = ()
+    """Other words for labels, each with the emotion it stands for: `--words joyful happy bored left-out`."""
+    split: Literal["train", "valid", "test"] = "train"
+    """Of what neither its row nor its folder gives one."""
+    agreed: bool = False
+    """Keep those faces alone that all readers (columns `first`, `first_b` ...) name alike, as a measure wants."""
+    margin: Margin = 0.0
+    """What a box's longer side, or the whole picture's, grows by on each side to frame a face; below 0 it shrinks."""
+
+
+@dataclass
 class Teach(Followed, Crops, Backend):
     images: Path | None = None
     """A folder of photos to take faces from, with the folders in it."""
@@ -331,15 +353,15 @@ class Margins(draw(dict(framings()))):  # type: ignore[misc]
 
 @dataclass
 class StaticData:
-    mixture: tuple[tuple[Source, float], ...] = (("affectnet", 0.8), ("raf", 0.2))
+    mixture: tuple[tuple[str, float], ...] = (("affectnet", 0.8), ("raf", 0.2))
     """Indexes to train on, each with its share of the samples: `--mixture affectnet 0.8 raf 0.2`."""
-    valid_on: Source = "friends"
+    valid_on: str = "friends"
     """Index to validate on: Friends' validation episodes, or another's own validation (or test) split."""
 
 
 @dataclass
 class SequenceData(StaticData):
-    mixture: tuple[tuple[Source, float], ...] = (("friends", 0.5), ("affectnet", 0.4), ("raf", 0.1))
+    mixture: tuple[tuple[str, float], ...] = (("friends", 0.5), ("affectnet", 0.4), ("raf", 0.1))
     """Indexes to train on, each with its share. Stills become clips by a small smooth camera motion."""
     camera_motion: Annotated[float, Limit(0, 0.5)] = 0.05
     """How far the camera moves and zooms over a clip made from a still, as a share of the box's side."""
@@ -482,7 +504,7 @@ class Plot(Runs):
 
 @dataclass
 class Evaluate(Readers, Device):
-    index: Source = "friends"
+    index: str = "friends"
     """Index to measure on."""
     split: str = ""
     """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""

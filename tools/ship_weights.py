@@ -1,13 +1,15 @@
 """Make a checkpoint fit to give away: its weights alone, in half precision, about 22 MB.
 
-Reads a run's best.pt, or several, whose mean it takes. Writes weights/fer.pt, which `--weights fer` and
-`resnet18(weights="fer")` then load; with --temperature-on as sure of what it says as it is right on that index's
-held-out faces; and with --calibrate-on weights/fer.int8.onnx, which reads faces on a CPU some times faster, where it
+Reads a run's best.pt, or several, whose mean it takes, or what lies --by a share on the way --toward another. Writes
+weights/fer.pt, which `--weights fer` and `resnet18(weights="fer")` then load; with --neutral-on as ready to say neutral
+as those indexes' held-out faces are read best by; with --temperature-on as sure of what it says as it is right on those
+of that index; and with --calibrate-on weights/fer.int8.onnx, which reads faces on a CPU some times faster, where it
 agrees with the weights on that index's held-out faces.
 
     python -m tools.ship_weights
     python -m tools.ship_weights --weights runs/tsm/best.pt --output weights/mine.pt --calibrate-on friends
     python -m tools.ship_weights --weights runs/a/best.pt runs/b/best.pt --temperature-on fer --calibrate-on fer
+    python -m tools.ship_weights --weights runs/a/best.pt --toward runs/b/last.pt --by 0.5 --neutral-on labelled
 """
 import numpy as np
 from tqdm import tqdm
@@ -16,6 +18,7 @@ from ops import Datasets, FriendsSplit, Margins, Place, Ship, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import NEUTRAL
 from vtt_emotion.core.weights import load_network, name_device
 from vtt_emotion.training.samples import read_held_out, read_mixture
 from vtt_emotion.video.onnx_backend import OnnxStep, int8_graph
@@ -45,44 +48,73 @@ def compare(net, step, crops, truth):
 
 
 def calibrate(shipped, index, ops):
-    """Write the int8 graph of shipped weights, calibrated on an index's training faces, where it agrees."""
+    """Write the int8 graph of shipped weights, calibrated on an index's training faces, where it agrees.
+
+    It is compared on that index's held-out faces and on those that an offset or a temperature was found on.
+    """
     from vtt_emotion.video.torch_backend import quantize
 
     place, roots, margins, path = ops.place, ops.datasets.roots(), ops.margins.by_source(), int8_graph(shipped)
     (samples,), _ = read_mixture({index: 1.0}, place.dicts_path, roots, margins, ops.split.train_episodes)
-    held_out = read_held_out(index, place.dicts_path, roots, margins, ops.split.valid_episodes)
     net = load_network(str(shipped), trained=True)
-    crops, compared = crops_of(samples, net.img_sz, ops.ship.crops)[0], crops_of(held_out, net.img_sz)
+    crops = crops_of(samples, net.img_sz, ops.ship.crops)[0]
     with whole_file(path) as unchecked:
         quantize(net, shipped, unchecked, crops)
-        equal, plain, int8 = compare(net, OnnxStep(unchecked), *compared)
-        if equal < AGREES or int8 < plain - LOSES:
-            raise InputError(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces, accuracy "
-                             f"{int8:.2%} where float32 has {plain:.2%}: too little, so {path.name} is not shipped")
-    print(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces; accuracy {plain:.2%}, "
-          f"in int8 {int8:.2%}")
+        for name in dict.fromkeys((index, *ops.ship.neutral_on, *ops.ship.temperature_on)):
+            held_out = read_held_out(name, place.dicts_path, roots, margins, ops.split.valid_episodes)
+            equal, plain, int8 = compare(net, OnnxStep(unchecked), *crops_of(held_out, net.img_sz))
+            if equal < AGREES or int8 < plain - LOSES:
+                raise InputError(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces of {name}, "
+                                 f"accuracy {int8:.2%} where float32 has {plain:.2%}: too little, so {path.name} is "
+                                 "not shipped")
+            print(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces of {name}; accuracy "
+                  f"{plain:.2%}, in int8 {int8:.2%}")
     print(f"wrote {path}: calibrated on {len(crops)} faces of {index}")
 
 
-def find_temperature(net, index, ops):
-    """The temperature of a network on an index's held-out faces (`vtt_emotion.training.calibration`), printed."""
+def read_logits(net, indexes, ops):
+    """(logits, soft targets), each (N, 7), of a network on the held-out faces of indexes, one after the other."""
     import torch
 
     from vtt_emotion.training.batches import EveryOnce, make_loader
-    from vtt_emotion.training.calibration import calibrate as fit
     from vtt_emotion.training.clips import FaceClips
     from vtt_emotion.training.engine import predict
 
-    held_out = read_held_out(index, ops.place.dicts_path, ops.datasets.roots(), ops.margins.by_source(),
-                             ops.split.valid_episodes)
-    device = torch.device(name_device("auto"))
-    frames = held_out.paths.shape[1]             # a still is read as four are
-    loader = make_loader(FaceClips([held_out], net.img_sz, frames), EveryOnce(len(held_out), 64), 0)
-    found = fit(*predict(net.to(device), loader, device))
-    print(f"temperature {found['temperature']:.3f}, on {len(held_out):,} held-out faces of {index}: calibration error "
-          f"{found['before']:.2%}, with it {found['after']:.2%}; on each half with the other half's "
-          f"{found['held_out']:.2%}")
+    device, parts = torch.device(name_device("auto")), []
+    for index in indexes:
+        held_out = read_held_out(index, ops.place.dicts_path, ops.datasets.roots(), ops.margins.by_source(),
+                                 ops.split.valid_episodes)
+        frames = held_out.paths.shape[1]         # a still is read as four are
+        loader = make_loader(FaceClips([held_out], net.img_sz, frames), EveryOnce(len(held_out), 64), 0)
+        parts.append(predict(net.to(device), loader, device))
     net.cpu()
+    return tuple(torch.cat(part) for part in zip(*parts))
+
+
+def set_neutral(net, about, indexes, ops):
+    """Add to neutral's bias what the held-out faces of indexes are read best by; printed, and noted in `about`."""
+    from vtt_emotion.training.calibration import OFFSETS, choose_offset
+
+    logits, target = read_logits(net, indexes, ops)
+    found = choose_offset(logits, target)
+    net.fc.bias.data[NEUTRAL] += found["offset"]
+    about["neutral_offset"] = found["offset"]
+    print("macro F1 by neutral's offset: " + ", ".join(
+        f"{offset:+.1f} {f1:.1%}" for offset, f1 in list(zip(OFFSETS, found["curve"]))[::2]))
+    print(f"neutral's offset {found['offset']:+.1f}, on {len(logits):,} held-out faces of {' and '.join(indexes)}: "
+          f"macro F1 {found['before']:.2%}, with it {found['after']:.2%}; on each half with the other half's "
+          f"{found['held_out']:.2%}")
+
+
+def find_temperature(net, indexes, ops):
+    """The temperature of a network on indexes' held-out faces (`vtt_emotion.training.calibration`), printed."""
+    from vtt_emotion.training.calibration import calibrate as fit
+
+    logits, target = read_logits(net, indexes, ops)
+    found = fit(logits, target)
+    print(f"temperature {found['temperature']:.3f}, on {len(logits):,} held-out faces of {' and '.join(indexes)}: "
+          f"calibration error {found['before']:.2%}, with it {found['after']:.2%}; on each half with the other half's "
+          f"{found['held_out']:.2%}")
     return found["temperature"]
 
 
@@ -90,11 +122,13 @@ def main(argv=None):
     ops = parse(ShipOps, argv, __doc__)
     from vtt_emotion.training.runs import average, ship  # after the options: --help need not wait for PyTorch
 
-    shipped, index = ops.ship.output, ops.ship.temperature_on
+    shipped, indexes = ops.ship.output, ops.ship.temperature_on
     if not ops.ship.weights:
         raise InputError("--weights: expected one or several checkpoints")
-    net, about = average([ops.place.root / path for path in ops.ship.weights])
-    ship(net, about, shipped, find_temperature(net, index, ops) if index else 1.0)
+    net, about = average([ops.place.root / path for path in ops.ship.weights], ops.ship.toward, ops.ship.by)
+    if ops.ship.neutral_on:
+        set_neutral(net, about, ops.ship.neutral_on, ops)
+    ship(net, about, shipped, find_temperature(net, indexes, ops) if indexes else 1.0)
     print(f"wrote {shipped}: {shipped.stat().st_size / 1e6:.1f} MB")
     int8_graph(shipped).unlink(missing_ok=True)          # of the weights before
     if ops.ship.calibrate_on:

@@ -6,8 +6,10 @@ import torch
 
 from resnet_tsm import load_checkpoint, resnet18
 from tools import ship_weights
+from vtt_emotion.core.labels import NEUTRAL
 from vtt_emotion.core.weights import find_weights
-from vtt_emotion.training.calibration import calibrate, fit_temperature
+from vtt_emotion.training.calibration import OFFSETS, calibrate, choose_offset, fit_temperature
+from vtt_emotion.training.runs import ship
 
 
 def test_a_shipped_checkpoint_is_half_as_large_and_says_the_same(trained, tmp_path, capsys):
@@ -86,3 +88,48 @@ def test_a_temperature_is_folded_into_the_last_layer(parsed, tmp_path, capsys):
     assert (before.argmax(1) == after.argmax(1)).all()
     ship_weights.main([*argv, str(warm), "--output", str(again)])
     assert load_checkpoint(again)["temperature"] == pytest.approx(whole, rel=0.02)
+
+
+def test_the_neutral_offset_that_was_taken_off_is_found():
+    logits = drawn_logits(1000, 1.0)[0]
+    target = torch.eye(7)[logits.argmax(1)]
+    assert choose_offset(logits, target)["offset"] == 0
+    logits[:, NEUTRAL] -= 0.9
+    found = choose_offset(logits, target)
+    assert found["offset"] == pytest.approx(0.9) and found["curve"].shape == OFFSETS.shape
+    assert found["before"] < 0.95 < found["held_out"] <= found["after"] == 1
+
+
+@pytest.fixture
+def ends(tmp_path):
+    """Two checkpoints, a.pt and b.pt."""
+    torch.manual_seed(0)
+    for name in ("a", "b"):
+        net = resnet18()
+        about = {"step": 1, "best": 0.5, "revision": name, "options": {"loader": {"img_sz": 64}}}
+        ship(net, about, tmp_path / f"{name}.pt")
+    return tmp_path
+
+
+def test_what_lies_on_the_way_to_another_checkpoint_is_shipped(ends):
+    ship_weights.main(["--root", str(ends), "--weights", "a.pt", "--toward", "b.pt", "--by", "0.25", "--output",
+                       "c.pt"])
+    first, second, between = (resnet18(ends / f"{name}.pt").state_dict() for name in "abc")
+    for name, value in between.items():
+        torch.testing.assert_close(value, (0.75 * first[name] + 0.25 * second[name]).to(value.dtype), atol=1e-3,
+                                   rtol=1e-3)
+    assert load_checkpoint(ends / "c.pt")["revision"] == "b"
+
+
+def test_the_neutral_offset_is_baked_into_the_last_bias(ends, monkeypatch, capsys):
+    logits, target = drawn_logits(400, 4.0)
+    logits[:, NEUTRAL] -= 0.9
+    monkeypatch.setattr(ship_weights, "read_logits", lambda net, indexes, ops: (logits, target))
+    ship_weights.main(["--root", str(ends), "--weights", "a.pt", "--neutral-on", "labelled:films", "labelled:valid",
+                       "--output", "c.pt"])
+    offset = load_checkpoint(ends / "c.pt")["neutral_offset"]
+    before, after = (resnet18(ends / f"{name}.pt").fc.bias for name in "ac")
+    torch.testing.assert_close(after - before, offset * torch.eye(7)[NEUTRAL], atol=1e-3, rtol=1e-3)
+    said = capsys.readouterr().out
+    assert "macro F1 by neutral's offset: -1.0 " in said
+    assert f"neutral's offset {offset:+.1f}, on 400 held-out faces of labelled:films and labelled:valid" in said

@@ -25,6 +25,8 @@ RAF_MULTI = (SURPRISE, FEAR, DISGUST, HAPPY, SAD, ANGRY)
 FERPLUS = {"neutral": NEUTRAL, "happiness": HAPPY, "surprise": SURPRISE, "sadness": SAD, "anger": ANGRY,
            "disgust": DISGUST, "fear": FEAR}
 FERPLUS_DROPPED = ("contempt", "unknown", "NF")
+# FER2013's own labels, without FER+'s votes.
+FER2013 = dict(enumerate(range(7)))
 # CK+'s emotion files; 2 is contempt, which is dropped.
 CK = {0: NEUTRAL, 1: ANGRY, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SAD, 7: SURPRISE}
 # Friends: annotators wrote nouns and adjectives, in any case, and `none` beside faces that they gave no emotion.

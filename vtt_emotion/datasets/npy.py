@@ -19,6 +19,20 @@ BUFFER = 4                                       # images of an entry that is no
 FILES = {source: row.index for source, row in SOURCES.items()}
 
 
+def kind_of(source):
+    """The name of a source's row in SOURCES, `labelled` of `labelled:NAME`. InputError where there is none."""
+    kind, colon, _ = source.partition(":")
+    if kind not in FILES or (colon and kind != "labelled"):
+        raise InputError(f"{source}: no such source; expected {', '.join(FILES)} or labelled:NAME")
+    return kind
+
+
+def index_file(source):
+    """The name of a source's index."""
+    kind, name = kind_of(source), source.partition(":")[2]
+    return FILES[kind].replace("_", f"_{name}_") if name else FILES[kind]
+
+
 def write_index(path, index):
     """Write `index` (dict) as a whole `.npy` file, or nothing."""
     holder = np.empty((), object)

@@ -167,14 +167,17 @@ def read_checkpoint(path):
     return checkpoint
 
 
-def average(sources):
+def average(sources, toward=None, by=0.5):
     """(the network of checkpoints, about them): of several, trained one from another, with the mean of their weights.
 
-    Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. What is told is
-    of the last. InputError where one is missing, damaged or something else, or works at another size.
+    Or of what lies from there on the way to the checkpoint `toward`, at the share `by` of it. Wortsman et al., "Model
+    soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. What is told is of the last. InputError
+    where one is missing, damaged or something else, or works at another size.
     """
+    shares = [(1 - by if toward else 1) / len(sources)] * len(sources) + ([by] if toward else [])
+    sources = [*sources, *([toward] if toward else [])]
     net, means, sizes = resnet18(), {}, {}
-    for source in sources:
+    for source, share in zip(sources, shares):
         try:
             checkpoint = load_checkpoint(source)
             fill(net, checkpoint, source)
@@ -187,7 +190,7 @@ def average(sources):
         if sizes[source] != sizes[sources[0]]:
             raise InputError(f"{source}: works at {sizes[source]} px, and {sources[0]} at {sizes[sources[0]]}")
         for name, value in net.state_dict().items():
-            means[name] = means.get(name, 0) + value.double() / len(sources)
+            means[name] = means.get(name, 0) + value.double() * share
     net.load_state_dict(means)
     net.img_sz = sizes[sources[0]]
     former = {"temperature": checkpoint["temperature"]} if "temperature" in checkpoint else {}

@@ -9,7 +9,7 @@ from ops import SOURCES
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.ancestor import adopt
-from vtt_emotion.datasets.npy import FILES, read_index
+from vtt_emotion.datasets.npy import index_file, kind_of, read_index
 
 
 @dataclass
@@ -38,7 +38,7 @@ def _entries(source, index, path, root):
     """(paths, box, target, entry) of each example of an index, whatever its structure."""
     try:
         adopt(source, index, path, root)
-        row = SOURCES[source]
+        row = SOURCES[kind_of(source)]
         if row.by_emotion:
             for emotion in sorted(index):
                 for entry in index[emotion].values():
@@ -67,7 +67,7 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
     Raises:
         InputError: no index, a wrong one, or nothing in the split.
     """
-    path = Path(dicts_path) / FILES[source]
+    path = Path(dicts_path) / index_file(source)
     paths, boxes, targets, found = [], [], [], set()
     for images, box, target, entry in _entries(source, read_index(path), path, root):
         if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
@@ -95,23 +95,23 @@ def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
     shares = {source: share for source, share in mixture.items() if share > 0}
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")
-    sources = [read_samples(source, dicts_path, roots[source], framing=margins[source],
+    sources = [read_samples(source, dicts_path, roots[kind_of(source)], framing=margins[kind_of(source)],
                             **where(source, "train", train_episodes)) for source in shares]
     return sources, list(shares.values())
 
 
 def where(source, split, episodes):
     """What `read_samples` takes of a source: a split, of Friends episodes, all of what has neither."""
-    row = SOURCES[source]
+    row = SOURCES[kind_of(source)]
     return {"episodes": episodes} if row.by_episode else {"split": split} if row.splits else {}
 
 
 def read_held_out(source, dicts_path, roots, margins, valid_episodes):
     """The `Samples` validated on: Friends' validation episodes, or another index's own held-out split."""
-    row = SOURCES[source]
+    row = SOURCES[kind_of(source)]
     if row.never:
         raise InputError(f"--valid-on {source}: {row.never}")
-    return read_samples(source, dicts_path, roots[source], framing=margins[source],
+    return read_samples(source, dicts_path, roots[kind_of(source)], framing=margins[kind_of(source)],
                         **where(source, row.held_out, valid_episodes))
 
 

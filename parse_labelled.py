@@ -1,0 +1,67 @@
+"""Index labelled pictures of any origin, by a CSV beside them or by folders named by emotion.
+
+Reads under datasets/Labelled a CSV (a picture's file; its emotion, votes by emotion, or a first and second choice; box,
+split, person, valence, arousal where given), or folders [train|valid|test]/EMOTION/*. Writes
+dicts/labelled_parsed.npy, or with --name dicts/labelled_NAME_parsed.npy, which training and evaluation know as
+`labelled` and `labelled:NAME`: [example] -> img, gt (the square to crop), em (7 shares), split, and what else is given.
+
+    python parse_labelled.py --labels RAF-DB --name raf --codes raf
+    python parse_labelled.py --labels mine/faces.csv --name mine --words joyful happy bored left-out
+"""
+from ops import Labels, Parse, Place, compose, folders
+from vtt_emotion.core.command_line import parse, run_script
+from vtt_emotion.core.crop import square_around
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import image_size
+from vtt_emotion.datasets.labelled import Wording, read_folders, read_list
+from vtt_emotion.datasets.layouts import Listings
+from vtt_emotion.datasets.npy import index_file
+from vtt_emotion.datasets.parsing import Report, in_threads, keep_readable
+
+ParseLabelledOps = compose(place=Place, labelled=folders("labelled"), labels=Labels, parse=Parse)
+
+
+def with_squares(entries, root, margin, workers, report):
+    """Entries with `gt`, the square (x, y, side, side) about their box, or about the whole picture."""
+    def size(entry):
+        try:
+            return entry["box"] or (0, 0, *image_size(root / entry["img"]))
+        except InputError:
+            return None
+
+    listings = Listings(root)
+    there = [entry for entry in entries if entry["img"] in listings]
+    report.drop("image missing", len(entries) - len(there))
+    kept, seen = [], set()
+    for entry, box in zip(there, in_threads(size, there, workers, "sizes")):
+        key = (entry["img"], box and tuple(box))
+        if box is None or key in seen:
+            report.drop("image unreadable" if box is None else "the same face again")
+            continue
+        seen.add(key)
+        x, y, side = square_around(box, margin)
+        kept.append({name: value for name, value in entry.items() if name != "box"} | {"gt": [x, y, side, side]})
+    return kept
+
+
+def main(argv=None):
+    ops = parse(ParseLabelledOps, argv, __doc__)
+    root, options, report = ops.labelled.labelled_path, ops.labels, Report(ops.parse.strict)
+    path, wording = root / options.labels, Wording(dict(options.words), options.codes)
+    if path.is_dir():
+        found = read_folders(root, options.labels, wording, report)
+    elif path.is_file():
+        found = read_list(root, options.labels, wording, options.agreed, report)
+    else:
+        raise InputError(f"{path}: no such file or folder; --labels names a CSV, or a folder of folders, under "
+                         "--labelled-path")
+    entries = [entry | {"split": entry["split"] or options.split} for entry in found]
+    entries = with_squares(entries, root, options.margin, ops.parse.workers, report)
+    if ops.parse.verify:
+        entries = keep_readable(entries, root, ops.parse.workers, report)
+    report.finish(ops.place.dicts_path / index_file(f"labelled:{options.name}"), entries, dict(enumerate(entries)),
+                  lambda entry: (entry["split"], int(entry["em"].argmax())), path, "labelled picture")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,137 @@
+import cv2
+import numpy as np
+import pytest
+
+import evaluate
+import model_train
+import parse_labelled
+from vtt_emotion.core.labels import ANGRY, FEAR, HAPPY, NEUTRAL, SAD, SURPRISE
+from vtt_emotion.datasets.npy import read_index
+
+SIDE = 32                                        # px of the pictures
+
+
+def picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.random.default_rng(len(path.name)).integers(0, 255, (SIDE, SIDE, 3), np.uint8))
+
+
+def write(root, text, count=9, name="faces.csv"):
+    """A list of that text, and pictures 0.png ... beside it."""
+    folder = root / "datasets/Labelled"
+    for number in range(count):
+        picture(folder / f"{number}.png")
+    (folder / name).write_text(text)
+
+
+def parse(root, *more, labels="faces.csv", file="labelled_parsed.npy"):
+    parse_labelled.main(["--root", str(root), "--labels", labels, *more])
+    return list(read_index(root / "dicts" / file).values())
+
+
+def shares(**emotions):
+    return pytest.approx([emotions.get(name, 0) for name in
+                          ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")])
+
+
+def test_a_list_with_an_emotion_each(tmp_path, capsys):
+    """Words in any case and form, others mapped, a box of either kind, and what else a list gives."""
+    write(tmp_path, "image,Label,x,y,w,h,split,person,valence,arousal\n0.png,Happiness,4,6,10,20,train,ann,0.8,\n"
+                    "1.png,Joyful,,,,,val,bob,,\n2.png,bored,,,,,,,,\n3.png,contempt,,,,,,,,\n"
+                    "missing.png,sad,,,,,,,,\n1.png,happy,,,,,val,,,\n4.png,puzzled,,,,,,,,\n5.png,sad,1,1,0,5,,,,\n"
+                    "6.png\n")
+    first, second = parse(tmp_path, "--words", "joyful", "happy", "bored", "left-out")
+    assert first["em"] == shares(happy=1) and first["gt"] == [-1, 6, 20, 20] and first["person"] == "ann"
+    assert (first["split"], first["val"], "aro" in first) == ("train", 0.8, False)
+    assert second["em"] == shares(happy=1) and second["split"] == "valid" and second["gt"] == [0, 0, SIDE, SIDE]
+    out = capsys.readouterr().out
+    for line in ("valid: kept 1 (", "dropped 1: left-out", "1: contempt", "1: image missing", "1: the same face again",
+                 "3: not as the format is described; the first: ", "row 8: expected an emotion (angry,"):
+        assert line in out
+    write(tmp_path, "path,emotion,xmin,ymin,xmax,ymax\n0.png,fear,2,2,12,12\n")
+    assert parse(tmp_path, "--margin", "0.1", "--split", "test")[0] | {"em": 0} == {
+        "img": "0.png", "em": 0, "split": "test", "gt": pytest.approx([1, 1, 12, 12])}
+
+
+def test_votes_by_emotion(tmp_path, capsys):
+    write(tmp_path, "file,neutral,happiness,Contempt,clip\n0.png,6,2,2,7\n1.png,1,2,7,7\n2.png,0.25,.75,0,7\n"
+                    "3.png,0,0,0,7\n4.png,-1,0,0,7\n")
+    votes, chances = parse(tmp_path)
+    assert votes["em"] == shares(neutral=0.75, happy=0.25) and votes["clip"] == "7"
+    assert chances["em"] == shares(neutral=0.25, happy=0.75)
+    out = capsys.readouterr().out
+    assert "dropped 1: contempt" in out and "1: no label" in out and "row 6: expected votes or probabilities" in out
+
+
+def test_a_first_and_a_second_choice_of_one_or_two_readers(tmp_path, capsys):
+    text = ("file,first,second,first_b,second_b\n0.png,neutral,,neutral,sad\n1.png,fear,surprise,surprise,\n"
+            "2.png,unreadable,,unreadable,\n")
+    write(tmp_path, text)
+    one, two = parse(tmp_path)
+    assert one["em"] == shares(neutral=2 / 2.4, sad=0.4 / 2.4)
+    assert two["em"] == shares(fear=1 / 2.4, surprise=1.4 / 2.4)
+    assert [entry["img"] for entry in parse(tmp_path, "--agreed")] == ["0.png"]
+    out = capsys.readouterr().out
+    assert "dropped 1: unreadable" in out and "1: readers differ" in out
+    write(tmp_path, "file,first,second\n0.png,sad,angry\n")
+    assert parse(tmp_path)[0]["em"] == shares(sad=1 / 1.4, angry=0.4 / 1.4)
+
+
+@pytest.mark.parametrize("codes,emotions", [
+    ("raf", {"1": SURPRISE, "7": NEUTRAL}), ("fer2013", {"0": ANGRY, "6": NEUTRAL}),
+    ("affectnet", {"0": NEUTRAL, "4": FEAR, "7": None})])
+def test_numbers_mean_what_the_named_table_says(tmp_path, run_main, capsys, codes, emotions):
+    """Of Kaggle's RAF-DB and AffectNet, whose folders are numbers: never guessed."""
+    for number in emotions:
+        picture(tmp_path / f"datasets/Labelled/set/train/{number}/a.jpg")
+    entries = parse(tmp_path, "--codes", codes, labels="set")
+    found = {entry["img"].split("/")[2]: int(entry["em"].argmax()) for entry in entries}
+    assert found == {number: emotion for number, emotion in emotions.items() if emotion is not None}
+    said, _ = run_main(parse_labelled.main, ["--root", tmp_path, "--labels", "set"], capsys)
+    assert "is a number; --codes raf, fer2013, affectnet says whose" in said and "set/train/" in said
+
+
+def test_folders_named_by_emotion(tmp_path, capsys):
+    for name in ("train/Happy/0.jpg", "train/contempt/1.jpg", "validation/sad/2.png", "test/angry/3.jpg",
+                 "train/puzzled/4.jpg"):
+        picture(tmp_path / "datasets/Labelled" / name)
+    (tmp_path / "datasets/Labelled/validation/sad/notes.txt").write_text("")
+    entries = parse(tmp_path, labels="")
+    assert {entry["img"]: (entry["split"], int(entry["em"].argmax())) for entry in entries} == {
+        "train/Happy/0.jpg": ("train", HAPPY), "validation/sad/2.png": ("valid", SAD),
+        "test/angry/3.jpg": ("test", ANGRY)}
+    out = capsys.readouterr().out
+    assert "dropped 1: contempt" in out and "train/puzzled: expected an emotion" in out
+
+
+@pytest.mark.parametrize("text,message", [
+    ("file,age\n0.png,3\n", "row 2: expected a column label or emotion, first, or one an emotion, found file, age"),
+    ("file,label\n../0.png,sad\n", "row 2: the path '../0.png' leaves the dataset's folder"),
+    ("file,label\n0.png,3\n", "row 2: label 3 is a number; --codes raf, fer2013, affectnet says whose it is"),
+    ("file,label,split\n0.png,sad,some\n", "no usable labelled picture; dropped 1: not as the format is described"),
+    (None, "no such file or folder; --labels names a CSV, or a folder of folders, under --labelled-path")])
+def test_what_is_refused(tmp_path, run_main, capsys, text, message):
+    if text:
+        write(tmp_path, text)
+    said, _ = run_main(parse_labelled.main, ["--root", tmp_path, "--labels", "faces.csv"], capsys)
+    assert said.startswith(f"error: {tmp_path / 'datasets/Labelled/faces.csv'}") and message in said
+    assert not (tmp_path / "dicts").exists()
+
+
+def test_several_lists_are_trained_and_measured_on_by_name(tmp_path, run_main, capsys):
+    rows = "".join(f"{number}.png,{name}\n" for number, name in enumerate(("sad", "happy", "fear") * 3))
+    write(tmp_path, "file,label\n" + rows)
+    parse(tmp_path, "--name", "web", "--margin", "-0.2", file="labelled_web_parsed.npy")
+    parse(tmp_path, "--name", "films", "--split", "valid", file="labelled_films_parsed.npy")
+    small = ["--root", str(tmp_path), "--num-workers", "0", "--device", "cpu"]
+    model_train.main([*small, "--mixture", "labelled:web", "1", "--valid-on", "labelled:films", "--weights", "none",
+                      "--img-sz", "64", "--batch-size", "4", "--max-steps", "1", "--valid-every", "1"])
+    assert "9 samples to train on, 9 to validate on" in capsys.readouterr().out
+    evaluate.main([*small, "--index", "labelled:films", "--weights", "runs/static/best.pt", "--frames", "1"])
+    assert (tmp_path / "results/evaluate_labelled_films_valid.json").is_file()
+    said, _ = run_main(model_train.main, [*small, "--mixture", "labelled:films", "1", "--valid-on", "labelled:films"],
+                       capsys)
+    assert "labelled_films_parsed.npy: holds no split train" in said       # what measures is not trained on
+    for name in ("lfw", "raf:mine"):
+        said, _ = run_main(evaluate.main, [*small, "--index", name], capsys)
+        assert said.startswith(f"error: {name}: no such source; expected affectnet, raf,")

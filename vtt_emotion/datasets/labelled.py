@@ -1,0 +1,170 @@
+"""Labelled pictures as people have them: a CSV beside the pictures, or folders named by emotion (docs/formats.md).
+
+A row's label is one emotion, votes (or probabilities) by emotion, or a first and a second choice of one or several
+readers. Words are matched in any case; numbers mean what the table that the caller names says, and are never guessed.
+"""
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vtt_emotion.core.crop import check_pixels, xyxy_to_xywh
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import IMAGE_SUFFIXES
+from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED, EMOTIONS, FER2013, FRIENDS, RAF
+from vtt_emotion.datasets.fer2013 import read_rows
+from vtt_emotion.datasets.layouts import names_in
+from vtt_emotion.datasets.parsing import Report, check_inside
+
+CODES = {"raf": RAF, "fer2013": FER2013, "affectnet": AFFECTNET | AFFECTNET_DROPPED}
+LEFT_OUT = ("contempt", "none", "unknown", "uncertain", "unreadable", "nf", "no face", "left-out")
+SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
+          "test": "test"}
+SECOND = 0.4                                     # of a vote: another emotion that is nearly as fitting
+FILE, LABEL, BOXES = ("file", "image", "path"), ("label", "emotion"), (("x", "y", "w", "h"),
+                                                                       ("xmin", "ymin", "xmax", "ymax"))
+
+
+@dataclass
+class Wording:
+    """How labels are read.
+
+    words: {word: emotion's name, or "left-out"}, before the project's own; codes: a key of `CODES`, or "".
+    """
+    words: dict[str, str]
+    codes: str = ""
+
+    def __post_init__(self):
+        self.words = {word.lower(): emotion for word, emotion in self.words.items()}
+
+    def __call__(self, text: str) -> int | str:
+        """The emotion (0-6) of a label, or the name of what is left out. ValueError where it is neither."""
+        word = text.strip().lower()
+        word = self.words.get(word, word)
+        if word in FRIENDS:
+            return FRIENDS[word]
+        if word in LEFT_OUT:
+            return word
+        if word.isdecimal():
+            if not self.codes:
+                raise InputError(f"label {word} is a number; --codes {', '.join(CODES)} says whose it is")
+            if int(word) in CODES[self.codes]:
+                return CODES[self.codes][int(word)]
+        raise ValueError(f"expected an emotion ({', '.join(EMOTIONS)}), found {text!r}; --words maps others"[:300])
+
+
+def soft_label(votes: list[tuple[int | str, float]]) -> tuple[np.ndarray | None, str]:
+    """Votes [(emotion or what is left out, weight)] as (shares (7,), ""), or (None, why the face is dropped)."""
+    em, others = np.zeros(len(EMOTIONS)), {}
+    for named, weight in votes:
+        if isinstance(named, str):
+            others[named] = others.get(named, 0) + weight
+        else:
+            em[named] += weight
+    most = max(others, key=others.get, default=None)
+    if most is not None and others[most] > em.max():
+        return None, most
+    return (em / em.sum(), "") if em.any() else (None, "no label")
+
+
+def label_reader(columns: list[str], wording: Wording, agreed: bool) -> Callable[[dict], list]:
+    """A function from a row to its votes, as of `soft_label`, by what columns there are.
+
+    With `agreed` rows whose readers' first choices differ have none. InputError where no column is a label.
+    """
+    readers = [name for name in columns if name == "first" or name.startswith("first_")]
+    if readers:
+        def choices(row):
+            firsts = [wording(row[name]) for name in readers]
+            seconds = [row.get(name.replace("first", "second", 1)) for name in readers]
+            if agreed and len(set(firsts)) > 1:
+                return [("readers differ", 1.0)]
+            return [(first, 1.0) for first in firsts] + [(wording(word), SECOND) for word in seconds if word]
+        return choices
+    label = next((name for name in LABEL if name in columns), None)
+    if label:
+        return lambda row: [(wording(row[label]), 1.0)]
+    known = {}
+    for name in columns:
+        try:
+            known[name] = wording(name)
+        except (ValueError, InputError):         # a column of something else
+            continue
+    if not any(isinstance(emotion, int) for emotion in known.values()):
+        raise InputError(f"expected a column {' or '.join(LABEL)}, first, or one an emotion, found {', '.join(columns)}"
+                         [:300])
+
+    def votes(row):
+        counts = [(emotion, float(row[name] or 0)) for name, emotion in known.items()]
+        if not all(0 <= count < math.inf for _, count in counts):
+            raise ValueError(f"expected votes or probabilities, found {[count for _, count in counts]}")
+        return counts
+    return votes
+
+
+def read_box(row: dict) -> list[float] | None:
+    """A row's box_xywh, px, or None where it has none. ValueError where it is no box."""
+    for names in BOXES:
+        if all(row.get(name) for name in names):
+            numbers = [float(row[name]) for name in names]
+            check_pixels(numbers)
+            box = numbers if names == BOXES[0] else xyxy_to_xywh(numbers)
+            if min(box[2:]) <= 0:
+                raise ValueError(f"expected a box of some width and height, found {numbers}")
+            return [float(value) for value in box]
+    return None
+
+
+def read_list(root: Path, path: str, wording: Wording, agreed: bool, report: Report) -> Iterator[dict]:
+    """Entries (img, em, split or "", box or None, more) of a CSV `path` under `root`; pictures are beside it."""
+    folder, reader, more = Path(path).parent, None, ("person", "clip", "licence")
+    for number, texts in read_rows(root / path):
+        where = f"{root / path} row {number}"
+        row = {(name or "").lower(): text for name, text in texts.items()}
+        try:
+            reader = reader or label_reader(list(row), wording, agreed)
+            file = row[next((name for name in FILE if name in row), next(iter(row)))] or ""
+            em, reason = soft_label(reader(row))
+            split = (row.get("split") or row.get("usage") or "").strip().lower()
+            if split and split not in SPLITS:
+                raise ValueError(f"expected a split of {', '.join(SPLITS)}, found {split!r}")
+            entry = {"img": check_inside((folder / file).as_posix(), where), "em": em, "split": SPLITS.get(split, ""),
+                     "box": read_box(row)} | {name: row[name] for name in more if row.get(name)}
+            entry |= {short: float(row[name]) for name, short in (("valence", "val"), ("arousal", "aro"))
+                      if row.get(name)}
+        except InputError as error:
+            raise InputError(str(error) if str(error).startswith(where) else f"{where}: {error}") from None
+        except (ValueError, TypeError, AttributeError) as error:     # the latter two: a row cut short
+            report.defect(where, error)
+            continue
+        if em is None:
+            report.drop(reason)
+        else:
+            yield entry
+
+
+def read_folders(root: Path, path: str, wording: Wording, report: Report) -> Iterator[dict]:
+    """Entries, as of `read_list`, of folders [train|valid|test]/EMOTION/* under `root`/`path`."""
+    for name in names_in(root / path):
+        folder = Path(path) / name
+        if not (root / folder).is_dir():
+            continue
+        if name.lower() in SPLITS:
+            for entry in read_folders(root, folder.as_posix(), wording, report):
+                yield entry | {"split": SPLITS[name.lower()]}
+            continue
+        pictures = [file for file in names_in(root / folder) if file.lower().endswith(IMAGE_SUFFIXES)]
+        try:
+            em, reason = soft_label([(wording(name), 1.0)])
+        except InputError as error:
+            raise InputError(f"{root / folder}: {error}") from None
+        except ValueError as error:
+            report.defect(root / folder, error)
+            continue
+        if em is None:
+            report.drop(reason, len(pictures))
+            continue
+        for file in pictures:
+            yield {"img": (folder / file).as_posix(), "em": em, "split": "", "box": None}
