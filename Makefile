@@ -1,13 +1,15 @@
-# make demo   everything on drawn data, in minutes: data sets, parsers, both trainings, plots, results
-# make test   ruff, which way the rooms import each other, and the tests, with the slowest ten at the end
+# make demo        everything on drawn data, in minutes: data sets, parsers, both trainings, plots, results
+# make test        ruff, types, which way the rooms import each other, and the tests, with the slowest ten at the end
+# make test-long   the tests that take long: kills, mutated files by the thousand, a cluster
 PYTHON ?= python3
 PY := .venv/bin/python
 IN := --root demo
 
 # What makes training small: 64 px, from the shipped weights, a few hundred steps.
 SMALL := --img-sz 64 --valid-every 50 --log-every 10
+TESTS := $(PY) -m pytest -n auto --dist worksteal --durations 10
 
-.PHONY: demo test
+.PHONY: demo test test-long
 
 demo: .venv/installed
 	rm -rf demo
@@ -36,8 +38,11 @@ demo: .venv/installed
 test: .venv/installed
 	$(PY) -m ruff check .
 	.venv/bin/lint-imports
-	$(PY) -m pytest -n auto --dist worksteal -m "not alone" --durations 10
-	$(PY) -m pytest -m alone --durations 10
+	$(PY) -m mypy
+	$(TESTS) -m "not long"
+
+test-long: .venv/installed
+	$(TESTS) -m long
 
 .venv/installed: requirements.txt requirements-read.txt requirements-export.txt requirements-cluster.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed")'

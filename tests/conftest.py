@@ -1,4 +1,5 @@
 """A small sample of every dataset, parsed once, and two networks trained for a few steps, for all tests."""
+import fcntl
 import os
 import shutil
 import signal
@@ -33,42 +34,83 @@ def pytest_addoption(parser):
     parser.addoption("--screenshot", metavar="PAGE", help="page of report.py to draw report.png of, for the README")
 
 
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory):
-    """Root of freshly drawn datasets; not to be changed by a test."""
-    root = tmp_path_factory.mktemp("sample")
-    sample_data.main(["--root", str(root), "--stills", "12", "--sample-episodes", "3", "--seconds", "3",
-                      "--interviews", "1"])
-    return root
+def often(few, many):
+    """Parametrise a test by `times`: few in `make test`, many in `make test-long`."""
+    return pytest.mark.parametrize("times", [few, pytest.param(many, marks=pytest.mark.long)])
+
+
+def mostly_long(cases, *short):
+    """The values of a test's parameter: only those in `short` in `make test`, the others in `make test-long`."""
+    return [case if case in short else
+            pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.long) for case in cases]
 
 
 @pytest.fixture(scope="session")
-def parsed(sample):
-    """Root with frames, crops and indexes beside the datasets."""
-    root = ["--root", str(sample)]
+def stage(tmp_path_factory):
+    """A function that adds a stage to this process's sample: links to what the first process to ask has made.
+
+    `stage(make, *patterns)` calls `make(["--root", folder])` where no process has yet, and links to what the patterns
+    find there. The folder is shared by the processes of one run of tests; runs and indexes of tests stay in their own.
+    """
+    own, base = tmp_path_factory.mktemp("sample"), tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    for folder in (own / "runs", own / "dicts", shared):
+        folder.mkdir(exist_ok=True)
+
+    def add(make, *patterns):
+        with open(shared / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = shared / f"{make.__name__}.done"
+            if not done.exists():
+                make(["--root", str(shared)])
+                done.touch()
+        for path in (path for pattern in patterns for path in shared.glob(pattern)):
+            (own / path.relative_to(shared)).symlink_to(path)
+        return own
+    return add
+
+
+def draw(root):
+    sample_data.main([*root, "--stills", "12", "--sample-episodes", "3", "--seconds", "3", "--interviews", "1"])
+
+
+def parse(root):
     parse_affectnet.main([*root, "--verify"])
     parse_raf.main(root)
     extract_friends.main([*root, "--jpeg-quality", "90"])
     parse_friends.main([*root, "--crop-size", "96", "--gallery-faces", "4"])
-    return sample
+
+
+def train(root):
+    model_train.main([*root, *TINY, "--weights", "none", "--max-steps", "4", "--valid-every", "2", "--log-every", "1"])
+    model_tsm_train.main([*root, *TINY, "--max-steps", "2", "--valid-every", "2"])
 
 
 @pytest.fixture(scope="session")
-def trained(parsed):
+def sample(stage):
+    """Root of freshly drawn datasets; not to be changed by a test."""
+    return stage(draw, "datasets")
+
+
+@pytest.fixture(scope="session")
+def parsed(sample, stage):
+    """Root with frames, crops and indexes beside the datasets."""
+    return stage(parse, "friends", "friends_faces", "dicts/*")
+
+
+@pytest.fixture(scope="session")
+def trained(parsed, stage):
     """Root with runs/static and runs/tsm of a few steps."""
-    root = ["--root", str(parsed)]
-    model_train.main([*root, *TINY, "--weights", "none", "--max-steps", "4", "--valid-every", "2", "--log-every", "1"])
-    model_tsm_train.main([*root, *TINY, "--max-steps", "2", "--valid-every", "2"])
-    return parsed
+    return stage(train, "runs/*")
 
 
 @pytest.fixture(autouse=True)
 def room(tmp_path_factory):
-    """Remove the runs that a test has left in the sample: each is 0.2 GB."""
+    """Remove the runs that a test has left in this process's sample: each is 0.2 GB."""
     runs = tmp_path_factory.getbasetemp() / "sample0/runs"
     before = set(runs.glob("*"))
     yield
-    for folder in set(runs.glob("*")) - before:
+    for folder in {path for path in runs.glob("*") if not path.is_symlink()} - before:
         shutil.rmtree(folder)
 
 

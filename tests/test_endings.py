@@ -3,7 +3,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -70,29 +69,25 @@ def test_a_bench_of_two_steps_ends(tmp_path, monkeypatch):
 
 
 def test_workers_that_are_busy_are_not_waited_for(tmp_path):
-    """One worker fails while the other is at something that takes a minute."""
+    """One worker fails while the other is at something that takes an hour."""
     script = tmp_path / "slow.py"
     script.write_text("""
-import sys, time
+import time
 from vtt_emotion.core.command_line import run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.training.batches import EveryOnce, make_loader
 class Slow:
     def __getitem__(self, key):
-        time.sleep(60 * key[0])
+        time.sleep(3600 * key[0])
         raise InputError("the first fails")
 def main():
     loader = make_loader(Slow(), EveryOnce(2, 1), 2)
-    try:
-        next(iter(loader))
-    finally:
-        print(time.time(), flush=True)
+    next(iter(loader))
 run_script(main)
 """)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=50,
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120,
                           env={"PYTHONPATH": str(HERE)})
     assert done.returncode == 1 and done.stderr.strip() == "error: the first fails", done.stderr
-    assert time.time() - float(done.stdout) < 5
 
 
 @pytest.mark.parametrize("script,part", [("create_results.py", "av"), ("model_train.py", "torch"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY
+from tests.conftest import TINY, mostly_long
 from vtt_emotion.core.images import IMAGE_SUFFIXES
 from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.results.records import read_results
@@ -53,7 +53,7 @@ def site(trained, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("script", WRITERS)
+@pytest.mark.parametrize("script", mostly_long(WRITERS, "parse_raf.py", "create_results.py"))
 def test_a_full_disk(site, script):
     """No file may grow beyond some bytes, as if the disk were full there; what was there is there still."""
     options, folder, links = WRITERS[script]
@@ -66,6 +66,7 @@ def test_a_full_disk(site, script):
     assert set(left) <= {"log.csv", "ops.json"}, left
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_while_training_keeps_the_last_checkpoint(site):
     root = site("dicts", "friends_faces")
     folder = root / "runs/full"
@@ -84,7 +85,7 @@ def test_a_disk_that_fills_while_training_keeps_the_last_checkpoint(site):
     assert [row["step"] for row in read_log(folder / "log.csv")] == list(range(1, 9))
 
 
-@pytest.mark.parametrize("script", WRITERS)
+@pytest.mark.parametrize("script", mostly_long(WRITERS, "parse_raf.py", "create_results.py"))
 def test_a_read_only_folder(site, script):
     """Root may write anywhere, so as root the scripts are run without that right."""
     options, folder, links = WRITERS[script]
@@ -98,8 +99,11 @@ def test_a_read_only_folder(site, script):
     assert f"{root}/{folder}/" in said and "Permission denied" in said and not os.listdir(root / folder), said
 
 
-@pytest.mark.parametrize("number,status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("script", ["extract_friends.py", "create_results.py", "model_train.py"])
+STOPS = [(script, number, status) for script in ("extract_friends.py", "create_results.py", "model_train.py")
+         for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130))]
+
+
+@pytest.mark.parametrize("script,number,status", mostly_long(STOPS, STOPS[0], STOPS[3]))
 def test_asked_to_stop(site, script, number, status):
     """In the midst of its work: when the first it writes is there."""
     options, folder, links = WRITERS[script]
@@ -130,7 +134,7 @@ def test_asked_to_stop(site, script, number, status):
 NAMES = ["a b", "é笑", "x" * 251, "-v", "per%20cent #1", "[a]"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mostly_long(NAMES, "x" * 251))
 def test_a_video_of_any_name_is_read(trained, tmp_path, name):
     video = tmp_path / f"{name}.mp4"
     shutil.copy(next((trained / "datasets/Friends").glob("1x01*")), video)
@@ -140,7 +144,7 @@ def test_a_video_of_any_name_is_read(trained, tmp_path, name):
     assert read_results(made) and made.name.startswith(name[:150])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mostly_long(NAMES, "é笑"))
 def test_images_of_any_name_are_parsed_and_trained_on(parsed, tmp_path, name):
     data = tmp_path / "datasets/AffectNet"
     shutil.copytree(parsed / "datasets/AffectNet", data, symlinks=True)

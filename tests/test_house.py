@@ -67,6 +67,6 @@ def test_the_top_level_fits_a_screen():
     names = {line.split("/")[0] for line in listed.stdout.splitlines() if not line.startswith(".")}
     scripts = {f"{name}.py" for name in (*SCRIPTS, "ops", "resnet_tsm")}
     assert names - scripts - {"docs", "tests", "tools", "vtt_emotion", "weights"} == {
-        "README.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml", "requirements.txt",
-        "requirements-read.txt", "requirements-export.txt", "requirements-cluster.txt"}
+        "README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml",
+        "requirements.txt", "requirements-read.txt", "requirements-export.txt", "requirements-cluster.txt"}
     assert len(names) < 40

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from resnet_tsm import load_checkpoint
-from tests.conftest import TINY
+from tests.conftest import TINY, often
 from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.results.records import read_results
 from vtt_emotion.results.segments import read_segments
@@ -94,6 +94,7 @@ def link(site, parsed, *names):
         (site / name).symlink_to(parsed / name)
 
 
+@pytest.mark.long
 def test_training_killed_8_times_ends_in_the_same_weights(site, parsed):
     link(site, parsed, "dicts", "friends_faces")
     options = (*TINY, "--weights", "none", "--max-steps", "60", "--valid-every", "25", "--save-every", "10",
@@ -123,7 +124,8 @@ def test_training_killed_8_times_ends_in_the_same_weights(site, parsed):
     assert not list(folder.glob(".*.tmp"))
 
 
-def test_extraction_killed_4_times_writes_the_same_frames(site, parsed):
+@often(1, 4)
+def test_a_killed_extraction_writes_the_same_frames(site, parsed, times):
     seconds = finish("extract_friends.py", site, "--frames-path", "calm")
 
     def extract(again):
@@ -135,11 +137,12 @@ def test_extraction_killed_4_times_writes_the_same_frames(site, parsed):
         for folder in (site / "friends").glob("ep??"):
             assert read_marker(folder)[2] == count_frames(folder) == len(list(folder.glob("*.jpg"))) == 72
 
-    kill_often(4, seconds, extract, check, random.Random(2))
+    kill_often(times, seconds, extract, check, random.Random(2))
     finish("extract_friends.py", site)
     assert contents(site / "friends") == contents(site / "calm")
 
 
+@pytest.mark.long
 def test_parsing_killed_6_times_writes_the_same_indexes(site, parsed):
     link(site, parsed, "friends")
     scripts = {"parse_friends.py": (4, ("--crop-size", "96", "--gallery-faces", "4")),
@@ -161,7 +164,8 @@ def test_parsing_killed_6_times_writes_the_same_indexes(site, parsed):
     assert all(ours[name] == theirs[name] for name in ours if name.endswith(".npy"))
 
 
-def test_results_killed_6_times_are_the_same_bytes(site, trained):
+@often(1, 6)
+def test_results_of_a_killed_reading_are_the_same_bytes(site, trained, times):
     link(site, trained, "friends", "dicts", "runs")
     options = ("--episodes", "1", "2", "--weights", "fer", "--overlay", "--device", "cpu")
     seconds = finish("create_results.py", site, *options, "--results-path", "calm")
@@ -171,7 +175,7 @@ def test_results_killed_6_times_are_the_same_bytes(site, trained):
             shutil.rmtree(site / "results", ignore_errors=True)
         return start("create_results.py", site, *options, "--resume")
 
-    kill_often(6, seconds, create, lambda: whole(site / "results") if (site / "results").exists() else None,
+    kill_often(times, seconds, create, lambda: whole(site / "results") if (site / "results").exists() else None,
                random.Random(3))
     finish("create_results.py", site, *options, "--resume")
     ours, theirs = contents(site / "results"), contents(site / "calm")

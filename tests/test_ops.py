@@ -9,6 +9,7 @@ import pytest
 
 import ops
 import plot_errval
+from vtt_emotion import __version__
 from vtt_emotion.core.command_line import parse
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.training.runs import plain
@@ -87,6 +88,9 @@ def test_help_is_complete(script, capsys):
     for concern in plain(options_class()).values():
         for name in concern:
             assert f"--{name.replace('_', '-')}" in text
+    with pytest.raises(SystemExit) as stop:
+        module.main(["--version"])
+    assert not stop.value.code and capsys.readouterr().out == f"vtt_emotion {__version__}\n"
 
 
 def test_a_script_from_the_command_line(tmp_path):

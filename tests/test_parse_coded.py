@@ -84,6 +84,7 @@ def test_coded_faces_are_trained_and_validated_on_by_video(indexed):
     assert folders[1] == set(HELD_OUT) and not folders[0] & folders[1]
 
 
+@pytest.mark.long
 def test_two_hundred_coded_faces_teach_the_shipped_weights_another_style(indexed, capsys):
     """From the weights that come with the project, mean recall on videos held out rises by at least 20 points."""
     small = ["--root", str(indexed), "--num-workers", "0", "--device", "cpu"]

@@ -1,5 +1,7 @@
 """What bench.py measures of an archive: how far apart films' times are, a plan from that, and the sum of its table."""
 import io
+import itertools
+import os
 import shutil
 import time
 from contextlib import redirect_stdout
@@ -9,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ops import Place, Results, ResultsOps, Tracking
-from tools.bench_reading import run_script
+from ops import Cluster, Place, Results, ResultsOps, Tracking
+from tools.bench_reading import HERE, run_script
 from tools.plan import simulate
+from vtt_emotion.archive.cluster import attempt, connect
 from vtt_emotion.archive.cores import Cores
 from vtt_emotion.archive.table import FOLDER, read_parts, write_part
 from vtt_emotion.archive.work import Job, read_job
@@ -36,6 +39,49 @@ def core_times(films, weights, root):
     return spent[1:]
 
 
+def timed_attempt(job, ops):
+    """A worker's (seconds of a core, start, end by the clock) of a film, all of it read."""
+    since, before = time.monotonic(), time.process_time()
+    outcome = attempt(job, ops, {}, ops.cluster)
+    if outcome.failed:
+        raise RuntimeError(outcome.failed)
+    return time.process_time() - before, since, time.monotonic()
+
+
+def measure_workers(film, weights, root, address="local", rounds=3):
+    """What two workers of one core read against one, each round by the clock and by the time they had a core for.
+
+    Returns:
+        dict: by_clock, by_core_time (lists, 2 is twice as much), cores_of_a_worker (list, of each film read), at_once,
+        whether two worked at one time.
+    """
+    ops = ResultsOps(Place(root), results=Results(weights=weights, device="cpu"), cluster=Cluster(part_minutes=0))
+    names = (f"film{number}" for number in itertools.count())
+    figures = {"by_clock": [], "by_core_time": [], "cores_of_a_worker": [], "at_once": False}
+    os.environ.setdefault("PYTHONPATH", str(HERE))           # where a local cluster's workers find this file
+    ray = connect(address)
+    try:
+        task = ray.remote(num_cpus=ray.cluster_resources()["CPU"] / 2)(timed_attempt)
+
+        def read(count):
+            since = time.monotonic()
+            spent = ray.get([task.remote(Job(film, root / "bench/workers", next(names)), ops) for _ in range(count)])
+            seconds = time.monotonic() - since
+            figures["cores_of_a_worker"] += [core / (end - start) for core, start, end in spent]
+            figures["at_once"] |= any(one[1] < other[1] < one[2] for one in spent for other in spent)
+            return np.array([seconds, sum(core for core, *_ in spent)])
+
+        read(4)                                  # the workers start, and load
+        for _ in range(rounds):
+            one, two = sum(read(1) for _ in range(4)), read(4)
+            figures["by_clock"].append(one[0] / two[0])
+            figures["by_core_time"].append(2 * one[1] / two[1])
+    finally:
+        ray.shutdown()
+        shutil.rmtree(root / "bench/workers", ignore_errors=True)
+    return figures
+
+
 def make_up(folder, videos, seed=0):
     """Write the table's files of a made-up archive: each video's of 30,000 records, some hundred segments."""
     rng = np.random.default_rng(seed)
@@ -53,6 +99,7 @@ def make_up(folder, videos, seed=0):
 def measure_archive(films, weights, plan, root):
     """All figures of an archive, as a dict; the made-up table is removed again."""
     times = core_times(films, weights, root)
+    workers = measure_workers(films[0].absolute(), weights, Path(root).absolute())
     folder = Path(root) / "bench/archive_table" / FOLDER
     shutil.rmtree(folder.parent, ignore_errors=True)
     make_up(folder, plan.plan_videos)
@@ -63,7 +110,7 @@ def measure_archive(films, weights, plan, root):
     finally:
         shutil.rmtree(folder.parent)
     forecasts = [asdict(simulate(times, count, plan)) for count in plan.plan_machines]
-    return {"core_ms_a_frame": times, "forecasts": forecasts,
+    return {"core_ms_a_frame": times, "two_workers": workers, "forecasts": forecasts,
             "table": {"videos": plan.plan_videos, "records": plan.plan_videos * RECORDS, "rows": rows,
                       "megabytes": size / 1e6, **summed}}
 
@@ -73,6 +120,9 @@ def show_archive(figures, plan):
     times, table = figures["core_ms_a_frame"], figures["table"]
     print(f"{len(times)} films of 1280x720 on one core: {np.median(times):.1f} ms of it a frame, from {min(times):.1f} "
           f"to {max(times):.1f}")
+    workers = figures["two_workers"]
+    print(f"two workers of one core read {np.median(workers['by_clock']):.2f} times as much as one by the clock, "
+          f"{np.median(workers['by_core_time']):.2f} by the time that they had a core for")
     print(f"{plan.plan_videos:,} videos of {plan.plan_minutes:g} min, {plan.plan_megabytes:g} MB each; machines of "
           f"{plan.plan_cores} cores at ${plan.plan_price:g} an hour; {plan.plan_store:,g} MB/s from the store")
     print(f"{'machines':>8}{'hours':>10}{'dollars':>10}{'cores busy':>12}  held up by")

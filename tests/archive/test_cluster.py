@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 import create_results
-from ops import ResultsOps
 from tests.conftest import write_film
+from tools.bench_archive import measure_workers
 from vtt_emotion.archive.work import Job
-from vtt_emotion.core.command_line import settle
 from vtt_emotion.drawn.faces import Pose, actions, background, draw_head, paste, random_look
 from vtt_emotion.video.frames import read_frames
 from vtt_emotion.video.parts import plan_parts
@@ -91,6 +90,7 @@ def on_cluster(cluster, root, films, *more):
     return ["--root", str(root), "--videos", str(films), "--cluster", cluster.address, *OPTIONS, *more]
 
 
+@pytest.mark.long
 def test_a_node_that_dies_costs_nothing(cluster, second, films, calm, tmp_path, capsys):
     left = []
 
@@ -109,6 +109,7 @@ def test_a_node_that_dies_costs_nothing(cluster, second, films, calm, tmp_path, 
     assert len(list((tmp_path / "results/archive").glob("*.parquet"))) == COUNT
 
 
+@pytest.mark.long
 def test_a_driver_that_is_killed_goes_on_where_it_was(cluster, films, calm, tmp_path, capsys):
     argv = on_cluster(cluster, tmp_path, films)
     driver = subprocess.Popen([sys.executable, str(HERE / "create_results.py"), *argv], stdout=subprocess.DEVNULL,
@@ -168,53 +169,10 @@ def test_a_long_film_is_read_in_parts_side_by_side(cluster, second, films, tmp_p
     assert contents(tmp_path / "results") == parts and len(parts) == 3
 
 
-def free_cores():
-    """How many cores nothing else ran on, during a moment."""
-    def idle():
-        return int(Path("/proc/stat").read_text().split()[4]) / os.sysconf("SC_CLK_TCK")
-
-    since, before = time.perf_counter(), idle()
-    time.sleep(0.5)
-    return (idle() - before) / (time.perf_counter() - since)
-
-
-@pytest.mark.alone
-def test_two_workers_read_nearly_twice_as_much_as_one(cluster, second, films, tmp_path):
-    """A worker of one core that has its network loaded, against two.
-
-    By the clock where two cores are free; where others have them, by the time that the workers had a core for: that
-    tells what they cost each other, and nothing of the others.
-    """
-    from vtt_emotion.archive import cluster as archive_cluster
-
-    free = min(free_cores() for _ in range(3))
+@pytest.mark.long
+def test_two_workers_read_at_once_and_cost_each_other_nothing(cluster, second, films, tmp_path):
+    """By the time that the workers had a core for; what they read by the clock, `tools.bench` tells."""
     write_film(tmp_path / "film.mp4", [frame.rgb for frame in read_frames(films / "film0.mp4")] * 4)
-    ops, ratios, numbers = settle(ResultsOps()), [], iter(range(1000))
-    ops.results.device, ops.cluster.part_minutes = "cpu", 0.0
-    ray = archive_cluster.connect(cluster.address)
-    try:
-        def attempt(job):
-            since, before = time.perf_counter(), time.process_time()
-            assert archive_cluster.attempt(job, ops, {}, ops.cluster).frames == 4 * FRAMES
-            return time.process_time() - before, time.perf_counter() - since
-
-        task = ray.remote(num_cpus=1)(attempt)
-
-        def read(count):
-            since = time.perf_counter()
-            spent = ray.get([task.remote(Job(tmp_path / "film.mp4", tmp_path / "results", str(next(numbers))))
-                             for _ in range(count)])
-            assert all(cores < 1.1 * seconds for cores, seconds in spent)        # each keeps to its core
-            return time.perf_counter() - since, sum(cores for cores, _ in spent)
-
-        read(4)                                  # the workers start, and load
-        for _ in range(4):                       # other work on the machine may disturb one of them
-            one, two = [sum(times) for times in zip(*(read(1) for _ in range(4)))], read(4)
-            ratios.append(one[0] / two[0] if free > 1.8 else 2 * one[1] / two[1])
-            print(f"{free:.1f} cores free; two workers against one: {one[0] / two[0]:.2f} by the clock, "
-                  f"{2 * one[1] / two[1]:.2f} by the cores' time")
-            if ratios[-1] >= 1.7:
-                break
-    finally:
-        ray.shutdown()
-    assert max(ratios) >= 1.7
+    figures = measure_workers(tmp_path / "film.mp4", "fer", tmp_path, cluster.address)
+    assert figures["at_once"] and max(figures["cores_of_a_worker"]) < 1.1
+    assert max(figures["by_core_time"]) >= 1.7

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 import ops
+from tests.conftest import often
 from vtt_emotion.core.crop import crop_face, iou, square_around, touches
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size, read_image, write_image
@@ -74,11 +75,12 @@ def test_unreadable_images_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("name,side", [("centerface", 256), ("hog", 512)])
-def test_detectors_find_drawn_faces_where_they_are_and_crops_frame_them_alike(name, side):
+@often(5, 20)
+def test_detectors_find_drawn_faces_where_they_are_and_crops_frame_them_alike(name, side, times):
     """At least 95 percent of 140 random faces; a detector's crop of a face is the annotated box's, by their margins."""
     detector, margins = make_detector(name), ops.Margins()
     rng, found, sides, middles = np.random.default_rng(3), 0, [], []
-    faces = [(random_look(rng), emotion) for _ in range(20) for emotion in ACTIONS]
+    faces = [(random_look(rng), emotion) for _ in range(times) for emotion in ACTIONS]
     for look, emotion in faces:
         image, centre, size = background(rng, 256, 256), 128 + rng.uniform(-10, 10, 2), 320
         paste(image, draw_head(look, actions(emotion, rng.uniform(0.6, 1), rng), random_pose(rng), size), centre)

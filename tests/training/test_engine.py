@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 import model_train
 import vtt_emotion.training.train
 from resnet_tsm import load_checkpoint, resnet18
-from tests.conftest import TINY
+from tests.conftest import TINY, often
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.datasets.npy import read_index
@@ -140,15 +140,17 @@ def assert_same(a, b):
         assert all(torch.equal(mine[key], other[key]) for key in mine)
 
 
-def test_60_steps_equal_30_and_30(parsed):
-    train(parsed, "whole", "--max-steps", "60")
-    train(parsed, "parts", "--max-steps", "30")
-    train(parsed, "parts", "--max-steps", "60", "--resume")
+@often(6, 60)
+def test_steps_equal_two_halves_of_them(parsed, times):
+    options = "--log-every", str(times // 6)
+    train(parsed, "whole", "--max-steps", str(times), *options)
+    train(parsed, "parts", "--max-steps", str(times // 2), *options)
+    train(parsed, "parts", "--max-steps", str(times), *options, "--resume")
     assert_same(weights(parsed, "whole"), weights(parsed, "parts"))
     whole, parts = (read_log(parsed / "runs" / name / "log.csv") for name in ("whole", "parts"))
     drop = "images_per_second"
     assert [{**row, drop: 0} for row in whole] == [{**row, drop: 0} for row in parts]
-    assert [row["step"] for row in whole] == [10, 20, 30, 40, 50, 60]
+    assert [row["step"] for row in whole] == [times // 6 * part for part in range(1, 7)]
 
 
 def test_an_averaged_run_resumes_and_keeps_the_average(parsed):

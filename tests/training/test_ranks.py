@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import EPISODES
+from tests.conftest import EPISODES, mostly_long, often
 from tests.training.test_engine import train, weights
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.npy import read_index
@@ -36,20 +36,21 @@ def one_process(root, name, *options):
     train(root, name, *OPTIONS, *options)
 
 
-def test_two_processes_with_half_the_batch_train_as_one(parsed):
+@often(4, 20)
+def test_two_processes_with_half_the_batch_train_as_one(parsed, times):
     """Batch normalisation by its running statistics: in training each process would normalise by its own half.
 
     By SGD, whose steps are as large as the gradient: Adam's are not, so that it would hide a wrong factor, and makes
     much of the last digit.
     """
-    options = ("--batch-norm", "running", "--max-steps", "20", "--valid-every", "10", "--average", "0.9",
-               "--weights", "fer", "--optimizer", "sgd", "--lr", "0.0005")
+    options = ("--batch-norm", "running", "--max-steps", str(times), "--valid-every", str(times // 2),
+               "--average", "0.9", "--weights", "fer", "--optimizer", "sgd", "--lr", "0.0005")
     one_process(parsed, "one", *options)
     job = torchrun(parsed, "two", *options)
     out, _ = job.communicate(timeout=240)
     assert job.returncode == 0, out
     one, two = (read_log(parsed / f"runs/{name}/log.csv") for name in ("one", "two"))
-    assert [row["step"] for row in two] == list(range(1, 21))                # one log
+    assert [row["step"] for row in two] == list(range(1, times + 1))         # one log
     for mine, theirs in zip(one, two):
         assert mine["train_error"] == pytest.approx(theirs["train_error"], abs=1e-4)
         assert mine["train_accuracy"] == theirs["train_accuracy"]
@@ -61,6 +62,7 @@ def test_two_processes_with_half_the_batch_train_as_one(parsed):
     assert out.count("samples to train on") == 1 and "cpu x 2" in out and out.count("best at step") == 1
 
 
+@pytest.mark.long
 def test_a_process_that_dies_ends_the_job_and_resume_goes_on(parsed):
     options = ("--max-steps", "30", "--save-every", "1", "--valid-every", "30", "--schedule", "one_cycle")
     job = torchrun(parsed, "dying", *options)
@@ -83,6 +85,7 @@ def test_a_process_that_dies_ends_the_job_and_resume_goes_on(parsed):
         assert torch.equal(value, weights(parsed, "dying")["net"][key]), key
 
 
+@pytest.mark.long
 def test_an_error_in_one_process_costs_no_step(parsed, tmp_path):
     """An image of the second process's part of the validation cannot be read."""
     for name in ("dicts", "datasets"):
@@ -112,7 +115,7 @@ def wait_for(happened, seconds=120):
     return happened()
 
 
-@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+@pytest.mark.parametrize("number", mostly_long((signal.SIGTERM, signal.SIGINT), signal.SIGINT))
 def test_asked_to_stop_all_processes_stop_at_one_step(parsed, number):
     """SIGTERM to torchrun, which sends it on; Ctrl-C to all at once, as a terminal does, and torchrun sends it on."""
     name = f"asked_{number:d}"

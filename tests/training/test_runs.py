@@ -7,6 +7,7 @@ import torch
 
 import ops
 from resnet_tsm import resnet18
+from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.log import LOG_COLUMNS, read_log
@@ -28,7 +29,8 @@ def net():
 
 def test_a_run_holds_options_log_and_checkpoints(tmp_path, net, capsys):
     run = begin(tmp_path / "a", img_sz=96, batch_size=64)
-    assert json.loads((tmp_path / "a/ops.json").read_text())["loader"]["img_sz"] == 96
+    written = json.loads((tmp_path / "a/ops.json").read_text())
+    assert written["loader"]["img_sz"] == 96 and written["version"] == __version__
     run.log(step=5, train_error=0.25)
     run.log(step=10, train_error=0.125, valid_error=1 / 3)
     rows = read_log(tmp_path / "a/log.csv")
@@ -37,7 +39,7 @@ def test_a_run_holds_options_log_and_checkpoints(tmp_path, net, capsys):
     run.save("last.pt", net, Progress(5), torch.optim.Adam(net.parameters()))
     run.save("best.pt", net, Progress(5, {"mean_recall": 0.5}))
     again = begin(tmp_path / "a", resume=True, img_sz=96, batch_size=32)
-    assert again.checkpoint["step"] == 5
+    assert again.checkpoint["step"] == 5 and again.checkpoint["version"] == __version__
     assert {"net", "optimizer", "random", "options", "revision"} <= set(again.checkpoint)
     assert [row["step"] for row in read_log(tmp_path / "a/log.csv")] == [5]      # step 10 will be written again
     assert "another option: batch_size 64 -> 32" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ops import Tracking
+from vtt_emotion import __version__
 from vtt_emotion.core.crop import iou
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
@@ -278,3 +279,8 @@ def test_a_fingerprint_tells_videos_and_folders_apart(make_video, tmp_path):
         write_image(tmp_path / f"frames/{number:05d}.jpg", image)
         seen.append(fingerprint(tmp_path / "frames"))
     assert seen[0] != seen[1]
+
+
+def test_a_faces_file_says_what_wrote_it(tmp_path):
+    write_faces(tmp_path / "a.faces.npz", {"version": VERSION, "source": "a", "options": {}}, np.zeros(0, FACE), [0])
+    assert np.load(tmp_path / "a.faces.npz")["program"] == f"vtt_emotion {__version__}"

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 from ops import Limit
+from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.interrupts import PROJECT
 
@@ -17,6 +18,10 @@ OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient mem
 
 def parse(options_class, argv, doc):
     """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["--version"]:
+        print(f"vtt_emotion {__version__}")
+        raise SystemExit
     import tyro
 
     defaults = options_class.by_recipe(_recipe(argv)) if hasattr(options_class, "by_recipe") else options_class()

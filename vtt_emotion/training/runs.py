@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from resnet_tsm import fill, load_checkpoint, resnet18
+from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import naming, whole_file
 from vtt_emotion.training.log import LOG_COLUMNS, cut_log
@@ -76,7 +77,7 @@ class Run:
                 shutil.rmtree(self.folder / "tensorboard", ignore_errors=True)
             self.board = SummaryWriter(self.folder / "tensorboard", purge_step=step + 1)
         with whole_file(self.folder / "ops.json") as temporary:
-            temporary.write_text(json.dumps(self.options, indent=1) + "\n")
+            temporary.write_text(json.dumps({"version": __version__, **self.options}, indent=1) + "\n")
 
     def log(self, **figures):
         """Add a row to log.csv, and its numbers to TensorBoard's file; what was not measured stays blank."""
@@ -105,7 +106,8 @@ class Run:
             return
         checkpoint = {"net": net.state_dict(), "average": average,
                       "optimizer": optimizer.state_dict() if optimizer else None, **vars(progress),
-                      "random": random_states(), "options": self.options, "revision": code_revision()}
+                      "random": random_states(), "options": self.options, "version": __version__,
+                      "revision": code_revision()}
         write_checkpoint(self.folder / name, checkpoint)
 
 

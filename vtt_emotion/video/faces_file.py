@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.datasets.npy import read_arrays
@@ -45,7 +46,8 @@ def write_faces(path, about, faces, shots):
     about = json.dumps(about)
     remove_made_of(Path(path).with_suffix("").with_suffix(".json"))
     with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, about=np.array(about), shots=np.array(shots), faces=faces)
+        np.savez(file, about=np.array(about), shots=np.array(shots), faces=faces,
+                 program=np.array(f"vtt_emotion {__version__}"))
 
 
 def read_faces(path):
