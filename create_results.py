@@ -23,7 +23,7 @@ from vtt_emotion.archive.places import as_place, find_videos, is_url
 from vtt_emotion.archive.work import Job, is_there, read_job, shown
 from vtt_emotion.core.command_line import parse, run_script, settle
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import short_name
+from vtt_emotion.core.files import locked, short_name
 from vtt_emotion.core.weights import find_weights
 from vtt_emotion.results.records import remove_made_of, results_name, write_records
 from vtt_emotion.video.batch import photo_detectors, read_photos, table_lines
@@ -57,8 +57,9 @@ def create_photos(folder, path, ops, step):
     failed, tracking = [], ops.tracking
     detectors = photo_detectors(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
     framing = framing_of(tracking.detector, ops.margins)
-    remove_made_of(path)                         # of a video of that name
-    count = write_records(path, read_photos(folder, detectors, step, framing, ops.results.scores == "true", failed))
+    with locked(path, "written"):
+        remove_made_of(path)                     # of a video of that name
+        count = write_records(path, read_photos(folder, detectors, step, framing, ops.results.scores == "true", failed))
     print(f"wrote {path}: {count:,} records")
     if failed:
         raise InputError(f"{len(failed)} photos were left out: {'; '.join(failed)}")

@@ -17,7 +17,7 @@ from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, FriendsSplit, Ma
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.weights import name_device
+from vtt_emotion.core.weights import checked_logits, name_device
 from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
 from vtt_emotion.results.coded import read_coded
@@ -105,9 +105,8 @@ def predict_all(ops, part, shown):
         clips = FaceClips([samples], net.img_sz, evaluate.frames, **shown)
         loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers,
                              device.type == "cuda")
-        logits[weights], target = predict(net.to(device), loader, device, evaluate.flip)
-        if not torch.isfinite(logits[weights]).all():
-            raise InputError(f"{weights}: gives logits that are not finite")
+        said, target = predict(net.to(device), loader, device, evaluate.flip)
+        logits[weights] = checked_logits(said, weights)
     return logits, target, sizes
 
 

@@ -474,7 +474,7 @@ class Run(Runs, Device):
     seed: Seed = 0
     """Seed of the initial weights, the samples' order and the augmentation."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the network's arithmetic in training; auto is bfloat16 on CUDA, float32 on the CPU."""
+    """Of the network's arithmetic in training; auto is bfloat16 on CUDA and on CPUs that have instructions for it."""
     batch_norm: Literal["batch", "sync", "running"] = "batch"
     """Statistics that training normalises by: of a process's part of the batch, of all processes' parts (SyncBatchNorm,
     CUDA alone), or the running ones that the weights come with, which then stay as they are."""

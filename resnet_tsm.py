@@ -18,9 +18,11 @@ from torchvision.models import ResNet18_Weights
 from torchvision.models.resnet import BasicBlock, ResNet
 
 NUM_CLASSES = 7                                  # angry, disgust, fear, happy, sad, surprise, neutral
+FRAMES = 4                                       # that a frame's logits depend on: itself, and one for each shift
 SHIFT_DIVISOR = 4                                # a quarter of the channels comes from the previous frame
 SMALLEST = 64                                    # px; below it the last maps shrink to a single pixel
 LARGEST = 2048                                   # px, of the input that a checkpoint may ask for
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "weights"
 
 
@@ -31,12 +33,14 @@ def shift(x, frames):
         first 1/4     0         0         1         2        (of the previous frame)
         other 3/4     0         1         2         3        (of the frame itself)
 
-    x (N * T, C, H, W) with `frames` = T; returns the same shape.
+    x (T * N, C, H, W), of N sequences of `frames` = T, all first frames first; returns the same shape, and the same
+    memory format.
     """
-    x = x.unflatten(0, (-1, frames))                                           # (N, T, C, H, W)
-    quarter = x.shape[2] // SHIFT_DIVISOR
-    previous = torch.cat([x[:, :1, :quarter], x[:, :-1, :quarter]], 1)         # (N, T, C / 4, H, W)
-    return torch.cat([previous, x[:, :, quarter:]], 2).flatten(0, 1)
+    if frames == 1:
+        return x
+    sequences, quarter = len(x) // frames, x.shape[1] // SHIFT_DIVISOR
+    previous = torch.cat([x[:sequences, :quarter], x[:-sequences, :quarter]])  # (T * N, C / 4, H, W)
+    return torch.cat([previous, x[:, quarter:]], 1)
 
 
 def shifted_block(block, x, shifted):
@@ -62,15 +66,17 @@ class ResNetTSM(ResNet):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
 
-    def forward(self, frames):
+    def forward(self, frames, last=False):
         """Logits for each frame of one or more face sequences.
 
         Args:
             frames: float RGB in [0, 1], (T, 3, H, W) or (N, T, 3, H, W), oldest frame first; H, W >= 64, best
                 `img_sz`.
+            last: give the last frame's alone, with the work that those need: layers 2, 3 and 4 of three, two and one
+                frame.
 
         Returns:
-            (T, 7) or (N, T, 7). Frame t's logits depend on frames t - 3 to t.
+            (T, 7) or (N, T, 7); with `last` (7,) or (N, 7). Frame t's logits depend on frames t - 3 to t.
 
         Raises:
             ValueError: another shape, or integers.
@@ -79,9 +85,21 @@ class ResNetTSM(ResNet):
             raise ValueError(f"expected frames (T, 3, H, W) or (N, T, 3, H, W), got {tuple(frames.shape)}")
         self._check(frames)
         batch = frames if frames.dim() == 5 else frames[None]
-        length = batch.shape[1]
-        logits = self._logits(batch.flatten(0, 1), lambda x, site: shift(x, length))
-        return logits.unflatten(0, (-1, length)) if frames.dim() == 5 else logits
+        if last:
+            batch = batch[:, -FRAMES:]
+        sequences, length = batch.shape[:2]
+
+        def shift_and_drop(x, site):
+            """The maps entering a layer, and shifted, without the frames that the last frame's logits need no more."""
+            shifted, drop = shift(x, len(x) // sequences), 0
+            if last:
+                drop = max(len(x) - sequences * (FRAMES - 1 - site), 0)
+            return x[drop:], shifted[drop:]
+
+        logits = self._logits(batch.transpose(0, 1).flatten(0, 1), shift_and_drop)               # (T * N, 7)
+        logits = logits.unflatten(0, (-1, sequences)).transpose(0, 1)                            # (N, T, 7)
+        logits = logits[:, -1] if last else logits
+        return logits if frames.dim() == 5 else logits[0]
 
     def step(self, frames, state=None, fresh=None):
         """Logits for the next frame of each of N streams, with the work of one frame a stream.
@@ -108,7 +126,7 @@ class ResNetTSM(ResNet):
             previous = current if state is None else state[site]
             if state is not None and fresh is not None:
                 previous = torch.where(fresh.view(-1, 1, 1, 1), current, previous)
-            return torch.cat([previous, x[:, current.shape[1]:]], 1)
+            return x, torch.cat([previous, x[:, current.shape[1]:]], 1)
 
         logits = self._logits(frames, shift_stream)
         return logits, tuple(part.clone() for part in kept)
@@ -120,15 +138,14 @@ class ResNetTSM(ResNet):
             raise ValueError(f"expected float RGB in [0, 1], got {frames.dtype}; divide bytes by 255")
 
     def _logits(self, x, shift_at):
-        """x (B, 3, H, W) to logits (B, 7); `shift_at(x, site)` shifts the maps entering layer 2 + site."""
+        """x (B, 3, H, W) to logits (B, 7); `shift_at(x, site)` gives the maps entering layer 2 + site, and shifted."""
         if self.img_sz and x.shape[-2:] != (self.img_sz, self.img_sz):
             x = interpolate(x, (self.img_sz, self.img_sz), mode="bilinear", antialias=True)
         x = (x - self.mean) / self.std
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer1(x)
         for site, layer in enumerate((self.layer2, self.layer3, self.layer4)):
-            x = shifted_block(layer[0], x, shift_at(x, site))
-            x = layer[1](x)
+            x = layer[1](shifted_block(layer[0], *shift_at(x, site)))
         return self.fc(self.avgpool(x).flatten(1))
 
 
@@ -184,6 +201,12 @@ def resnet18(weights=None, num_classes=NUM_CLASSES, start=False):
     return net
 
 
+def _is_plain(value, own):
+    """Whether a checkpoint's value is a dense tensor on the CPU, of floating point where the network's `own` is."""
+    kinds = FLOATS if own.is_floating_point() else (*FLOATS, own.dtype)
+    return torch.is_tensor(value) and value.layout is torch.strided and value.is_cpu and value.dtype in kinds
+
+
 def fill(net, checkpoint, source, start=False):
     """Load a checkpoint or a plain state dict; with `start` ImageNet's too, whose last layer stays random.
 
@@ -198,18 +221,21 @@ def fill(net, checkpoint, source, start=False):
     others = [name for name in state if name not in own]
     if others:
         raise ValueError(f"{source}: of another network than ResNet18, which has no {others[0]}")
-    broken = [name for name, value in state.items() if not torch.is_tensor(value) or not value.isfinite().all()]
-    if broken:
-        raise ValueError(f"{source}: {broken[0]} is not a tensor of finite numbers")
+    odd = [name for name, value in state.items() if not _is_plain(value, own[name])]
+    if odd:
+        raise ValueError(f"{source}: {odd[0]} is not a tensor of finite numbers, {own[odd[0]].dtype} or alike")
     if state["fc.bias"].numel() == 1000 != own["fc.bias"].numel():
         if not start:
             raise ValueError(f"{source}: knows ImageNet's 1,000 classes, no emotion; it is a start for training alone")
         state = {**state, **{name: own[name] for name in ("fc.weight", "fc.bias")}}
-    try:
-        net.load_state_dict(state)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ValueError(f"{source}: not the parameters of this ResNet18 ({reason})") from None
+    for name, value in state.items():            # before any value is looked at: a small file may claim a huge shape
+        if value.shape != own[name].shape:
+            raise ValueError(f"{source}: not the parameters of this ResNet18 ({name} is of shape "
+                             f"{tuple(value.shape)}, expected {tuple(own[name].shape)})")
+    broken = [name for name, value in state.items() if not value.isfinite().all()]
+    if broken:
+        raise ValueError(f"{source}: {broken[0]} is not a tensor of finite numbers")
+    net.load_state_dict(state)
     try:
         net.img_sz = int(checkpoint["options"]["loader"]["img_sz"])
     except (KeyError, TypeError, ValueError, OverflowError):     # torchvision's own, or a plain state dict

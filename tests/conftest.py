@@ -3,6 +3,10 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:          # tests share the cores out among themselves, so each keeps to one
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -21,6 +25,7 @@ import sample_data
 
 EPISODES = ("--train-episodes", "1", "2", "--valid-episodes", "3")
 TINY = ("--img-sz", "64", "--batch-size", "4", "--num-workers", "0", "--device", "cpu", *EPISODES,
+        "--precision", "float32",                # on every machine
         "--recipe", "ancestor")                  # a constant rate: runs of other lengths go the same way
 
 
@@ -112,6 +117,29 @@ def room(tmp_path_factory):
     yield
     for folder in {path for path in runs.glob("*") if not path.is_symlink()} - before:
         shutil.rmtree(folder)
+
+
+HOLDER = """import sys, time
+from vtt_emotion.core.files import locked
+with locked(sys.argv[1], "held"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def held():
+    """A context manager in which another process, killed at the end, holds the lock of a path."""
+    @contextmanager
+    def hold(path):
+        with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True,
+                              cwd=Path(__file__).parents[1]) as process:
+            assert process.stdout.readline() == "held\n"
+            try:
+                yield
+            finally:
+                process.kill()
+    return hold
 
 
 def write_film(path, images, rate=24, codec="libx264", options=None):

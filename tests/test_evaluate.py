@@ -8,7 +8,10 @@ from scipy.stats import binom
 
 import evaluate
 import parse_ck
+from resnet_tsm import resnet18
+from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.weights import checked_logits
 from vtt_emotion.results.records import write_records
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.measures import compare, ensemble, intervals, measure, resample
@@ -246,4 +249,17 @@ def test_errors(trained, run_main, capsys, tmp_path):
     assert "no such checkpoint" in said("--valid-episodes", "3", "--weights", "nothing.pt")
     assert "expected one or several checkpoints, each once" in said("--weights", "fer", "fer")
     assert "--ensemble: expected --weights with several" in said("--weights", "fer", "--ensemble")
-    assert not list(tmp_path.iterdir())
+    net = resnet18()
+    torch.nn.init.constant_(net.fc.weight, 3e38)                                 # finite, and too large to be of use
+    torch.save({"net": net.state_dict(), "options": {"loader": {"img_sz": 64}}}, tmp_path / "huge.pt")
+    assert "huge.pt: expected finite logits of seven" in said("--valid-episodes", 3, "--weights", tmp_path / "huge.pt",
+                                                               "--device", "cpu", "--num-workers", "0")
+    assert [path.name for path in tmp_path.iterdir()] == ["huge.pt"]
+
+
+@pytest.mark.parametrize("logits,message", [(np.zeros((2, 8)), r"give \(8,\)"), (np.zeros(7), r"give \(\)"),
+                                            (np.full((1, 7), np.nan), "not finite")])
+def test_logits_are_checked(logits, message):
+    assert checked_logits(torch.zeros(0, 7), "a.pt").shape == (0, 7)
+    with pytest.raises(InputError, match=f"a.pt: expected finite logits of seven.*{message}"):
+        checked_logits(logits, "a.pt")

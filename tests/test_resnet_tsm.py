@@ -34,13 +34,36 @@ def _no_gradients():
 
 
 def test_shift_against_a_plain_loop():
-    x = torch.randn(2 * 5, 8, 3, 3)
+    x = torch.randn(5 * 2, 8, 3, 3)              # five frames of two clips
     shifted = shift(x, 5)
     for clip in range(2):
         for t in range(5):
             for channel in range(8):
                 source = max(t - 1, 0) if channel < 2 else t
-                torch.testing.assert_close(shifted[clip * 5 + t, channel], x[clip * 5 + source, channel])
+                torch.testing.assert_close(shifted[t * 2 + clip, channel], x[source * 2 + clip, channel])
+
+
+def test_shift_keeps_the_memory_format_and_copies_no_single_frame():
+    x = torch.randn(4 * 3, 8, 5, 6).to(memory_format=torch.channels_last)
+    assert shift(x, 4).is_contiguous(memory_format=torch.channels_last) and not shift(x, 4).is_contiguous()
+    assert shift(x.contiguous(), 4).is_contiguous() and shift(x, 1) is x
+
+
+@pytest.mark.parametrize("length", (1, 2, 3, 4, 7))
+def test_the_last_frame_alone_has_the_same_logits_and_gradients(net, length):
+    """Batch normalisation by its running statistics: in training fewer maps make the batch's."""
+    clips = torch.rand(2, length, 3, 64, 64)
+    with torch.inference_mode(False), torch.enable_grad():
+        clips, found = clips.clone(), []
+        for logits in (net(clips)[:, -1], net(clips, last=True)):
+            net.zero_grad()
+            torch.nn.functional.cross_entropy(logits, torch.tensor([1, 5])).backward()
+            found.append((logits.detach(), [parameter.grad.clone() for parameter in net.parameters()]))
+        net.zero_grad()
+    torch.testing.assert_close(found[0][0], found[1][0], atol=1e-6, rtol=1e-6)
+    for whole, alone in zip(found[0][1], found[1][1]):
+        torch.testing.assert_close(whole, alone, atol=1e-6 * whole.abs().max().item(), rtol=1e-4)
+    torch.testing.assert_close(net(clips[0], last=True), net(clips[0])[-1], atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 224, 224), (1, 3, 64, 64), (2, 4, 3, 64, 80), (1, 7, 3, 96, 96)])
@@ -229,6 +252,9 @@ def test_bad_checkpoints_are_refused_in_a_sentence(net, tmp_path):
     state = net.state_dict()
     for name, content in (("nan", {"net": state | {"bn1.bias": torch.full((64,), torch.nan)}}),
                           ("list", [1, 2]), ("number", {"net": state | {"fc.bias": 5}}),
+                          ("expanded", state | {"conv1.weight": torch.zeros(1).expand(64, 3, 10 ** 5, 10 ** 5)}),
+                          ("integers", state | {"fc.bias": torch.zeros(7, dtype=torch.int64)}),
+                          ("sparse", state | {"fc.weight": torch.zeros(7, 512).to_sparse()}),
                           ("large", {"net": state, "options": {"loader": {"img_sz": 10 ** 9}}})):
         torch.save(content, tmp_path / f"{name}.pt")
         with pytest.raises(ValueError, match=rf"{name}\.pt: ") as error:

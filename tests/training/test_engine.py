@@ -16,8 +16,9 @@ from tests.conftest import TINY, often
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.training import engine
 from vtt_emotion.training.augmentation import mix_pairs
-from vtt_emotion.training.engine import Average, evaluate, train_step
+from vtt_emotion.training.engine import Average, autocast, evaluate, train_step
 from vtt_emotion.training.log import read_log
 from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer, split_bce
 from vtt_emotion.training.watch import Unreadable
@@ -54,7 +55,7 @@ def test_optimisers():
     adam = make_optimizer(net, "adam", 1e-4, 5e-5)
     assert adam.defaults["amsgrad"] and adam.defaults["lr"] == 1e-4 and adam.defaults["weight_decay"] == 5e-5
     assert isinstance(make_optimizer(net, "adamw", 1e-3, 0), torch.optim.AdamW)
-    assert make_optimizer(net, "sgd", 0.1, 0).defaults["nesterov"]
+    assert make_optimizer(net, "sgd", 0.1, 0).defaults["nesterov"] and adam.defaults["fused"]
 
 
 def test_devices():
@@ -65,6 +66,18 @@ def test_devices():
         assert name_device("auto") == "cpu"
         with pytest.raises(InputError, match="no CUDA device"):
             name_device("cuda")
+
+
+@pytest.mark.parametrize("has,dtype", [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16),
+                                       ({"avx512_bf16": False, "avx2": True}, torch.float32), ({}, torch.float32)])
+def test_auto_precision_is_what_the_cpu_has_instructions_for(monkeypatch, has, dtype):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    monkeypatch.setattr(engine, "_cpu_has_bfloat16", engine._cpu_has_bfloat16.__wrapped__)
+    layer = torch.nn.Linear(2, 2)
+    with autocast(CPU):
+        assert layer(torch.zeros(1, 2)).dtype == dtype
+    with autocast(CPU, "float32"):
+        assert layer(torch.zeros(1, 2)).dtype == torch.float32
 
 
 def test_training_steps_lower_the_error():
@@ -105,9 +118,9 @@ def test_an_average_follows_the_weights_and_is_the_network_itself_at_0():
 class _Fixed(torch.nn.Module):
     """Answers each clip with the class written in its first pixel."""
 
-    def forward(self, frames):
+    def forward(self, frames, last):
         classes = (frames[:, -1, 0, 0, 0] * 255).round().long()
-        return torch.nn.functional.one_hot(classes, 7).float()[:, None] * 9
+        return torch.nn.functional.one_hot(classes, 7).float() * 9
 
 
 def test_evaluate_of_a_hand_worked_case():
@@ -213,6 +226,21 @@ def test_last_is_written_on_its_own_cadence(parsed):
     finally:
         vtt_emotion.training.train.Run.save = real
     assert steps == [("last.pt", 2), ("last.pt", 4), ("best.pt", 5), ("last.pt", 5)]
+
+
+def test_resuming_what_has_all_its_steps_says_so(parsed, capsys):
+    train(parsed, "done", "--max-steps", "2")
+    train(parsed, "done", "--max-steps", "2", "--resume")
+    assert "done has all its 2 steps already; a greater --max-steps continues it" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"--max-steps 1: .*done is at step 2 already"):
+        train(parsed, "done", "--max-steps", "1", "--resume")
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(parsed, held):
+    with held(parsed / "runs/twice"), pytest.raises(InputError, match="twice: is being trained by another process"):
+        train(parsed, "twice", "--max-steps", "1")
+    train(parsed, "twice", "--max-steps", "1")   # what the killed process has left hinders nobody
+    assert not list((parsed / "runs").glob(".*"))
 
 
 def test_resuming_with_other_options(parsed, capsys):

@@ -21,7 +21,7 @@ from vtt_emotion.training.ranks import Ranks
 
 SCRIPT = Path(__file__).resolve().parents[2] / "model_train.py"
 OPTIONS = (*EPISODES, "--recipe", "ancestor", "--img-sz", "64", "--batch-size", "8", "--num-workers", "0",
-           "--device", "cpu", "--weights", "none", "--log-every", "1")
+           "--device", "cpu", "--precision", "float32", "--weights", "none", "--log-every", "1")
 
 
 def torchrun(root, name, *options, count=2):

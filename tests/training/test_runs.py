@@ -11,7 +11,7 @@ from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.log import LOG_COLUMNS, read_log
-from vtt_emotion.training.runs import Progress, Run, random_states, read_checkpoint, set_random_states
+from vtt_emotion.training.runs import Progress, Run, random_states, read_checkpoint, run_folder, set_random_states
 
 
 def begin(folder, resume=False, **loader):
@@ -68,10 +68,8 @@ def test_a_run_is_never_overwritten_nor_begun_afresh_in_silence(tmp_path):
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../b"])
 def test_a_name_is_no_path(tmp_path, name):
-    options = ops.StaticTrainOps()
-    options.run.name = name
     with pytest.raises(InputError, match="expected the plain name of a folder"):
-        Run(tmp_path / name, options, False)
+        run_folder(tmp_path, name)
 
 
 def test_random_states_come_back():
@@ -79,6 +77,21 @@ def test_random_states_come_back():
     first = torch.rand(3), np.random.rand(3)
     set_random_states(states)
     assert torch.equal(torch.rand(3), first[0]) and np.array_equal(np.random.rand(3), first[1])
+
+
+@pytest.mark.parametrize("devices", (1, 3))
+def test_random_states_of_more_or_fewer_devices(monkeypatch, devices):
+    """Of CUDA devices that are there in words alone, with the CPU's states."""
+    came = {}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [torch.get_rng_state() for _ in range(2)])
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: came.update({device: state}))
+    states = random_states()
+    assert len(states["cuda"]) == 2
+    set_random_states(states)
+    assert list(came) == list(range(min(devices, 2))) and all(torch.equal(state, states["torch"])
+                                                              for state in came.values())
 
 
 @pytest.mark.parametrize("text,message", [("", "expected a header"), ("a,b\n1,2\n", "expected a header"),
@@ -100,6 +113,14 @@ def test_weights_that_cannot_be_had(tmp_path, monkeypatch):
     assert load_network("none").img_sz == 224
     with pytest.raises(InputError, match="knows no emotion"):
         load_network("imagenet", trained=True)
+
+
+def test_a_network_of_large_faces_says_that_it_is_slow(tmp_path, net, capsys):
+    torch.save({"net": net.state_dict(), "options": {"loader": {"img_sz": 2048}}}, tmp_path / "large.pt")
+    load_network("large.pt", tmp_path, img_sz=64)
+    assert not capsys.readouterr().err
+    load_network("large.pt", tmp_path)
+    assert "large.pt: works at 2048 px, so that a face takes 84 times the work of one of 224" in capsys.readouterr().err
 
 
 def _no_network(*args, **kwargs):

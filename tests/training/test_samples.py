@@ -114,6 +114,19 @@ def test_batches_depend_on_seed_and_step_alone():
     assert len(EveryOnce(10, 4)) == 3
 
 
+def test_an_emotions_faces_are_drawn_by_turns():
+    weights = sampling_weights([made_up([0] * 30 + [3] * 7 + [6] * 20)], [1.0], 0.4)
+    batches = [[sample for sample, _ in batch] for batch in BalancedBatches(weights, 8, 2, 0, 60)]
+    drawn = sum(batches, [])
+    for group in (range(30), range(30, 37), range(37, 57)):
+        mine = [sample for sample in drawn if sample in group]
+        assert len(mine) / len(drawn) == pytest.approx(weights[group].sum(), abs=0.06) and len(mine) > 2 * len(group)
+        turns = [mine[place:place + len(group)] for place in range(0, len(mine) - len(group) + 1, len(group))]
+        assert all(sorted(turn) == list(group) for turn in turns) and turns[0] != turns[1]
+    later = BalancedBatches(weights, 8, 2, 41, 60)
+    assert [[sample for sample, _ in batch] for batch in later] == batches[41:]
+
+
 def test_stills_buffers_and_workers(parsed):
     sources, _ = read_mixture({"affectnet": 0.5, "friends": 0.5}, parsed / "dicts", roots(parsed), MARGINS, (1, 2))
     keys = [[(0, (1, 2, 3)), (len(sources[0]), (1, 2, 4))]]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vtt_emotion.archive.places import all_there, fetched, is_url, placed
 from vtt_emotion.archive.table import part_path, write_part
+from vtt_emotion.core.files import locked
 from vtt_emotion.results.records import made_of
 from vtt_emotion.video.create import create, is_of, read_source
 
@@ -49,10 +50,11 @@ def read_job(job, ops, step, gallery, table, read=read_source):
     with fetched(job.source) as source, placed(job.folder, files_of(job.name, True, True)[1:]) as folder, \
             named({str(folder): job.folder, str(source): job.source}):
         path = folder / f"{job.name}.json"
-        count, segments, frames, seconds = create(source, path, ops, step, gallery, read)
-        if table:
-            write_part(part_path(path), job.name, segments, seconds, count)
-            print(f"wrote {part_path(path)}")
+        with locked(path, "written"):
+            count, segments, frames, seconds = create(source, path, ops, step, gallery, read)
+            if table:
+                write_part(part_path(path), job.name, segments, seconds, count)
+                print(f"wrote {part_path(path)}")
     return count, frames, seconds
 
 

@@ -11,6 +11,11 @@ from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 
+try:
+    import fcntl
+except ImportError:                              # on Windows
+    fcntl = None
+
 
 def as_text(name: str) -> str:
     r"""A file's name, of any bytes, as text that every format can hold: what is not UTF-8 is written as in caf\xe9."""
@@ -118,6 +123,48 @@ def whole_file(path, flush=True):
     finally:
         with suppress(NotADirectoryError):       # the error that is on its way says that the folder is a file
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path, doing):
+    """Keep other processes from `doing` (such as "trained") the same to `path`, a file or a folder, at the same time.
+
+    By a hidden file beside it, on which this process holds a lock: what a killed one leaves is locked no more, and the
+    next removes it. A record lock, which unlike flock's is not handed on to the workers that are forked meanwhile. A
+    system or a file system without such locks does without.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    if fcntl is None:
+        yield
+        return
+    path = Path(path)
+    lock = path.with_name(f".{short_name(path.name)}.lock")
+    with naming(path, lock):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = _lock(path, lock, doing)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)             # before it is let go: who waits for it finds that it is gone
+        os.close(held)
+
+
+def _lock(path, lock, doing):
+    """The descriptor of the file `lock`, locked, which is still at its place then."""
+    while True:
+        held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                os.close(held)
+                raise InputError(f"{path}: is being {doing} by another process") from None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(held), os.stat(lock)):
+                return held
+        os.close(held)
 
 
 def _clear_up(hidden):

@@ -2,11 +2,16 @@
 import ctypes
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
+import numpy as np
+
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import EMOTIONS
 
 SHIPPED = Path(__file__).resolve().parents[2] / "weights"
+LARGE = 512                                      # px: a network of larger faces is slow, which is said
 
 
 def find_weights(weights, root=Path(".")):
@@ -38,6 +43,9 @@ def load_network(weights, root=Path("."), trained=False, img_sz=None, make=None)
         net = (make or resnet18)(start[weights] if weights in start and not trained else find_weights(weights, root),
                                  start=not trained)
         net.img_sz = img_sz or net.img_sz or 224
+        if net.img_sz > LARGE and not img_sz:
+            print(f"warning: {weights}: works at {net.img_sz} px, so that a face takes {(net.img_sz / 224) ** 2:.0f} "
+                  "times the work of one of 224 px", file=sys.stderr)
         return net
     except InputError:
         raise
@@ -45,6 +53,14 @@ def load_network(weights, root=Path("."), trained=False, img_sz=None, make=None)
         raise InputError(str(error)) from None
     except (OSError, RuntimeError) as error:
         raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
+
+
+def checked_logits(logits, weights):
+    """Logits (N, 7) as they are; InputError, naming the weights, where they are not seven a face, or not finite."""
+    if logits.ndim != 2 or logits.shape[1] != len(EMOTIONS) or not np.isfinite(np.asarray(logits)).all():
+        found = "some that are not finite" if logits.shape[1:] == (len(EMOTIONS),) else tuple(logits.shape[1:])
+        raise InputError(f"{weights}: expected finite logits of seven emotions; these weights give {found}")
+    return logits
 
 
 def name_device(device):

@@ -43,23 +43,44 @@ def sampling_weights(sources, shares, neutral_ratio, balance=1.0):
 
 
 class BalancedBatches(Sampler):
-    """Batches for steps `start` to `stop`, each drawn by `weights` from (seed, step) alone.
+    """Batches for steps `start` to `stop`, drawn by `weights` from (seed, step) alone.
+
+    Samples of one weight, those of an emotion of a source, are drawn by turns: each once, in an order that is shuffled
+    anew, before one of them is drawn again.
 
     part: (rank, ranks); each process gets its part of every batch.
     """
 
     def __init__(self, weights, batch_size, seed, start, stop, part=(0, 1)):
-        self.cumulative = np.cumsum(weights)
+        values, groups, counts = np.unique(weights, return_inverse=True, return_counts=True)
+        self.members = np.split(np.argsort(groups, kind="stable"), np.cumsum(counts)[:-1])
+        self.cumulative, self.turns = np.cumsum(values * counts), {}           # turns: {group: (number, its order)}
         self.batch_size, self.seed, self.start, self.stop, self.part = batch_size, seed, start, stop, part
 
     def __len__(self):
         return self.stop - self.start
 
     def __iter__(self):
-        for step in range(self.start, self.stop):
+        drawn = np.zeros(len(self.members), int)               # of each group, in all steps before
+        for step in range(self.stop):
             draws = np.random.default_rng((self.seed, step)).random(self.batch_size) * self.cumulative[-1]
-            samples = np.searchsorted(self.cumulative, draws, "right")
-            yield [(int(samples[slot]), (self.seed, step, slot)) for slot in part_of(self.batch_size, self.part)]
+            groups = np.searchsorted(self.cumulative, draws, "right")
+            if step >= self.start:
+                samples = self._samples(groups, drawn.copy())
+                yield [(samples[slot], (self.seed, step, slot)) for slot in part_of(self.batch_size, self.part)]
+            drawn += np.bincount(groups, minlength=len(drawn))
+
+    def _samples(self, groups, drawn):
+        """The sample of each slot of a batch, whose groups are given, after `drawn` of each group."""
+        samples = []
+        for group in groups.tolist():
+            turn, place = divmod(int(drawn[group]), len(self.members[group]))
+            if self.turns.get(group, (None,))[0] != turn:
+                rng = np.random.default_rng((self.seed, turn, group, 2))       # of no other's numbers
+                self.turns[group] = turn, rng.permutation(self.members[group])
+            samples.append(int(self.turns[group][1][place]))
+            drawn[group] += 1
+        return samples
 
 
 class EveryOnce(Sampler):

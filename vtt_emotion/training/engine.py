@@ -1,24 +1,33 @@
 """One training step, one evaluate and one average of weights, for the static and the sequence trainer."""
 import copy
 from contextlib import nullcontext
+from functools import cache
 
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.agreement import count_pairs, figures, or_none
 
 
+@cache
+def _cpu_has_bfloat16():
+    """Whether the CPU has instructions for bfloat16; without them it is slower than float32."""
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+
+
 def autocast(device, precision="auto"):
-    """bfloat16 autocast or full precision, by its name in ops.Run; "auto" is bfloat16 on CUDA alone."""
-    if precision == "bfloat16" or (precision == "auto" and device.type == "cuda"):
+    """bfloat16 autocast or full precision, by its name in ops.Run; "auto" is bfloat16 where the device has it."""
+    if precision == "bfloat16" or (precision == "auto" and (device.type == "cuda" or _cpu_has_bfloat16())):
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 
 
 def last_logits(net, clips):
     """clips uint8 (N, T, 3, H, W) to logits (N, 7) of each clip's last frame."""
-    return net(clips.float().div_(255))[:, -1].float()
+    return net(clips.float().div_(255), last=True).float()
 
 
 class Average:
@@ -42,11 +51,11 @@ class Average:
         """Take in the network after step `step` (from 0)."""
         if not self.decay:
             return
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for mean, now in zip(self.net.state_dict().values(), net.state_dict().values()):
-            if mean.is_floating_point():
-                mean.lerp_(now, 1 - decay)
-            else:
+        pairs = [*zip(self.net.state_dict().values(), net.state_dict().values())]
+        blend = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))
+        blend(*zip(*(pair for pair in pairs if pair[0].is_floating_point())), None)            # all at once
+        for mean, now in pairs:
+            if not mean.is_floating_point():
                 mean.copy_(now)
 
 

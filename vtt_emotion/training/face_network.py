@@ -44,7 +44,7 @@ class FaceNetwork(nn.Module):
     """dlib's ResNet with 29 convolutions and a last layer for emotions, on each frame by itself.
 
     forward: float RGB in [0, 1], (N, T, 3, H, W), scaled to `img_sz` px where they are of another size; returns logits
-    (N, T, 7).
+    (N, T, 7), with `last` of the last frames alone, (N, 7).
     """
 
     def __init__(self):
@@ -64,7 +64,9 @@ class FaceNetwork(nn.Module):
         x = self.bn1(self.conv1((x * 255 - self.mean) / 256)).relu()
         return self.blocks(max_pool2d(x, 3, 2)).mean((2, 3))
 
-    def forward(self, frames):
+    def forward(self, frames, last=False):
+        if last:
+            return self.fc(self.features(frames[:, -1]))
         return self.fc(self.features(frames.flatten(0, 1))).unflatten(0, frames.shape[:2])
 
     def norms(self):

@@ -32,6 +32,13 @@ def code_revision():
     return done.stdout.strip()
 
 
+def run_folder(runs_path, name):
+    """A run's folder; InputError where the name would lead elsewhere."""
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise InputError(f"--name {name!r}: expected the plain name of a folder")
+    return Path(runs_path) / name
+
+
 @dataclass
 class Progress:
     """How far a run is: its steps, the figures of its best validation, and whether its last step's is still owed."""
@@ -53,16 +60,17 @@ class Run:
     def __init__(self, folder, options, resume, writes=True):
         self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
         self.writes, self.board = writes, None
-        name = options.run.name
-        if name in ("", ".", "..") or Path(name).name != name:
-            raise InputError(f"--name {name!r}: expected the plain name of a folder")
         if resume:
             self.checkpoint = read_checkpoint(self.folder / "last.pt")
             for line in _changes(self.checkpoint["options"], self.options) if writes else ():
                 print(f"resumed with another option: {line}")
         elif any((self.folder / name).exists() for name in ("last.pt", "best.pt")):
             raise InputError(f"{self.folder}: holds a run already; continue it with --resume, or give another --name")
-        former = self.checkpoint or vars(Progress())
+        steps, former = options.run.max_steps, self.checkpoint or vars(Progress())
+        if former["step"] > steps:
+            raise InputError(f"--max-steps {steps}: {self.folder} is at step {former['step']:,} already")
+        if former["step"] == steps and not former["owed"] and writes:
+            print(f"{self.folder} has all its {steps:,} steps already; a greater --max-steps continues it")
         self.progress = Progress(*(former[name] for name in ("step", "best", "owed")))
 
     def start(self):
@@ -149,8 +157,9 @@ def set_random_states(states):
     kind, keys, *rest = states["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(states["torch"])
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(states["cuda"])
+    if "cuda" in states and torch.cuda.is_available():       # the run may have had more devices
+        for device, state in zip(range(torch.cuda.device_count()), states["cuda"]):
+            torch.cuda.set_rng_state(state, device)
 
 
 def read_checkpoint(path):

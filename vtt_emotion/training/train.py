@@ -1,6 +1,6 @@
 """A training from its options, read from top to bottom: what it is made of, then the one loop."""
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +8,10 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from resnet_tsm import fill
 from vtt_emotion.core.command_line import Stopped
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.files import locked
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
@@ -18,7 +20,7 @@ from vtt_emotion.training.engine import Average, evaluate, train_step
 from vtt_emotion.training.networks import load, network_for
 from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer
 from vtt_emotion.training.ranks import Ranks
-from vtt_emotion.training.runs import Progress, Run, set_random_states
+from vtt_emotion.training.runs import Progress, Run, run_folder, set_random_states
 from vtt_emotion.training.samples import check_episodes, read_held_out, read_mixture
 from vtt_emotion.training.teachers import ask, mix, read_said, write_said
 from vtt_emotion.training.watch import Meter, Unreadable, stop_at_a_step
@@ -61,9 +63,12 @@ def train(ops, frames):
         raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
     ranks = Ranks(torch.device(name_device(ops.run.device)), ops.loader.batch_size)
     with ranks.together():
-        training, unreadable = _prepare(ops, frames, ranks), Unreadable(ops.loader.max_unreadable)
-        with _kept(training, unreadable):
-            _loop(ops, training, unreadable)
+        faces, unreadable = _faces(ops, frames), Unreadable(ops.loader.max_unreadable)
+        folder = run_folder(ops.run.runs_path, ops.run.name)
+        with locked(folder, "trained") if ranks.first else nullcontext():
+            training = _prepare(ops, folder, ranks, *faces)
+            with _kept(training, unreadable):
+                _loop(ops, training, unreadable)
     return training.run.progress.best if ranks.first else None
 
 
@@ -137,11 +142,10 @@ def _kept(training, unreadable):
             unreadable.tell()
 
 
-def _prepare(ops, frames, ranks):
-    """The `Training` of the options, from the run's checkpoint on where there is one."""
+def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
+    """The `Training` of the options on what `_faces` gives, from the checkpoint in the run's folder on if resumed."""
     device, options = ranks.device, ops.run
-    train_faces, weights, valid_faces = _faces(ops, frames)
-    run = Run(options.runs_path / options.name, ops, options.resume, writes=ranks.first)
+    run = Run(folder, ops, options.resume, writes=ranks.first)
     net, average, optimizer = _network(ops, run.checkpoint, device, train_faces)
     ranks.total(0)                               # all have looked at the folder before the first writes to it
     run.start()
@@ -197,7 +201,10 @@ def _network(ops, checkpoint, device, train_faces):
                          "of the ancestor's defaults wants --recipe ancestor")
     if checkpoint:
         net = network_for(checkpoint["net"])
-        net.load_state_dict(checkpoint["net"])
+        try:
+            fill(net, checkpoint["net"], f"{ops.run.name}/last.pt")
+        except ValueError as error:
+            raise InputError(str(error)) from None
         net.img_sz = ops.loader.img_sz
     else:
         net = load(ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz,

@@ -5,20 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.weights import checked_logits
 
 INPUTS, STATES = ("frames", "past2", "past3", "past4", "fresh"), ("next2", "next3", "next4")
 OPSET = 18
 HASH = "weights"                                 # an int8 graph's own note of the weights it was made of
 EXPORTED = "exported"                            # the same of one kept in graphs/
-
-
-def checked(logits, weights):
-    """The logits of a step; InputError, naming the weights, where they are not finite or not seven a face."""
-    if logits.ndim != 2 or logits.shape[1] != len(EMOTIONS) or not np.isfinite(logits).all():
-        raise InputError(f"{weights}: expected finite logits of seven emotions; these weights give "
-                         f"{'some that are not finite' if logits.shape[1:] == (len(EMOTIONS),) else logits.shape[1:]}")
-    return logits
 
 
 class OnnxStep:
@@ -53,7 +45,7 @@ class OnnxStep:
 
     def __call__(self, frames, state, fresh):
         logits, *state = self.session.run(None, self.inputs(frames, state, fresh))
-        return checked(logits, self.weights), tuple(state)
+        return checked_logits(logits, self.weights), tuple(state)
 
 
 def int8_graph(weights):

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.video.onnx_backend import EXPORTED, HASH, INPUTS, OPSET, STATES, OnnxStep, checked, checkpoint_hash
+from vtt_emotion.core.weights import checked_logits
+from vtt_emotion.video.onnx_backend import EXPORTED, HASH, INPUTS, OPSET, STATES, OnnxStep, checkpoint_hash
 
 
 class TorchStep:
@@ -22,7 +23,7 @@ class TorchStep:
         frames = torch.from_numpy(frames).to(self.device, non_blocking=True).float().div_(255)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits, state = self.net.step(frames, state, torch.from_numpy(fresh).to(self.device))
-        return checked(logits.float().cpu().numpy(), self.weights), state
+        return checked_logits(logits.float().cpu().numpy(), self.weights), state
 
 
 class _Step(torch.nn.Module):
