@@ -21,15 +21,18 @@ from pathlib import Path
 from ops import ResultsOps
 from vtt_emotion.archive.places import as_place, find_videos, is_url
 from vtt_emotion.archive.work import Job, is_there, read_job, shown
-from vtt_emotion.core.command_line import parse, run_script, settle
+from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import locked, short_name
 from vtt_emotion.core.weights import find_weights
 from vtt_emotion.results.records import remove_made_of, results_name, write_records
 from vtt_emotion.video.batch import photo_detectors, read_photos, table_lines
-from vtt_emotion.video.create import find_gallery, load_step, read_source
+from vtt_emotion.video.create import find_gallery, load_step
 from vtt_emotion.video.detection import framing_of
+from vtt_emotion.video.library import read_video
 from vtt_emotion.video.sources import find_episode
+
+__all__ = ["read_video"]                         # for who imports it from here
 
 
 def find_sources(source, friends):
@@ -74,33 +77,6 @@ def gallery_of(ops):
 def make_reader(ops):
     """(step, gallery) of the options, to read on this machine: the network's step, and whom to name people by."""
     return load_step(ops, os.cpu_count()), gallery_of(ops)
-
-
-def read_video(video, **options):
-    """The records of a video as a pandas DataFrame, a row a face and frame; no file is read or written beside it.
-
-    Args:
-        video: a video file, or a folder of frames.
-        options: as of the command line, by name: read_video("a.mp4", weights="runs/tsm/best.pt", every=4, link=True).
-
-    Returns:
-        DataFrame: seconds (presentation time, s), id, name (or missing), class (category of the seven emotions),
-        confidence, a score from 0 to 1 for each emotion, and the face's xmin, ymin, xmax, ymax (px).
-
-    Raises:
-        InputError: no such video, or a wrong option.
-    """
-    from vtt_emotion.results.parquet import as_frame
-    from vtt_emotion.results.tables import RECORD_COLUMNS, record_rows
-
-    ops = ResultsOps()
-    for name, value in {**options, "video": str(video)}.items():
-        concern = next((concern for concern in vars(ops).values() if name in vars(concern)), None)
-        if concern is None:
-            raise InputError(f"read_video: no option {name!r}; create_results.py --help lists them")
-        setattr(concern, name, value)
-    (source, _), = find_sources(settle(ops).source, ops.friends)
-    return as_frame(RECORD_COLUMNS, record_rows(read_source(source, ops, *make_reader(ops))[0]))
 
 
 def read_here(sources, folder, ops):

@@ -161,8 +161,8 @@ class Device:
 class Backend(Device):
     backend: Literal["auto", "torch", "onnx", "int8"] = "auto"
     """What runs the network; auto is torch on CUDA, and on the CPU int8 where the weights came with it, else onnx."""
-    graphs_path: Path = Path("graphs")
-    """Folder of the graphs exported for onnx."""
+    graphs_path: Path | None = None
+    """Folder of the graphs exported for onnx; without it the user's cache, ~/.cache/vtt-emotion/graphs on Linux."""
 
 
 @dataclass

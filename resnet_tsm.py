@@ -56,8 +56,9 @@ class ResNetTSM(ResNet):
     The shift adds no parameters: parameter names are torchvision's, and a sequence of one frame is the plain
     ResNet18. Three shifts let the last frame see exactly four: itself and three before it.
     `img_sz` is the side of the frames it was trained on, px, where its checkpoint says so: frames of another size are
-    scaled to it. None takes them as they are.
+    scaled to it. None takes them as they are. `labels` names the logits.
     """
+    labels = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
     def __init__(self, num_classes=NUM_CLASSES):
         super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=num_classes)

@@ -22,6 +22,7 @@ import parse_affectnet
 import parse_friends
 import parse_raf
 import sample_data
+from vtt_emotion.core.command_line import print_log
 
 EPISODES = ("--train-episodes", "1", "2", "--valid-episodes", "3")
 TINY = ("--img-sz", "64", "--batch-size", "4", "--num-workers", "0", "--device", "cpu", *EPISODES,
@@ -33,6 +34,7 @@ def pytest_configure():
     """Let Ctrl-C reach what the tests start, also where a shell began them in the background, which ignores it."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    print_log()                                  # what scripts print; tests see it also of the rooms alone
 
 
 def pytest_addoption(parser):
@@ -107,6 +109,16 @@ def parsed(sample, stage):
 def trained(parsed, stage):
     """Root with runs/static and runs/tsm of a few steps."""
     return stage(train, "runs/*")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs(tmp_path_factory):
+    """Keep the graphs that tests export out of the user's cache."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vtt_emotion.video.backends.user_cache_path", lambda _: base / "cache")
+        yield
 
 
 @pytest.fixture(autouse=True)

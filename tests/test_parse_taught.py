@@ -17,7 +17,8 @@ from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.samples import read_held_out, read_mixture
 from vtt_emotion.video import batch
-from vtt_emotion.video.detection import Detections, framing_of, make_detector
+from vtt_emotion.video.detection import framing_of, make_detector
+from vtt_emotion.video.faces import make_faces
 from vtt_emotion.video.faces_file import read_faces
 from vtt_emotion.video.frames import Frame, read_frames
 from vtt_emotion.video.unlabelled import soft_labels
@@ -77,7 +78,7 @@ def test_a_label_is_the_mean_of_what_the_networks_say_of_that_crop(site, taught)
         photo = read_image(site / "press" / entry["file"])
         scale = max(photo.shape) / 480
         frame = Frame(0, 0.0, site / "press" / entry["file"])
-        box = detector.find(detector.prepare(frame), scale).boxes_xyxy[0]
+        box = detector.find(detector.prepare(frame), scale)["box_xyxy"][0]
         crop = torch.from_numpy(crop_face(photo, xyxy_to_xywh(box), 64, *framing).copy()).permute(2, 0, 1)[None] / 255
         with torch.inference_mode():
             said = torch.stack([net(crop[None])[0, 0].softmax(0) for net in nets]).mean(0)
@@ -136,8 +137,7 @@ def test_a_face_that_fills_its_photo_is_looked_for_again(site, monkeypatch):
         detector = real(name, detect_width, *least)
         widths.append(detect_width)
         if detect_width is None:
-            monkeypatch.setattr(detector, "find", lambda picture, scale: Detections(
-                np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)))
+            monkeypatch.setattr(detector, "find", lambda picture, scale: make_faces([]))
         return detector
 
     monkeypatch.setattr(batch, "make_detector", blind)

@@ -120,7 +120,7 @@ def compare(source, faces, every):
     for frame in tqdm(read_frames(source), "reference", unit="frame", disable=None):
         if frame.number % every:
             continue
-        theirs = detector.find(frame.grey(2 * frame.size[0]), 0.5).boxes_xyxy
+        theirs = detector.find(frame.grey(2 * frame.size[0]), 0.5)["box_xyxy"]
         mine = faces["box_xyxy"][faces["frame"] == frame.number]
         overlap = iou(mine, theirs) if len(mine) and len(theirs) else np.zeros((len(mine), len(theirs)))
         found, ours = found + len(theirs), ours + len(mine)

@@ -37,7 +37,7 @@ def box_in_crop(image, square, detector, rng):
     x, y, side = square
     around = (x - AROUND * side, y - AROUND * side, side * (1 + 2 * AROUND), side * (1 + 2 * AROUND))
     size = round(LOOK * 1.2 ** rng.uniform(-1, 1) * (1 + 2 * AROUND))
-    boxes = detector.find(crop_face(image, around, size)).boxes_xyxy / size * (1 + 2 * AROUND) - AROUND
+    boxes = detector.find(crop_face(image, around, size))["box_xyxy"] / size * (1 + 2 * AROUND) - AROUND
     boxes = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)], 1)
     away = np.hypot(boxes[:, 0] - 0.5, boxes[:, 1] - 0.5)
     return boxes[away.argmin()] if len(boxes) and away.min() < 0.25 else None

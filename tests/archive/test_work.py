@@ -19,8 +19,8 @@ from vtt_emotion.core.command_line import Heard
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.video.create import create
+from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import describe, write_faces
-from vtt_emotion.video.tracks import FACE
 
 
 class Killed(BaseException):

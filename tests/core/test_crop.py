@@ -85,7 +85,7 @@ def test_detectors_find_drawn_faces_where_they_are_and_crops_frame_them_alike(na
         image, centre, size = background(rng, 256, 256), 128 + rng.uniform(-10, 10, 2), 320
         paste(image, draw_head(look, actions(emotion, rng.uniform(0.6, 1), rng), random_pose(rng), size), centre)
         x, y, w, h = face_box(centre, size)
-        boxes = detector.find(cv2.resize(image, (side, side)), 256 / side).boxes_xyxy
+        boxes = detector.find(cv2.resize(image, (side, side)), 256 / side)["box_xyxy"]
         overlap = iou(boxes, [[x, y, x + w, y + h]])[:, 0] if len(boxes) else np.zeros(1)
         if overlap.max() > 0.5:
             found += 1

@@ -16,9 +16,9 @@ from vtt_emotion.page.html import as_json, relative_url
 from vtt_emotion.page.pictures import base64_bytes, look, shrink, spread_faces, within
 from vtt_emotion.page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
 from vtt_emotion.page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
+from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import VERSION, write_faces
 from vtt_emotion.video.frames import Frame
-from vtt_emotion.video.tracks import FACE
 
 
 def record(seconds, emotion="happy", id=1, name=None, confidence=0.9, box=(20, 20, 60, 60)):

@@ -64,8 +64,8 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
     """Three frames: one face matched, one missed, one of ours where there is none."""
     import numpy as np
 
-    from vtt_emotion.video.detection import Detections, Hog
-    from vtt_emotion.video.tracks import FACE
+    from vtt_emotion.video.detection import Hog
+    from vtt_emotion.video.faces import FACE, make_faces
 
     class Frame:
         size = (100, 100)
@@ -78,8 +78,7 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
 
     found = {0: [[0, 0, 10, 10]], 1: [[50, 50, 60, 60]], 2: []}
     monkeypatch.setattr(tools.bench_reading, "read_frames", lambda source: map(Frame, range(3)))
-    monkeypatch.setattr(Hog, "find", lambda self, grey, scale: Detections(
-        np.array(found[grey], np.float32).reshape(-1, 4), np.ones(len(found[grey])), None))
+    monkeypatch.setattr(Hog, "find", lambda self, grey, scale: make_faces(found[grey]))
     faces = np.zeros(2, FACE)
     faces["frame"], faces["box_xyxy"] = (0, 2), [[0, 0, 10, 11], [0, 0, 10, 10]]
     assert tools.bench_reading.compare("x", faces, 1) == {"reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}

@@ -80,18 +80,18 @@ def test_boxes_are_in_the_frames_own_pixels(name, width):
     detector = make_detector(name)
     for wide in (width, width // 2):
         found = detector.find(cv2.resize(image, (wide, wide * 9 // 16), interpolation=cv2.INTER_AREA), 1280 / wide)
-        assert (np.diag(iou(found.boxes_xyxy, truth)) > 0.5).all() and len(found) == 2
-    assert found.boxes_xyxy.dtype == found.scores.dtype == found.landmarks.dtype == np.float32
-    assert found.scores.shape == (2,) and found.landmarks.shape == (2, 5, 2)
+        assert (np.diag(iou(found["box_xyxy"], truth)) > 0.5).all() and len(found) == 2
+    assert found["box_xyxy"].dtype == found["score"].dtype == found["landmarks"].dtype == np.float32
+    assert found["score"].shape == (2,) and found["landmarks"].shape == (2, 5, 2)
     empty = detector.find(background(np.random.default_rng(0), 200, 300))
-    assert empty.boxes_xyxy.shape == (0, 4) and empty.landmarks.shape == (0, 5, 2) and len(empty) == 0
+    assert empty["box_xyxy"].shape == (0, 4) and empty["landmarks"].shape == (0, 5, 2) and len(empty) == 0
 
 
 def test_boxes_end_where_the_frame_does():
     """At a picture's edge, also where it is padded to sides that the network takes."""
     image, _ = scene(0, ((50, 330), (640, 640), (1230, 330)))
     found = make_detector("centerface").find(cv2.resize(image, (470, 264), interpolation=cv2.INTER_AREA), 1280 / 470)
-    boxes = found.boxes_xyxy
+    boxes = found["box_xyxy"]
     assert len(found) == 3 and boxes.min() == 0
     assert boxes[2, 2] == pytest.approx(1280) and boxes[:, 3].max() < 720
     assert (np.diff(boxes[:, 0]) >= 0).all()                 # from left to right
@@ -104,7 +104,7 @@ def test_several_looks_at_once_find_the_same_bytes():
         for threads in (1, 3):
             detector = make_detector(name)
             with ThreadPoolExecutor(threads) as pool:
-                found.append([(one.boxes_xyxy.tobytes(), one.scores.tobytes(), one.landmarks.tobytes())
+                found.append([(one["box_xyxy"].tobytes(), one["score"].tobytes(), one["landmarks"].tobytes())
                               for one in pool.map(detector.find, pictures)])
         assert found[0] == found[1] and found[0][0][0]
 
@@ -120,8 +120,8 @@ def test_dlibs_network_is_asked_in_its_own_terms(monkeypatch):
     monkeypatch.setattr(vtt_emotion.video.detection, "load_model", lambda kind: network)
     found = make_detector("cnn").find(np.zeros((10, 20), np.uint8), 2)
     assert asked == [((10, 20, 3), 0)]
-    assert found.boxes_xyxy.tolist() == [[2, 2, 10, 12], [16, 4, 36, 20]]        # the second clipped
-    assert found.scores.tolist() == [1, 1] and np.isnan(found.landmarks).all()
+    assert found["box_xyxy"].tolist() == [[2, 2, 10, 12], [16, 4, 36, 20]]        # the second clipped
+    assert found["score"].tolist() == [1, 1] and np.isnan(found["landmarks"]).all()
 
 
 @pytest.mark.parametrize("name,size,options,wide", [
@@ -143,7 +143,7 @@ def test_what_is_prepared_is_of_the_frame_as_it_is_shown(make_video, tmp_path):
         picture = detector.prepare(frame)
         assert picture.shape == shape and picture.dtype == np.uint8
         found = detector.find(picture, frame.size[0] / picture.shape[1])
-        assert (np.diag(iou(found.boxes_xyxy, truth)) > 0.5).all()
+        assert (np.diag(iou(found["box_xyxy"], truth)) > 0.5).all()
     write_image(tmp_path / "frames/00000.png", image)
     (picture,) = (make_detector("centerface").prepare(frame) for frame in read_frames(tmp_path / "frames"))
     assert np.abs(picture.astype(int) - cv2.resize(image, (480, 270), interpolation=cv2.INTER_AREA)).max() == 0
@@ -161,7 +161,7 @@ def test_small_faces_are_found_where_asked_for():
 
 def test_a_score_is_asked_for():
     picture = cv2.resize(scene()[0], (480, 270), interpolation=cv2.INTER_AREA)
-    scores = np.sort(make_detector("centerface").find(picture).scores)
+    scores = np.sort(make_detector("centerface").find(picture)["score"])
     assert (scores > 0.5).all() and (scores < 1).all()
     assert len(make_detector("centerface", min_score=float(scores.mean())).find(picture)) == 1
 
@@ -190,7 +190,7 @@ def test_a_drawn_face_is_less_frontal_the_more_it_is_turned():
             image, pose = background(rng, 256, 256), Pose(yaw * (-1) ** seed, 0, rng.uniform(-0.3, 0.3))
             paste(image, draw_head(random_look(rng), actions("neutral", 1), pose, 320), (128, 128))
             found = detector.find(image)
-            mine.append(frontal(found.landmarks[found.scores.argmax()])[0])
+            mine.append(frontal(found["landmarks"][found["score"].argmax()])[0])
         shares.append(mine)
     assert min(shares[0]) > 0.85 and max(shares[3]) < 0.2
     assert (np.diff(np.mean(shares, 1)) < -0.15).all()

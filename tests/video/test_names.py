@@ -7,6 +7,7 @@ from vtt_emotion.core.images import read_image, write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from vtt_emotion.video import names
 from vtt_emotion.video.detection import CenterFace
+from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.names import (
     Portraits,
     agreeing,
@@ -18,7 +19,6 @@ from vtt_emotion.video.names import (
     seen_together,
     write_gallery,
 )
-from vtt_emotion.video.tracks import FACE
 
 FRONTAL = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 

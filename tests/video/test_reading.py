@@ -11,14 +11,15 @@ from vtt_emotion.core.crop import iou
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
-from vtt_emotion.video.detection import Detections, make_detector
+from vtt_emotion.video.detection import make_detector
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
+from vtt_emotion.video.faces import FACE, make_faces
 from vtt_emotion.video.faces_file import VERSION, describe, fingerprint, read_faces, write_faces
 from vtt_emotion.video.frames import read_frames
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
 from vtt_emotion.video.sources import find_videos
-from vtt_emotion.video.tracks import FACE, Tracker
+from vtt_emotion.video.tracks import Tracker
 
 
 def find(frames, threads=2, cuts=None, **options):
@@ -112,8 +113,7 @@ def test_frames_wait_in_a_queue_that_does_not_grow_and_each_is_handed_on_once(mo
             pause = rng.random() / 500
         time.sleep(pause)
         count = int(frame.number % 12 != 0)
-        return Detections(np.full((count, 4), [100, 100, 150, 150], np.float32), np.ones(count, np.float32),
-                          np.zeros((count, 5, 2), np.float32))
+        return make_faces([[100, 100, 150, 150]] * count, landmarks=0)
 
     monkeypatch.setattr("vtt_emotion.video.reading.look_at", look_at)
     found = {}

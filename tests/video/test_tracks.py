@@ -1,6 +1,6 @@
 import numpy as np
 
-from vtt_emotion.video.detection import Detections
+from vtt_emotion.video.faces import make_faces
 from vtt_emotion.video.tracks import Tracker, distance
 
 SIDE = 40
@@ -17,7 +17,7 @@ def box(x, y=100.0, side=SIDE):
 def found(*boxes, score=0.9):
     boxes = np.array(boxes, np.float32).reshape(-1, 4)
     points = np.repeat(boxes[:, None, :2], 5, 1) + 1
-    return Detections(boxes, np.full(len(boxes), score, np.float32), points)
+    return make_faces(boxes, score, points)
 
 
 def follow(looks, stop, **options):
@@ -162,7 +162,7 @@ def test_waiting_changes_nothing():
 def test_faces_without_landmarks_have_none():
     one = tracker()
     for number in (0, 4):
-        one.look(number, Detections(np.array([box(100)], np.float32), np.ones(1), np.full((1, 5, 2), np.nan)))
+        one.look(number, make_faces([box(100)]))
     rows = one.end_shot(8)
     assert np.isnan(rows["landmarks"]).all() and np.isfinite(rows["box_xyxy"]).all() and (rows["score"] == 1).all()
 

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from vtt_emotion.archive.cores import Cores
 from vtt_emotion.archive.places import is_url, size_of
 from vtt_emotion.archive.work import Job, is_there, read_job, shown
+from vtt_emotion.core.command_line import print_log
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.create import load_step
@@ -88,6 +89,7 @@ def attempt(job, ops, gallery, options):
     options: an ops.Cluster.
     """
     said, ops = io.StringIO(), with_threads(ops, options.task_cpus)
+    print_log()
     with Cores(options.task_cpus) as cores, redirect_stdout(said), redirect_stderr(said):      # its own are Ray's logs
         cv2.setNumThreads(options.task_cpus)
         try:

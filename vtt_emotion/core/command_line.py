@@ -1,11 +1,15 @@
 """A script's command line: its options parsed, its errors said in one sentence, its stops by signal."""
 import argparse
+import logging
 import os
 import re
 import signal
 import sys
 from dataclasses import fields, is_dataclass
+from numbers import Integral, Real
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import Literal, Union, get_args, get_origin
 
 from ops import Limit
 from vtt_emotion import __version__
@@ -24,6 +28,7 @@ def parse(options_class, argv, doc):
         raise SystemExit
     import tyro
 
+    print_log()
     defaults = options_class.by_recipe(_recipe(argv)) if hasattr(options_class, "by_recipe") else options_class()
     return settle(tyro.cli(options_class, args=argv, description=doc, default=defaults,
                            config=(tyro.conf.OmitArgPrefixes,)))
@@ -49,6 +54,53 @@ def settle(options):
                     if isinstance(limit, Limit) and value is not None and not limit.least <= value <= limit.most:
                         raise InputError(f"--{item.name.replace('_', '-')} {value}: expected {limit}")
     return options
+
+
+def fitting(value, kind):
+    """A value given in Python for an option of type `kind`, as the command line would give it.
+
+    kind: bool, int, float, str, Path, a Literal, a tuple of these, or one of these or None. A bool does for a Literal
+    of "true" and "false".
+
+    Raises:
+        ValueError: it does not fit; the message says what is expected.
+    """
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return None if value is None and NoneType in parts else fitting(value, parts[0])
+    if origin is tuple and isinstance(value, tuple | list):
+        kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        if len(kinds) == len(value):
+            return tuple(fitting(one, part) for one, part in zip(value, kinds))
+    if origin is Literal:
+        value = str(value).lower() if isinstance(value, bool) else value
+        if isinstance(value, str | int) and value in parts:
+            return value
+        raise ValueError(f"one of {', '.join(map(repr, parts))}")
+    wanted = {int: Integral, float: Real, str: (str, Path), Path: (str, Path)}.get(kind, kind)
+    if origin is None and isinstance(value, wanted) and (kind is bool or not isinstance(value, bool)):
+        return kind(value)
+    if origin is tuple:
+        raise ValueError("a list" if parts[-1] is Ellipsis else f"{len(parts)} values")
+    raise ValueError({int: "a whole number", float: "a number", bool: "True or False"}.get(kind, "text"))
+
+
+class _Printer(logging.Handler):
+    """What the rooms log, as scripts print it: warnings on stderr, all above any progress bar."""
+
+    def emit(self, record):
+        from tqdm import tqdm
+        warns = record.levelno >= logging.WARNING
+        tqdm.write("warning: " * warns + record.getMessage(), file=sys.stderr if warns else sys.stdout)
+
+
+def print_log():
+    """Print from here on what the rooms log, which in a user's own program `logging` handles."""
+    log = logging.getLogger("vtt_emotion")
+    if not log.handlers:
+        log.addHandler(_Printer())
+        log.setLevel(logging.INFO)
+        log.propagate = False
 
 
 class Stopped(KeyboardInterrupt):

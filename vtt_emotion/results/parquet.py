@@ -7,13 +7,14 @@ TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_secon
          "xmax": "int32", "ymax": "int32", "name": "string", "file": "string"} | dict.fromkeys(EMOTIONS, "float32")
 
 
-def as_frame(columns, rows):
-    """Rows (dicts) as a pandas DataFrame with the columns' types; the class is a category of the seven emotions."""
+def as_frame(columns, rows, labels=EMOTIONS):
+    """Rows (dicts) as a pandas DataFrame with the columns' types; the class is a category of the labels."""
     import pandas
 
+    types = TYPES | dict.fromkeys(labels, "float32")
     frame = pandas.DataFrame.from_records(list(rows), columns=list(columns))
-    frame = frame.astype({column: TYPES[column] for column in columns if column in TYPES})
-    return frame.assign(**{"class": pandas.Categorical(frame["class"], EMOTIONS)})
+    frame = frame.astype({column: types[column] for column in columns if column in types})
+    return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))})
 
 
 def write_parquet(path, columns, rows):

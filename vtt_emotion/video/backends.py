@@ -4,17 +4,23 @@ A backend is called as `step(frames, state, fresh)`, as `ResNetTSM.step`, with N
 (N, 3, H, W), fresh bool (N,), logits float32 (N, 7). Its state is its own, a tuple of
 arrays or tensors with a row a face; `size` is the side of its frames, px.
 """
+import logging
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.video.onnx_backend import OPSET, OnnxStep, checkpoint_hash, int8_graph
 
+LOG = logging.getLogger(__name__)
+
 
 def make_step(backend, device, weights, graphs_path, threads=0):
     """The step of a checkpoint's file by the backend's name in ops.Results; threads as of `OnnxStep`.
 
-    device: "cpu", "cuda" or "cuda:N". torch is imported where it runs the network, or has to export it first.
+    device: "cpu", "cuda" or "cuda:N". graphs_path: folder of the graphs exported, None for the user's cache. torch is
+    imported where it runs the network, or has to export it first.
 
     Raises:
         InputError: int8 is asked for, and was not shipped with these weights.
@@ -29,16 +35,16 @@ def make_step(backend, device, weights, graphs_path, threads=0):
             step = OnnxStep(path, threads, weights)
             if step.hash == name:
                 return step
-            print(f"{path}: of other weights, so it is left aside")
+            LOG.info("%s: of other weights, so it is left aside", path)
         if backend == "int8":
             raise InputError(f"{path}: no such int8 graph of {weights}; tools.ship_weights --calibrate-on makes it")
-    path = Path(graphs_path) / f"{name}-{OPSET}.onnx"
+    path = Path(graphs_path or user_cache_path("vtt-emotion") / "graphs") / f"{name}-{OPSET}.onnx"
     if path.is_file():
         step = OnnxStep(path, threads, weights)
         if step.exported == name:
             return step
-        print(f"{path}: not of {weights}, so it is made again")
+        LOG.info("%s: not of %s, so it is made again", path, weights)
     from vtt_emotion.video.torch_backend import export
-    print(f"exporting the network to {path}")
+    LOG.info("exporting the network to %s", path)
     export(load_network(str(weights), trained=True), path, name)
     return OnnxStep(path, threads, weights)

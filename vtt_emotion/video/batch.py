@@ -2,21 +2,18 @@
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 from tqdm import tqdm
 
-from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import as_text, short_name
 from vtt_emotion.core.images import IMAGE_SUFFIXES, read_image
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.segments import read_segments, segments_path
 from vtt_emotion.video.detection import make_detector
-from vtt_emotion.video.emotions import make_records
+from vtt_emotion.video.emotions import labels_of, make_records, picture_logits
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.reading import look_nearer
 from vtt_emotion.video.sources import VIDEO_SUFFIXES
-from vtt_emotion.video.tracks import FACE
 
 ROWS = 10                                        # people of a video in the table; the rest share a row
 NEAR = 200                                       # px: photos in which no face is found are looked at so small
@@ -48,7 +45,7 @@ def photo_detectors(name, detect_width=None, min_face=0, min_score=0.5):
 
 
 def look_at_photos(folder, detectors, failed, inside=False):
-    """Yield (path, image, `Detections`) of each photo in a folder that can be read, by name.
+    """Yield (path, image, faces: dtype FACE) of each photo in a folder that can be read, by name.
 
     detectors: of `photo_detectors`. failed: called with the InputError of one that cannot. inside: also of those in the
     folders in it, but for hidden ones.
@@ -78,17 +75,21 @@ def read_photos(folder, detectors, step, framing, scores, failed):
         detectors: of `photo_detectors`; step: of `make_step`; framing: (margin, lift) of their boxes.
         scores: as of `make_records`. failed: a list, to which is added what is wrong with those that cannot be read.
     """
-    for path, image, found in look_at_photos(folder, detectors, lambda error: failed.append(str(error))):
-        faces = np.zeros(len(found), FACE)
-        faces["id"], faces["box_xyxy"] = np.arange(len(found)) + 1, found.boxes_xyxy
-        faces["score"], faces["landmarks"] = found.scores, found.landmarks
-        if not len(faces):
-            continue
-        crops = np.stack([crop_face(image, xyxy_to_xywh(box), step.size, *framing) for box in found.boxes_xyxy])
-        logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
-        people = {number: (number, None) for number in faces["id"].tolist()}
-        for record in make_records(faces, logits, [0.0], people, scores):
-            yield record | {"seconds": None, "file": as_text(path.name)}
+    for path, image, faces in look_at_photos(folder, detectors, lambda error: failed.append(str(error))):
+        for record in picture_records(image, faces, step, framing, scores):
+            yield record | {"file": as_text(path.name)}
+
+
+def picture_records(image, faces, step, framing, scores):
+    """The records of one picture's `faces` (dtype FACE): ids count them from 1, `seconds` is null."""
+    if not len(faces):
+        return
+    faces, numbers = faces.copy(), range(1, len(faces) + 1)
+    faces["id"], faces["frame"] = numbers, 0
+    people = {number: (number, None) for number in numbers}
+    logits = picture_logits(image, faces, step, framing)
+    for record in make_records(faces, logits, [0.0], people, scores, labels_of(step)):
+        yield record | {"seconds": None}
 
 
 def minutes_of(paths):

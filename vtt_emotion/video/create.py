@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
@@ -35,6 +36,7 @@ class Reading:
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
     clear: set = field(default_factory=set)      # ids that may be linked
+    labels: tuple = EMOTIONS                     # of the logits
 
 
 def is_of(source, path):
@@ -93,7 +95,8 @@ def see(followed, ops, step, encode):
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
         faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
         places, logits = emotions.finish()
-    return Reading(faces, shots, seconds, places, logits, *(portraits.finish() if portraits else ()))
+    return Reading(faces, shots, seconds, places, logits, *(portraits.finish() if portraits else ({}, set())),
+                   emotions.stream.labels)
 
 
 def read_source(source, ops, step, gallery, kept=None):
@@ -110,10 +113,10 @@ def records_of(source, reading, ops, gallery):
     results, names, faces, places = ops.results, ops.names, reading.faces, reading.places
     people = identify(faces, reading.encodings, reading.clear, gallery, names.name_distance,
                       names.link_distance if names.link else None)
-    print(f"{source}: {reading.shots[-1]:,} frames, {len(reading.shots) - 1} shots, {len(people)} faces followed")
     logits = smooth_logits(faces[places], reading.logits, results.frame_stride, results.smooth)
     told = faces["frame"][places] % results.every == 0
-    return make_records(faces[places][told], logits[told], reading.seconds, people, results.scores == "true")
+    return make_records(faces[places][told], logits[told], reading.seconds, people, results.scores == "true",
+                        reading.labels)
 
 
 def create(source, path, ops, step, gallery, read=read_source):
@@ -126,6 +129,8 @@ def create(source, path, ops, step, gallery, read=read_source):
     """
     results, timelines, drawn = ops.results, Timelines(), path.with_suffix(".overlay.mp4")
     records, reading = read(source, ops, step, gallery, path.with_suffix(".faces.npz"))
+    print(f"{source}: {reading.shots[-1]:,} frames, {len(reading.shots) - 1} shots, "
+          f"{reading.faces['id'].max(initial=0)} faces followed")
     remove_made_of(path)                         # of the results before
     count = write_records(path, timelines.passing(records))
     if not count:

@@ -1,10 +1,9 @@
 """A video file opened and decoded: FFmpeg's choice of stream, past what is damaged, deinterlaced where it is."""
-import sys
+import logging
 from functools import cache
 from itertools import islice
 
 import av
-from tqdm import tqdm
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import check_regular
@@ -186,4 +185,4 @@ def falls_short(frames, promised):
 @cache
 def say_once(message):
     """Say it once, however often the video is read."""
-    tqdm.write(message, file=sys.stderr)
+    logging.getLogger(__name__).warning(message.removeprefix("warning: "))

@@ -5,7 +5,6 @@ several threads may look at once, and what is found does not depend on them.
 """
 import pkgutil
 import threading
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,6 +13,8 @@ from ops import DETECTORS, Margins
 from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import SHIPPED
+from vtt_emotion.video.faces import make_faces
+from vtt_emotion.video.frames import Frame
 
 GRAPH = SHIPPED / "centerface.onnx"              # by tools.ship_detector
 INPUT, OUTPUTS = "picture", ("heat", "size", "offset", "landmarks")
@@ -23,45 +24,49 @@ ENLARGED = 4                                     # times, at most, is a frame en
 NARROWEST = 80                                   # px, at least, of what is looked at, for large ones
 
 
-@dataclass
-class Detections:
-    """The K faces found in one frame, from left to right.
+class Detector:
+    """Where faces are in a picture. One of one's own extends this, says what is other, and is given in place of a name.
 
-    boxes_xyxy: float32 (K, 4), px of the frame, clipped to it; scores: float32 (K,), 0 to 1, 1 for hog and cnn;
-    landmarks: float32 (K, 5, 2), x and y in px of the frame: the eye on the left of the picture, the one on the right,
-    the nose's tip, the mouth's corner on the left, the one on the right; NaN for hog and cnn.
+    margin, lift: how its boxes are framed, see ops.Margins; options: whose options of it set them. threads: how many
+    may look at once, None as many as there are.
     """
-    boxes_xyxy: np.ndarray
-    scores: np.ndarray
-    landmarks: np.ndarray
+    margin, lift, threads, options = 0.0, 0.0, None, ""
 
-    def __len__(self):
-        return len(self.scores)
+    def prepare(self, frame: Frame) -> np.ndarray:
+        """What it looks at of a frame, (H, W, ...): `frame.rgb`, or `frame.scaled(width)`, `frame.grey(width)`."""
+        return frame.rgb
 
-
-class NamedDetector:
-    """A row of ops.DETECTORS: has `prepare` and `find`, as `CenterFace` has them, and says of itself:
-
-    width: the longer side of what it looks at, px, where no other is asked for; least: the side of the least face that
-    it finds there, px. margin, lift: how its boxes are framed, see ops.Margins; options: whose options of it set them.
-    threads: how many may look at once, None as many as there are. hog_box(box_xyxy): the box, float (4,), that HOG
-    would draw, by which people are named.
-    """
-    options = ""
-
-    def __init_subclass__(cls):
-        missing = [part for part in ("width", "least", "margin", "lift", "threads", "hog_box", "prepare", "find")
-                   if not hasattr(cls, part)]
-        if missing:
-            raise TypeError(f"{cls.__module__}.{cls.__name__}: a detector without {', '.join(missing)}; "
-                            "CONTRIBUTING.md tells what they are")
+    def find(self, picture: np.ndarray, scale: float = 1.0) -> np.ndarray:
+        """The faces in what `prepare` gave, dtype FACE, as of `make_faces`; scale: px of the frame a px of that."""
+        raise NotImplementedError
 
     @staticmethod
-    def found(picture, scale, boxes_xyxy):
+    def hog_box(box_xyxy: np.ndarray) -> np.ndarray:
+        """The box, float (4,), that HOG would draw where this one has drawn a box; by it people are named."""
+        return box_xyxy
+
+    @staticmethod
+    def found(picture: np.ndarray, scale: float, boxes_xyxy) -> np.ndarray:
         """What `find` gives of boxes in a picture, px of it, where there are no scores and no landmarks."""
         boxes = np.array(boxes_xyxy, np.float32).reshape(-1, 4)
         return _ordered(boxes, np.ones(len(boxes), np.float32), np.full((len(boxes), 5, 2), np.nan, np.float32),
                         picture, scale)
+
+
+class NamedDetector(Detector):
+    """A row of ops.DETECTORS: has all that `Detector` has, and says of itself:
+
+    width: the longer side of what it looks at, px, where no other is asked for; least: the side of the least face that
+    it finds there, px.
+    """
+
+    def __init_subclass__(cls):
+        said = {name for kind in cls.__mro__[:cls.__mro__.index(NamedDetector)] for name in vars(kind)}
+        missing = [part for part in ("width", "least", "margin", "lift", "threads", "hog_box", "prepare", "find")
+                   if part not in said]
+        if missing:
+            raise TypeError(f"{cls.__module__}.{cls.__name__}: a detector without {', '.join(missing)}; "
+                            "CONTRIBUTING.md tells what they are")
 
 
 class CenterFace(NamedDetector):
@@ -81,7 +86,10 @@ class CenterFace(NamedDetector):
         return frame.scaled(scaled_width(frame.size, self))
 
     def find(self, picture, scale=1.0):
-        """`Detections` in a picture as of `prepare`; scale: px of the frame a px of the picture."""
+        """Faces (dtype FACE) in a picture as of `prepare`, from left to right, their boxes clipped to it.
+
+        scale: px of the frame a px of the picture.
+        """
         height, width = picture.shape[:2]
         padded = cv2.copyMakeBorder(picture, 0, -height % SIDES, 0, -width % SIDES, cv2.BORDER_CONSTANT)
         outputs = self.session.run(OUTPUTS, {INPUT: cv2.dnn.blobFromImage(padded)})      # float32 (1, 3, H, W)
@@ -142,13 +150,13 @@ class Cnn(Hog):
 
 
 def find_detector(name):
-    """The class of a detector, by its row in ops.DETECTORS."""
-    return pkgutil.resolve_name(DETECTORS[name])
+    """The class of a detector, by its row in ops.DETECTORS; a `Detector` is given back as it is."""
+    return pkgutil.resolve_name(DETECTORS[name]) if isinstance(name, str) else name
 
 
 def make_detector(name, detect_width=None, min_face=0, min_score=0.5):
-    """The detector of a name; the arguments are told of in ops.Tracking."""
-    return find_detector(name)(detect_width, min_face, min_score)
+    """The detector of a name, the arguments as told of in ops.Tracking; a `Detector` is given back as it is."""
+    return find_detector(name)(detect_width, min_face, min_score) if isinstance(name, str) else name
 
 
 def framing_of(name, margins):
@@ -213,7 +221,7 @@ def decode(heat, size, offset, landmarks, min_score):
 
 
 def frontal(landmarks):
-    """How frontal faces are, from 0 to 1, by their landmarks (K, 5, 2), as of `Detections`; float32 (K,).
+    """How frontal faces are, from 0 to 1, by their landmarks (K, 5, 2), as of FACE; float32 (K,).
 
     The distance from the nose's tip to the nearer side of the face over that to the farther one: 1 where it lies
     midway, 0 where it lies on a side or beyond, as from a turn of about 45 degrees. A side lies midway between an eye
@@ -231,8 +239,8 @@ def frontal(landmarks):
 
 
 def _ordered(boxes_xyxy, scores, landmarks, picture, scale):
-    """`Detections` of what was found in a picture, in px of it."""
+    """Faces of what was found in a picture, in px of it."""
     height, width = picture.shape[:2]
     boxes_xyxy = np.clip(boxes_xyxy, 0, np.float32([width, height, width, height]))
     order = np.lexsort(boxes_xyxy.T[::-1])
-    return Detections(boxes_xyxy[order] * np.float32(scale), scores[order], landmarks[order] * np.float32(scale))
+    return make_faces(boxes_xyxy[order] * np.float32(scale), scores[order], landmarks[order] * np.float32(scale))

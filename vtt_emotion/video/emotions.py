@@ -11,6 +11,11 @@ from vtt_emotion.video.detection import frontal
 AHEAD = 2                                        # blocks that wait for the network while the video is read on
 
 
+def labels_of(step) -> tuple[str, ...]:
+    """The names of a step's logits, in their order: a user's own network may have others."""
+    return tuple(getattr(step, "labels", EMOTIONS))
+
+
 class EmotionStream:
     """The network over faces of several frames at once, each with its own past, kept from call to call.
 
@@ -19,11 +24,11 @@ class EmotionStream:
     """
 
     def __init__(self, step, stride):
-        self.step, self.stride = step, stride
+        self.step, self.stride, self.labels = step, stride, labels_of(step)
         self.state, self.rows = None, {}         # rows: {(id, remainder): row of state}
 
     def read(self, keys, crops):
-        """Logits (N, 7) of faces `keys`, (id, frame number) of fewer than `stride` frames; absent ones are forgotten.
+        """Logits (N, K) of faces `keys`, (id, frame number) of fewer than `stride` frames; absent ones are forgotten.
 
         crops uint8 (N, H, W, 3).
         """
@@ -86,21 +91,28 @@ class EmotionReader:
             self.logits.append(self.pending.popleft().result())
 
     def finish(self):
-        """(places among all faces seen (N,), their logits (N, 7) float32), in order, of those that were read."""
+        """(places among all faces seen (N,), their logits (N, K) float32), in order, of those that were read."""
         self._send()
         self._take(0)
         return (np.concatenate([np.zeros(0, int), *self.rows]),
-                np.concatenate([np.zeros((0, 7), np.float32), *self.logits]))
+                np.concatenate([np.zeros((0, len(self.stream.labels)), np.float32), *self.logits]))
+
+
+def picture_logits(image, faces, step, framing):
+    """Logits (N, K) of the `faces` (N,), dtype FACE, N > 0, of one picture, RGB uint8 (H, W, 3)."""
+    crops = np.stack([crop_face(image, xyxy_to_xywh(box), step.size, *framing) for box in faces["box_xyxy"]])
+    logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
+    return logits
 
 
 def softmax(logits):
-    """Shares (N, 7) of logits (N, 7)."""
+    """Shares (N, K) of logits (N, K)."""
     shares = np.exp(logits - logits.max(1, keepdims=True))
     return shares / shares.sum(1, keepdims=True)
 
 
 def smooth_logits(faces, logits, stride, smooth):
-    """Logits (N, 7) of `faces` (N,), dtype FACE by frame, with what is carried over from a face's frames before.
+    """Logits (N, K) of `faces` (N,), dtype FACE by frame, with what is carried over from a face's frames before.
 
     smooth: the share, to the next frame. What a face said is forgotten where it is not there for `stride` frames.
     """
@@ -113,11 +125,11 @@ def smooth_logits(faces, logits, stride, smooth):
     return smoothed
 
 
-def make_records(faces, logits, seconds, people, scores=True):
+def make_records(faces, logits, seconds, people, scores=True, labels=EMOTIONS):
     """Yield the records of `faces` (N,), dtype FACE, in order of seconds, then id.
 
     Args:
-        logits: (N, 7); seconds: of every frame of the video.
+        logits: (N, K), of K `labels`; seconds: of every frame of the video.
         people: {face's id: (id in the records, name or None)}.
         scores: whether each has the probabilities of all emotions by name, rounded so that they still sum to 1.
 
@@ -139,6 +151,6 @@ def make_records(faces, logits, seconds, people, scores=True):
             rest = 1 - sum(parts)                # of rounding: the emotion's, so long as it stays the largest
             second = max((place for place in range(len(parts)) if place != emotion), key=parts.__getitem__)
             parts[emotion if parts[emotion] + rest >= parts[second] else second] += rest
-            about["scores"] = {name: round(part, 4) for name, part in zip(EMOTIONS, parts)}
-        yield {"type": "emotion", "class": EMOTIONS[emotion], "seconds": round(seconds[face["frame"]], 3),
+            about["scores"] = {name: round(part, 4) for name, part in zip(labels, parts)}
+        yield {"type": "emotion", "class": labels[emotion], "seconds": round(seconds[face["frame"]], 3),
                "object": about}

@@ -10,8 +10,8 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.datasets.npy import read_arrays
 from vtt_emotion.results.records import remove_made_of
+from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.frames import frame_files
-from vtt_emotion.video.tracks import FACE
 
 VERSION = 3                                      # of a faces file; raised when the same video would give other boxes
 LARGEST = 1e6                                    # px, of a coordinate; no video is as large

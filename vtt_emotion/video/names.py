@@ -3,7 +3,7 @@
 An encoding is dlib's: 128 numbers, nearer than about 0.6 for two pictures of one person (King, "High Quality Face
 Recognition with Deep Metric Learning", 2017).
 """
-import sys
+import logging
 from pathlib import Path
 
 import cv2
@@ -213,7 +213,7 @@ def _boxes_at(side, image, detector):
     """The boxes (K, 4) that a detector finds in an image whose longer side is scaled to `side` px."""
     scale = max(image.shape[:2]) / side
     return detector.find(cv2.resize(image, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA),
-                         scale).boxes_xyxy
+                         scale)["box_xyxy"]
 
 
 def read_gallery(path):
@@ -228,7 +228,7 @@ def read_gallery(path):
                  for file in sorted(folder.glob("[!.]*")) if file.is_file()]
         pictures = [(file.parent.name, file) for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
         for file in sorted(set(files) - {file for _, file in pictures}):
-            tqdm.write(f"warning: {file}: left out, as no picture by its name", file=sys.stderr)
+            logging.getLogger(__name__).warning("%s: left out, as no picture by its name", file)
         gallery = encode_pictures(pictures, "gallery")
         missing = sorted({name for name, _ in pictures} - set(gallery))
         if missing or not gallery:

@@ -8,7 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from vtt_emotion.video.tracks import FACE
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.video.faces import FACE
 
 M_MMAP_THRESHOLD, LARGE = -3, 2 << 20            # glibc's name, and bytes from which memory is given back at once
 
@@ -60,9 +61,12 @@ def follow_faces(frames, detector, tracker, threads=0):
 
 
 def look_at(frame, detector):
-    """What a detector finds on a frame: `Detections`, px of the frame."""
+    """The faces (dtype FACE) that a detector finds on a frame, px of the frame."""
     picture = detector.prepare(frame)
-    return detector.find(picture, frame.size[0] / picture.shape[1])
+    faces = detector.find(picture, frame.size[0] / picture.shape[1])
+    if getattr(faces, "dtype", None) != FACE:
+        raise InputError(f"{type(detector).__name__}.find: expected faces as of make_faces, got {type(faces).__name__}")
+    return faces
 
 
 def look_nearer(frame, detectors):

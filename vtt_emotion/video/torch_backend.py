@@ -10,12 +10,15 @@ from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.weights import checked_logits
 from vtt_emotion.video.onnx_backend import EXPORTED, HASH, INPUTS, OPSET, STATES, OnnxStep, checkpoint_hash
 
+IMG_SZ = 224                                     # px, of a network that does not say
+
 
 class TorchStep:
     """The step in PyTorch, on `device`: bfloat16 on CUDA, float32 on the CPU; weights: what errors name."""
 
     def __init__(self, net, device, weights="the network"):
-        self.weights, self.device, self.size = weights, torch.device(device), net.img_sz
+        self.weights, self.device, self.labels = weights, torch.device(device), tuple(net.labels)
+        self.size = net.img_sz or IMG_SZ
         self.net = net.to(self.device, memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
@@ -23,7 +26,7 @@ class TorchStep:
         frames = torch.from_numpy(frames).to(self.device, non_blocking=True).float().div_(255)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits, state = self.net.step(frames, state, torch.from_numpy(fresh).to(self.device))
-        return checked_logits(logits.float().cpu().numpy(), self.weights), state
+        return checked_logits(logits.float().cpu().numpy(), self.weights, self.labels), state
 
 
 class _Step(torch.nn.Module):

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# A face on a frame. `id` from 1; `score` is the detector's, 0 to 1; `landmarks` five points x, y, NaN without them.
-FACE = np.dtype([("frame", np.int32), ("id", np.int32), ("box_xyxy", np.float32, 4), ("score", np.float32),
-                 ("landmarks", np.float32, (5, 2))])
+from vtt_emotion.video.faces import FACE
+
 SLOWING = 0.95                                   # of its speed a face is taken to keep from frame to frame, unseen
 SPEED_OVER = 3                                   # looks that its speed is measured over
 
@@ -69,12 +68,12 @@ class Tracker:
         self.faces, self.looks, self.ids, self.due, self.last_look = [], 0, 0, 0, 0
 
     def look(self, number, found):
-        """Add the `Detections` of frame `number`; the next look is `every` later, or begins another shot."""
+        """Add the faces found on frame `number`, dtype FACE; the next look is `every` later, or begins another shot."""
         self.looks, self.last_look = self.looks + 1, number
         active = [face for face in self.faces if number - face.last <= self._patience(face)]
         for face in active:
             face.scores.append((number, 0.0))
-        for face, column in self._matches(number, active, found.boxes_xyxy):
+        for face, column in self._matches(number, active, found["box_xyxy"]):
             self._add(face, number, found, column)
 
     def _patience(self, face):
@@ -98,8 +97,8 @@ class Tracker:
             yield self.faces[-1], column
 
     def _add(self, face, number, found, column):
-        face.found.append((number, *found.boxes_xyxy[column], *found.landmarks[column].ravel()))
-        face.scores[-1] = (number, float(found.scores[column]))
+        face.found.append((number, *found["box_xyxy"][column], *found["landmarks"][column].ravel()))
+        face.scores[-1] = (number, float(found["score"][column]))
         face.count += 1
 
     def certain(self):

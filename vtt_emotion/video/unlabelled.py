@@ -19,7 +19,7 @@ def photo_faces(folder, detectors, report):
     for path, image, found in look_at_photos(folder, detectors, lambda _: report.drop("photo unreadable"), inside=True):
         if not len(found):
             report.drop("photo without a face")
-        yield {"file": path.relative_to(folder).as_posix()}, image, found.boxes_xyxy
+        yield {"file": path.relative_to(folder).as_posix()}, image, found["box_xyxy"]
 
 
 def video_faces(video, path, apart):

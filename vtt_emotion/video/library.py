@@ -1,0 +1,177 @@
+"""Reading from a program or a notebook: a picture or a video in, a pandas DataFrame out.
+
+A picture is a path, or RGB uint8 (H, W, 3). A DataFrame has a row a face, and of a video a row a face and frame. Its
+columns: seconds (presentation time, s), id, name (or missing), class (category of the labels), confidence (0 to 1), a
+score (0 to 1) for each label, and the face's xmin, ymin, xmax, ymax (px); of a picture without seconds and name.
+
+Every function takes as keywords the options of create_results.py on faces, names and the network (`min_face=40`,
+`every=4`, `link=True`, `scores=False`, `device="cpu"`), and checks them as the command line does, by an InputError.
+Nothing is written but graphs exported once, into `graphs_path`, by default the user's cache. What there is to tell is
+told by `logging`.
+"""
+import copy
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, get_type_hints
+
+import numpy as np
+
+from ops import EpisodeSource, Margins, Names, Place, Results, Tracking
+from vtt_emotion.core import images
+from vtt_emotion.core.command_line import fitting, settle
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.weights import name_device
+from vtt_emotion.results.parquet import as_frame
+from vtt_emotion.results.tables import BOX, record_rows
+from vtt_emotion.video.backends import make_step
+from vtt_emotion.video.batch import photo_detectors, picture_records
+from vtt_emotion.video.create import find_gallery, load_step, read_source
+from vtt_emotion.video.detection import Detector, framing_of
+from vtt_emotion.video.emotions import labels_of
+from vtt_emotion.video.faces import FACE
+from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.reading import look_nearer
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Picture = str | Path | np.ndarray
+UNUSED = {"results_path", "resume", "overlay"}   # of ops.Results: here nothing is written
+
+
+@dataclass
+class Options:
+    """What the functions below take as keywords, but for `place` and the other fields of `source` than fps."""
+    place: Place = field(default_factory=Place)
+    source: EpisodeSource = field(default_factory=EpisodeSource)
+    tracking: Tracking = field(default_factory=Tracking)
+    margins: Margins = field(default_factory=Margins)
+    names: Names = field(default_factory=Names)
+    results: Results = field(default_factory=Results)
+
+
+def find_faces(picture: Picture, detector: str | Detector = "centerface", **options) -> np.ndarray:
+    """The faces in a picture, from left to right, with ids from 1: an array of dtype FACE (video/faces.py).
+
+    detector: a name, or a `Detector` of one's own (video/detection.py).
+
+    >>> faces = find_faces("photo.jpg")
+    >>> faces[faces["score"] > 0.8]["box_xyxy"]
+    """
+    ops = _settled(detector, None, options)
+    frame = Frame(0, 0.0, Path())
+    frame.rgb = _pixels(picture)
+    tracking = ops.tracking
+    detectors = [tracking.detector] if not isinstance(tracking.detector, str) else _detectors(
+        tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
+    faces = look_nearer(frame, detectors).copy()
+    faces["id"] = np.arange(1, len(faces) + 1)
+    return faces
+
+
+def read_emotions(picture: Picture, faces: np.ndarray, network="fer", detector: str | Detector = "centerface",
+                  **options) -> "DataFrame":
+    """The emotions of the `faces` in a picture as a DataFrame, a row a face.
+
+    Args:
+        faces: of `find_faces`, or of `make_faces` (video/faces.py), in px of the picture.
+        network: a name shipped in weights/, a checkpoint's path, or a network of one's own, as `ResNetTSM`: a torch
+            module with `step`, `img_sz` and `labels`.
+        detector: what found the faces: by it their boxes are framed.
+    """
+    ops, image = _settled(detector, network, options), _pixels(picture)
+    if getattr(faces, "dtype", None) != FACE:
+        raise InputError("read_emotions: expected faces as of find_faces or make_faces")
+    step, scores, framing = _step(network, ops), ops.results.scores == "true", framing_of(detector, ops.margins)
+    return _frame(("id",), picture_records(image, faces, step, framing, scores), labels_of(step), scores)
+
+
+def read_image(picture: Picture, network="fer", detector: str | Detector = "centerface", **options) -> "DataFrame":
+    """The emotions of the faces in a picture as a DataFrame, a row a face, from left to right; see `read_emotions`."""
+    faces = find_faces(picture, detector, **options)
+    return read_emotions(picture, faces, network, detector, **options)
+
+
+def read_video(video: str | Path, network="fer", detector: str | Detector = "centerface", **options) -> "DataFrame":
+    """The emotions of the faces in a video (file, or folder of frames) as a DataFrame, a row a face and frame.
+
+    network, detector: as of `read_emotions`.
+
+    Raises:
+        InputError: no such video, or a wrong option.
+    """
+    ops, path = _settled(detector, network, options), Path(_fitted("video", video, str))
+    if not path.exists():
+        raise InputError(f"{path}: no such video")
+    step, scores = _step(network, ops), ops.results.scores == "true"
+    records, _ = read_source(path, ops, step, find_gallery(ops.names.gallery, False, ops.place.dicts_path))
+    return _frame(("seconds", "id", "name"), records, labels_of(step), scores)
+
+
+def _frame(first, records, labels, scores):
+    """Records as a DataFrame: the columns `first`, the class and its score, all scores if wanted, the box."""
+    return as_frame((*first, "class", "confidence", *(labels if scores else ()), *BOX), record_rows(records), labels)
+
+
+def _settled(detector, network, given):
+    """The `Options` with those that a function was given, each checked."""
+    ops = Options()
+    known = {name: concern for concern in (ops.tracking, ops.margins, ops.names, ops.results)
+             for name in vars(concern) if name not in UNUSED} | {"fps": ops.source}
+    named = {"detector": detector, "weights": network}
+    given = {name: value for name, value in named.items() if isinstance(value, str | Path)} | given
+    for name, value in given.items():
+        if name not in known:
+            raise InputError(f"no option {name!r} here; create_results.py --help lists those on faces, names and the "
+                             "network")
+        kinds = get_type_hints(type(known[name]))
+        setattr(known[name], name, _fitted(name, value, kinds[name]))
+    settle(ops)
+    if not isinstance(detector, str):
+        if not isinstance(detector, Detector):
+            raise InputError(f"detector={detector!r}: expected a name, or a Detector of one's own")
+        ops.tracking.detector = detector
+    return ops
+
+
+def _fitted(name, value, kind):
+    try:
+        return fitting(value, kind)
+    except ValueError as error:
+        raise InputError(f"{name}={value!r}: expected {error}") from None
+
+
+def _pixels(picture):
+    """A picture's RGB uint8 (H, W, 3)."""
+    if isinstance(picture, str | Path):
+        return images.read_image(picture, upright=True)
+    shape = getattr(picture, "shape", ())
+    if getattr(picture, "dtype", None) != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise InputError("a picture: expected a path, or RGB uint8 (H, W, 3)")
+    return np.ascontiguousarray(picture)
+
+
+@lru_cache(2)
+def _detectors(name, *options):
+    """`photo_detectors`, kept for the next picture."""
+    return photo_detectors(name, *options)
+
+
+@lru_cache(2)
+def _kept_step(_, *arguments):
+    """`make_step`, kept for the next picture; the first argument tells a file from what it was before."""
+    return make_step(*arguments)
+
+
+def _step(network, ops):
+    """The network's step (backends.py) of a name, a file, or a network of one's own."""
+    if network is None or isinstance(network, str | Path):
+        return load_step(ops, os.cpu_count(), lambda backend, device, weights, *more: _kept_step(
+            weights.stat().st_mtime_ns, backend, device, weights, *more))
+    if not (callable(getattr(network, "step", None)) and getattr(network, "labels", None)):
+        raise InputError(f"network={type(network).__name__}: expected a name, a checkpoint's path, or a network with "
+                         "step, img_sz and labels, as ResNetTSM has")
+    from vtt_emotion.video.torch_backend import TorchStep
+    return TorchStep(copy.deepcopy(network), name_device(ops.results.device))
