@@ -93,8 +93,8 @@ def add_beside(data, readings, rows, place, times, ops, source, beside):
     if beside is None:
         annotations = find_truth(find_results(ops.page)[1], ops.friends.friends_path, ops.metadata)
         return add_truth(data, annotations, readings, rows, place if source else None, times, ops.page.fps)
-    frames = place_frames(ops.page.compare, beside.times, times)
-    annotations = as_annotations(beside, frames, np.searchsorted(times, beside.times + 0.9 * time_step(beside)))
+    frames = place_frames(ops.page.compare, beside.faces["time"], times)
+    annotations = as_annotations(beside, frames, np.searchsorted(times, beside.faces["time"] + 0.9 * time_step(beside)))
     return add_truth(data, annotations, readings, rows, place, times, ops.page.fps)
 
 
@@ -106,11 +106,11 @@ def see(source, readings, rows, moments, page, framing):
     """
     first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
     kept = [*moments, *first]
-    spread, every = spread_faces(readings.times, readings.faces, readings.frontal) if len(rows) else ([], 0)
+    spread, every = spread_faces(readings.faces) if len(rows) else ([], 0)
     if source is None:
         return Seen(), every, kept
     total = count_frames(source)
-    seconds = readings.times.max() / 1000 if len(rows) else (total or 0) / page.fps
+    seconds = readings.faces["time"].max() / 1000 if len(rows) else (total or 0) / page.fps
     frames = tqdm(read_frames(source, page.fps), "pictures", total, unit="frame", disable=None)
     wanted = sorted({*spread, *kept})
     return look(frames, readings, wanted, kept, picture_every(seconds), framing), every, kept
@@ -144,9 +144,9 @@ def write(path, records, names, source, ops):
     labels += [f"{person} (coded)" for person in own]
     moments, framing = strongest(segments, readings), find_framing(path, ops.margins)
     seen, every, kept = see(source, readings, rows, moments, page, framing)
-    times = seen.times if source else np.concatenate([readings.times, *([beside.times] if beside else [])])
+    times = seen.times if source else np.concatenate([one.faces["time"] for one in (readings, beside) if one])
     times = np.unique(times).astype(np.int64)
-    place = place_frames(source or path, readings.times, times)
+    place = place_frames(source or path, readings.faces["time"], times)
     data = page_data(readings, segments, rows, labels, place, times, time_step(readings), seen.size)
     if spans:
         truth = measure(spans, records, people, Agreement.block, Agreement.resamples)
@@ -161,14 +161,14 @@ def write(path, records, names, source, ops):
              "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated", "names": names,
              "parts": parts}
     add_pictures(data, seen, readings, rows, place, times, kept)
-    write_page(output, data, people=len(labels), truth=truth, scored=readings.scores is not None, **texts)
+    write_page(output, data, people=len(labels), truth=truth, scored=readings.scored, **texts)
     whose = f"faces of {texts['other']}" if beside else "annotated faces"
     return [source is None and "no video, so no pictures; --video names it",
             source and not video and "no video that browsers play; create_results.py --overlay writes one",
             *(told(page.coded, spans, own, readings, people, times, truth) if spans else ()),
             truth and not spans and f"{truth['faces']} {whose}, {truth['matched']} of them in the results",
             not labels and f"{path}: holds no record, no face was found",
-            f"wrote {output}: {len(readings.times):,} records, {output.stat().st_size / 1e6:.1f} MB"]
+            f"wrote {output}: {len(readings.faces):,} records, {output.stat().st_size / 1e6:.1f} MB"]
 
 
 def main(argv=None):

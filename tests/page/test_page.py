@@ -14,7 +14,7 @@ from vtt_emotion.core.images import read_image
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.page.html import as_json, relative_url
 from vtt_emotion.page.pictures import base64_bytes, look, shrink, spread_faces, within
-from vtt_emotion.page.readings import Readings, as_readings, choose_rows, place_frames, strongest, time_step
+from vtt_emotion.page.readings import READING, Readings, as_readings, choose_rows, place_frames, strongest, time_step
 from vtt_emotion.page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import VERSION, write_faces
@@ -27,12 +27,13 @@ def record(seconds, emotion="happy", id=1, name=None, confidence=0.9, box=(20, 2
 
 
 def readings(times, emotions=None, confidences=None, faces=None, named=False):
-    faces = np.array(faces if faces is not None else [0] * len(times))
-    count = faces.max(initial=-1) + 1
-    return Readings(np.array(times), np.array(emotions if emotions is not None else [3] * len(times)),
-                    np.array(confidences if confidences is not None else [0.9] * len(times)),
-                    np.tile([20.0, 20, 60, 60], (len(times), 1)), faces.astype(object), None, faces,
-                    [f"face {face}" for face in range(count)], [named] * count, np.ones(len(times)))
+    rows = np.zeros(len(times), READING)
+    rows["label"] = rows["id"] = faces if faces is not None else 0
+    rows["time"], rows["emotion"] = times, emotions if emotions is not None else 3
+    rows["confidence"], rows["box_xyxy"] = confidences if confidences is not None else 0.9, (20, 20, 60, 60)
+    rows["scores"], rows["frontal"] = np.nan, 1
+    count = rows["label"].max(initial=-1) + 1
+    return Readings(rows, [f"face {face}" for face in range(count)], [named] * count)
 
 
 def page_data(path):
@@ -44,10 +45,10 @@ def page_data(path):
 def test_records_become_arrays():
     got = as_readings("a.json", [record(0.042, "sad", 3, "joey"), record(0.042, "fear", 4),
                                  record(0.083, "sad", 7, "joey")])
-    assert got.times.tolist() == [42, 42, 83] and got.emotions.tolist() == [4, 2, 4]
-    assert got.faces.tolist() == [0, 1, 0]                   # joey is one person under two ids
+    assert got.faces["time"].tolist() == [42, 42, 83] and got.faces["emotion"].tolist() == [4, 2, 4]
+    assert got.faces["label"].tolist() == [0, 1, 0]                   # joey is one person under two ids
     assert got.labels == ["joey", "face 4"] and got.named == [True, False]
-    assert len(as_readings("a.json", []).times) == 0
+    assert len(as_readings("a.json", []).faces) == 0
 
 
 @pytest.mark.parametrize("edit", [
@@ -93,7 +94,7 @@ def test_the_strongest_segments_keep_their_pictures():
 
     runs = [segment(n, n + 0.5 + 0.1 * n, 0.5, n + 0.2) for n in range(7)]
     peaks = strongest([*runs, segment(8, 8.3, 1.0, 8.2), segment(1, 9, 0.2, 5, "sad")], got)
-    assert [got.times[place] for place in peaks] == [6200, 5200, 4200, 3200, 2200, 5000]   # by length times confidence
+    assert got.faces["time"][peaks].tolist() == [6200, 5200, 4200, 3200, 2200, 5000]       # by length times confidence
 
 
 def test_scores_and_ids_are_read():
@@ -101,8 +102,9 @@ def test_scores_and_ids_are_read():
     one = record(0.5, id=7)
     one["object"]["scores"] = scores
     got = as_readings("a.json", [one])
-    assert got.scores.tolist() == [[0.1, 0.1, 0.1, 0.4, 0.1, 0.1, 0.1]] and got.ids.tolist() == [7]
-    assert as_readings("a.json", [one, record(1)]).scores is None            # not of all: of none
+    assert got.faces["scores"].tolist() == [[0.1, 0.1, 0.1, 0.4, 0.1, 0.1, 0.1]] and got.faces["id"].tolist() == [7]
+    assert got.scored
+    assert not as_readings("a.json", [one, record(1)]).scored            # not of all: of none
     for bad in ({"happy": 1}, scores | {"sad": 2}, scores | {"sad": "x"}, 5):
         one["object"]["scores"] = bad
         with pytest.raises(InputError, match="a.json: record 1: .*all seven scores"):
@@ -112,15 +114,17 @@ def test_scores_and_ids_are_read():
 def test_thumbnails_are_spread_and_bounded():
     times = np.repeat(np.arange(0, 600000, 40), 3)
     faces = np.tile([0, 1, 2], len(times) // 3)
-    places, every = spread_faces(times, faces, np.ones(len(times)), most=300)
+    got = readings(times, faces=faces).faces
+    places, every = spread_faces(got, most=300)
     assert 200 < len(places) <= 300
     for face in range(3):
         mine = times[[place for place in places if faces[place] == face]]
         assert np.diff(mine).max() <= 2 * every and mine[0] == 0 and mine[-1] > 600000 - 2 * every
-    many = np.arange(1000)
-    assert len(spread_faces(many, many, np.ones(1000), most=300)[0]) == 1000        # one of each person at the least
+    many = readings(range(1000), faces=range(1000)).faces
+    assert len(spread_faces(many, most=300)[0]) == 1000      # one of each person at the least
     frontal = np.random.default_rng(0).random(len(times))
-    places, every = spread_faces(times, faces, frontal, most=10 ** 6)
+    got["frontal"] = frontal
+    places, every = spread_faces(got, most=10 ** 6)
     parts = {(faces[place], times[place] // every): frontal[place] for place in places}
     assert len(parts) == len(places)
     assert all(share <= parts[face, time // every] for face, time, share in zip(faces, times, frontal))
@@ -164,7 +168,7 @@ class FakePicture:
 
 def test_boxes_outside_the_picture_have_no_thumbnail():
     got = readings([0])
-    got.boxes_xyxy[0] = (900, 900, 950, 950)
+    got.faces["box_xyxy"][0] = (900, 900, 950, 950)
     assert not look([Frame(0, 0.0, FakePicture(np.zeros((90, 160, 3), np.uint8)))], got, [0], [], 1, (0, 0)).faces
 
 

@@ -29,7 +29,7 @@ def test_a_span_is_cut_where_the_row_changes():
 
 def test_the_largest_face_of_each_moment():
     got = readings([40, 0, 40, 0], faces=[0, 0, 1, 1])
-    got.boxes_xyxy[:] = [[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 5, 5], [0, 0, 20, 20]]
+    got.faces["box_xyxy"][:] = [[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 5, 5], [0, 0, 20, 20]]
     assert readings_of("any", got).tolist() == [3, 0]
     assert readings_of("face 1", got).tolist() == [3, 2] and readings_of("nobody", got).tolist() == []
 

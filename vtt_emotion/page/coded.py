@@ -14,11 +14,11 @@ def readings_of(target, readings):
     """Places of the readings of one person, in order of time; of `ANY`, of the largest face of each moment."""
     if target != ANY:
         mine = np.array([label.lower() == target for label in readings.labels], bool)
-        places = np.flatnonzero(mine[readings.faces]) if len(readings.faces) else np.zeros(0, int)
-        return places[np.argsort(readings.times[places], kind="stable")]
-    x0, y0, x1, y1 = readings.boxes_xyxy.T
-    order = np.lexsort((-(x1 - x0) * (y1 - y0), readings.times))
-    return order[np.unique(readings.times[order], return_index=True)[1]]
+        places = np.flatnonzero(mine[readings.faces["label"]]) if len(readings.faces) else np.zeros(0, int)
+        return places[np.argsort(readings.faces["time"][places], kind="stable")]
+    x0, y0, x1, y1 = readings.faces["box_xyxy"].T
+    order = np.lexsort((-(x1 - x0) * (y1 - y0), readings.faces["time"]))
+    return order[np.unique(readings.faces["time"][order], return_index=True)[1]]
 
 
 def cut(start, end, times, rows):
@@ -46,14 +46,14 @@ def place_coded(spans, readings, rows, people):
     Returns:
         ({row: [(start, end, emotion)]}, {person: the same}), ms, in order of time.
     """
-    faces = {row: set(readings.faces[rows == row].tolist()) for row in set(rows.tolist())}
+    faces = {row: set(readings.faces["label"][rows == row].tolist()) for row in set(rows.tolist())}
     single = np.array([row if len(faces[row]) == 1 else -1 for row in rows.tolist()], int)
     placed, own = {}, {}
     for person in dict.fromkeys(span["person"] for span in spans):
         mine, found = readings_of(people.get(person, person).lower(), readings), {}
         for span in (span for span in spans if span["person"] == person):
             start, end = (round(1000 * span[key]) for key in ("start", "end"))
-            for row, *piece in cut(start, end, readings.times[mine], single[mine]):
+            for row, *piece in cut(start, end, readings.faces["time"][mine], single[mine]):
                 found.setdefault(row, []).append((*piece, EMOTIONS.index(span["class"])))
         both = {row: sorted(placed.get(row, []) + pieces) for row, pieces in found.items() if row >= 0}
         if any(other[0] < one[1] for pieces in both.values() for one, other in zip(pieces, pieces[1:])):

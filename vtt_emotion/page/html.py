@@ -34,13 +34,14 @@ def pack(numbers, type="<u4"):
 def row_data(readings, mine, frames, label, shared, id_of, size):
     """One row of the timeline, of the readings `mine`; of a `shared` one, whose faces they are as well."""
     mine = mine[np.argsort(frames[mine], kind="stable")]
-    boxes = readings.boxes_xyxy[mine].clip(0, [*size, *size] if size else 65535)
-    data = {"label": label, "frames": pack(frames[mine]), "emotions": pack(readings.emotions[mine], "u1"),
-            "confidences": pack(np.round(CONFIDENCE * readings.confidences[mine]), "<u2"),
-            "ids": pack([id_of[id] for id in readings.ids[mine]]), "boxes": pack(np.round(boxes), "<u2")}
-    if readings.scores is not None:
-        data["scores"] = pack(np.round(CONFIDENCE * readings.scores[mine]), "<u2")
-    return data | ({"faces": pack(readings.faces[mine]), "names": readings.labels} if shared else {})
+    faces = readings.faces[mine]
+    boxes = faces["box_xyxy"].clip(0, [*size, *size] if size else 65535)
+    data = {"label": label, "frames": pack(frames[mine]), "emotions": pack(faces["emotion"], "u1"),
+            "confidences": pack(np.round(CONFIDENCE * faces["confidence"]), "<u2"),
+            "ids": pack([id_of[id] for id in faces["id"]]), "boxes": pack(np.round(boxes), "<u2")}
+    if readings.scored:
+        data["scores"] = pack(np.round(CONFIDENCE * faces["scores"]), "<u2")
+    return data | ({"faces": pack(faces["label"]), "names": readings.labels} if shared else {})
 
 
 def segment_data(segments, id_of):
@@ -61,12 +62,12 @@ def page_data(readings, segments, rows, labels, frames, times, step, size=None):
         segments: of vtt_emotion.results.segments; frames: (N,) the frame of each reading; times: ms of all frames;
         step: ms from a reading to the next; size: (W, H) px of the picture that the boxes lie in, where it is known.
     """
-    ids = sorted(set(readings.ids.tolist()))
+    ids = sorted(set(readings.faces["id"].tolist()))
     id_of = {id: place for place, id in enumerate(ids)}
     made = []
     for row, label in enumerate(labels):
         mine = np.flatnonzero(rows == row)
-        several = len(set(readings.faces[mine].tolist())) > 1
+        several = len(set(readings.faces["label"][mine].tolist())) > 1
         made.append(row_data(readings, mine, frames, label, several, id_of, size))
     return {"times": pack(times), "step": step, "emotions": list(EMOTIONS), "full": CONFIDENCE, "ids": ids,
             "size": size, "segments": segment_data(segments, id_of), "rows": made}
@@ -83,7 +84,7 @@ def add_pictures(data, seen, readings, rows, frames, times, kept):
     for row, mine in enumerate(data["rows"]):
         here = sorted((place for place in faces if rows[place] == row), key=lambda place: frames[place])
         mine["thumbs"] = {"frames": frames[here].tolist() if here else [],
-                          "ids": [data["ids"].index(readings.ids[place]) for place in here],
+                          "ids": [data["ids"].index(readings.faces["id"][place]) for place in here],
                           "jpegs": [base64.b64encode(faces[place]).decode() for place in here]}
     pictures = within(seen.pictures, {int(times[frames[place]]) for place in kept}, budget)
     data["pictures"] = {"times": list(pictures),

@@ -23,15 +23,15 @@ class Seen:
     size: tuple | None = None                    # px (W, H) of a frame
 
 
-def spread_faces(times, faces, frontal, most=FACES):
-    """(places of readings to show a thumbnail of, ms between two): each face evenly in time, `most` in all.
+def spread_faces(faces, most=FACES):
+    """(places of the `faces` to show a thumbnail of, ms between two): each person evenly in time, `most` in all.
 
-    Of the readings between two, the most frontal one is shown.
+    faces: dtype READING. Of the readings between two, the most frontal one is shown.
     """
-    every, best = FACE_EVERY, np.argsort(-frontal, kind="stable")
+    every, best = FACE_EVERY, np.argsort(-faces["frontal"], kind="stable")
     while True:
-        _, first = np.unique(np.stack([faces, times // every])[:, best], axis=1, return_index=True)
-        if len(first) <= max(most, len(set(faces.tolist()))):
+        _, first = np.unique(np.stack([faces["label"], faces["time"] // every])[:, best], axis=1, return_index=True)
+        if len(first) <= max(most, len(set(faces["label"].tolist()))):
             return np.sort(best[first]).tolist(), int(every)
         every *= 1.3
 
@@ -58,8 +58,8 @@ def look(frames, readings, wanted, kept, every, framing):
     """
     seen, due, place, at = Seen(), 0, 0, {}
     for reading in wanted:
-        at.setdefault(int(readings.times[reading]), []).append(reading)
-    times, kept = sorted(at), {int(readings.times[reading]) for reading in kept}
+        at.setdefault(int(readings.faces["time"][reading]), []).append(reading)
+    times, kept = sorted(at), {int(readings.faces["time"][reading]) for reading in kept}
     for frame in frames:
         now = round(1000 * frame.seconds)
         seen.times.append(now)
@@ -68,7 +68,7 @@ def look(frames, readings, wanted, kept, every, framing):
         here = times[place] if place < len(times) and times[place] <= now + NEAR else None
         for reading in at.get(here, ()):
             try:
-                face = crop_face(frame.rgb, xyxy_to_xywh(readings.boxes_xyxy[reading]), FACE, *framing)
+                face = crop_face(frame.rgb, xyxy_to_xywh(readings.faces["box_xyxy"][reading]), FACE, *framing)
             except InputError:                   # a box outside the picture, of another video's results
                 continue
             seen.faces[reading] = as_jpeg(face, 72)

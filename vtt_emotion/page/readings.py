@@ -2,6 +2,7 @@
 
 Times are whole milliseconds. A reading is one record of the results; a row is a line of the timeline, one person.
 """
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -15,49 +16,56 @@ LONGEST = 4_000_000_000                          # ms; times are 32 bits in the 
 STRONGEST = 5                                    # segments of each emotion whose pictures stay in the page
 
 
+# The face of one record. time: ms; emotion: 0 to 6; label: its place in `Readings.labels`; scores: NaN where the record
+# has none; frontal: 1 where it does not tell.
+READING = np.dtype([("time", np.int64), ("id", np.int64), ("label", np.int64), ("emotion", np.int64),
+                    ("confidence", float), ("scores", float, len(EMOTIONS)), ("box_xyxy", float, 4),
+                    ("frontal", float)])
+
+
 @dataclass
 class Readings:
-    """The records of an episode as arrays of N, in the order of the results."""
-    times: np.ndarray                            # ms, int64
-    emotions: np.ndarray                         # 0 to 6
-    confidences: np.ndarray                      # 0 to 1
-    boxes_xyxy: np.ndarray                       # float (N, 4)
-    ids: np.ndarray                              # as in the results
-    scores: np.ndarray | None                    # float (N, 7), where every record has them
-    faces: np.ndarray                            # place in `labels`: a name, or an id without one
-    labels: list
+    """The records of an episode: `faces` (N,), dtype READING, in the order of the results, and who they are."""
+    faces: np.ndarray
+    labels: list                                 # names, or "face 3" of an id without one
     named: list                                  # bool, of each label
-    frontal: np.ndarray                          # 0 to 1; 1 where the results do not tell
+
+    @property
+    def scored(self) -> bool:
+        """Whether every record has scores."""
+        return len(self.faces) > 0 and bool(np.isfinite(self.faces["scores"]).all())
 
 
-def as_readings(path, records):
+def as_readings(path, records) -> Readings:
     """The records of the results in `path` as `Readings`. InputError names the first one that is not as expected."""
-    labels, rows, scores = {}, [], []
+    labels, rows = {}, []
     for place, record in enumerate(records):
-        face = record["object"]
         try:
-            box, confidence = [float(value) for value in face["box"]], float(face["confidence"])
-            time, name, frontal = round(1000 * record["seconds"]), face["name"], float(face.get("frontal", 1))
-            good = np.isfinite(box).all() and 0 <= confidence <= 1 and 0 <= frontal <= 1 and time < LONGEST \
-                and isinstance(face["id"], int) and isinstance(name, str | None)
-            given = [float(face["scores"][emotion]) for emotion in EMOTIONS] if "scores" in face else None
-            good = good and (given is None or all(0 <= score <= 1 for score in given))
+            rows.append(_as_row(record, labels))
         except (KeyError, TypeError, ValueError, OverflowError):
-            good = False
-        if not good:
             raise InputError(f"{path}: record {place}: expected seconds, a box of four numbers, a confidence (and, "
                              "if any, frontal, and all seven scores) from 0 to 1, a whole number as id and a name or "
-                             "null")
-        scores.append(given)
-        key = (True, name) if name else (False, face["id"])
-        rows.append((time, EMOTIONS.index(record["class"]), confidence, labels.setdefault(key, len(labels)), frontal))
-    times, emotions, confidences, faces, frontal = map(np.array, zip(*rows)) if rows else np.zeros((5, 0), int)
-    boxes = np.array([record["object"]["box"] for record in records], float).reshape(-1, 4)
-    ids = np.array([record["object"]["id"] for record in records], object)
-    scores = np.array(scores, float).reshape(-1, len(EMOTIONS)) if scores and None not in scores else None
-    return Readings(times.astype(np.int64), emotions, confidences.astype(float), boxes, ids, scores, faces,
-                    [name if named else f"face {name}" for named, name in labels], [named for named, _ in labels],
-                    frontal.astype(float))
+                             "null") from None
+    return Readings(np.array(rows, READING), [name if named else f"face {name}" for named, name in labels],
+                    [named for named, _ in labels])
+
+
+def _as_row(record, labels):
+    """A record as a tuple of READING's fields; labels: {(whether it is a name, name or id): its place}, added to.
+
+    KeyError, TypeError, ValueError or OverflowError where it is not as expected.
+    """
+    face, given = record["object"], "scores" in record["object"]
+    id, name, box = face["id"], face["name"], tuple(float(value) for value in face["box"])
+    scores = tuple(float(face["scores"][emotion]) for emotion in EMOTIONS) if given else (math.nan,) * len(EMOTIONS)
+    time, confidence = round(1000 * record["seconds"]), float(face["confidence"])
+    frontal = float(face.get("frontal", 1))
+    if not (isinstance(id, int) and abs(id) < 1 << 63 and isinstance(name, str | None) and time < LONGEST
+            and all(map(math.isfinite, box)) and len(box) == 4
+            and all(0 <= share <= 1 for share in (confidence, frontal, *(scores if given else ())))):
+        raise ValueError
+    label = labels.setdefault((True, name) if name else (False, id), len(labels))
+    return time, id, label, EMOTIONS.index(record["class"]), confidence, scores, box, frontal
 
 
 def choose_rows(readings, most, kept=()):
@@ -66,7 +74,7 @@ def choose_rows(readings, most, kept=()):
     Then faces without a name, in the order they come. Beyond `most` rows those seen least share one more, whose
     label says how many they are; whose label is in `kept` (lower case) comes before all others to a row.
     """
-    counts, named = Counter(readings.faces.tolist()), readings.named
+    counts, named = Counter(readings.faces["label"].tolist()), readings.named
     order = sorted(counts, key=lambda face: (readings.labels[face].lower() not in kept, not named[face], -counts[face]))
     most += len(order) == most + 1                           # a single one needs no row for the rest
     chosen = sorted(order[:most], key=lambda face: (not named[face], -counts[face] if named[face] else face))
@@ -74,7 +82,7 @@ def choose_rows(readings, most, kept=()):
     labels = [readings.labels[face] for face in chosen]
     if len(order) > most:
         labels.append(f"{len(order) - most} others")
-    return np.array([row_of[face] for face in readings.faces.tolist()], int), labels
+    return np.array([row_of[face] for face in readings.faces["label"].tolist()], int), labels
 
 
 def place_frames(source, times, frames):
@@ -90,15 +98,15 @@ def place_frames(source, times, frames):
 
 def time_step(readings):
     """ms from one reading of a face to its next: the median, 42 where no face has two."""
-    order = np.lexsort((readings.times, readings.faces))
-    steps = np.diff(readings.times[order])[np.diff(readings.faces[order]) == 0]
+    order = np.lexsort((readings.faces["time"], readings.faces["label"]))
+    steps = np.diff(readings.faces["time"][order])[np.diff(readings.faces["label"][order]) == 0]
     return int(np.median(steps[steps > 0])) if (steps > 0).any() else 42
 
 
 def strongest(segments, readings):
     """Places of the readings at the peaks of the strongest segments of each emotion: their length times confidence."""
     found, place_of = [], {}
-    for place, (id, time) in enumerate(zip(readings.ids.tolist(), readings.times.tolist())):
+    for place, (id, time) in enumerate(zip(readings.faces["id"].tolist(), readings.faces["time"].tolist())):
         place_of[id, time] = place
     for emotion in EMOTIONS:
         mine = [segment for segment in segments if segment["class"] == emotion]

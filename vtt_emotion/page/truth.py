@@ -37,7 +37,7 @@ def as_annotations(readings, frames, ends):
     """Another's `readings` of the same video as annotations, each from its of `frames` to its of `ends`."""
     faces = [Annotation(int(frame), int(frame), int(end), box.tolist(), int(emotion), readings.labels[face])
              for frame, end, box, emotion, face in
-             zip(frames, ends, readings.boxes_xyxy, readings.emotions, readings.faces)]
+             zip(frames, ends, readings.faces["box_xyxy"], readings.faces["emotion"], readings.faces["label"])]
     return sorted(faces, key=lambda face: face.frame)
 
 
@@ -121,14 +121,14 @@ def add_truth(data, annotations, readings, rows, place, times, fps):
 
     if place is not None:
         annotations = [face for face in annotations if face.frame < len(times)]     # some are past the end
-    numbers = np.round(readings.times * fps / 1000).astype(int) if place is None else place
+    numbers = np.round(readings.faces["time"] * fps / 1000).astype(int) if place is None else place
     order = np.argsort(numbers, kind="stable")
     frame_ms = 1000 / fps if place is None or len(times) < 2 else float(np.median(np.diff(times)))
     every = max(1, round(data["step"] / frame_ms))
-    matched = match_records(annotations, numbers[order], readings.boxes_xyxy[order], every)
+    matched = match_records(annotations, numbers[order], readings.faces["box_xyxy"][order], every)
     matched = np.array([order[record] if record >= 0 else -1 for record in matched], int)
     spans = truth_rows(annotations, matched, rows, [row["label"] for row in data["rows"]], start)
     for row, mine in zip(data["rows"], spans):
         row["truth"] = mine
-    said = np.array([readings.emotions[record] if record >= 0 else -1 for record in matched], int)
+    said = np.array([readings.faces["emotion"][record] if record >= 0 else -1 for record in matched], int)
     return compare(np.array([face.emotion for face in annotations], int), said) if annotations else None
