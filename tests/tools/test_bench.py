@@ -41,7 +41,8 @@ def test_the_bench_compares_what_makes_the_same_pictures(tmp_path, monkeypatch):
 
 
 @pytest.mark.long
-def test_a_short_bench_measures_every_part(trained, tmp_path, capsys):
+def test_a_short_bench_measures_every_part(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))         # graphs that the scripts it runs export
     bench.main(["--root", str(trained), "--weights", "runs/tsm/best.pt", "--seconds", "8", "--output",
                 str(tmp_path / "bench.json"), "--reference-every", "64", "--no-memory", "--measure", "episode"])
     figures = json.loads((tmp_path / "bench.json").read_text())

@@ -10,7 +10,7 @@ from vtt_emotion.core.weights import checked_logits
 INPUTS, STATES = ("frames", "past2", "past3", "past4", "fresh"), ("next2", "next3", "next4")
 OPSET = 18
 HASH = "weights"                                 # an int8 graph's own note of the weights it was made of
-EXPORTED = "exported"                            # the same of one kept in graphs/
+EXPORTED = "exported"                            # the same of one exported and kept
 
 
 class OnnxStep:
