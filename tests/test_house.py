@@ -31,6 +31,11 @@ def test_a_script_imports_no_script_and_does_nothing_when_imported(name):
     assert isinstance(tree.body[-1], ast.If) and "main" in functions
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tools/*.py")), ids=lambda path: path.stem)
+def test_what_tools_share_imports_no_script(path):
+    assert not set(imports(path)) & set(SCRIPTS)
+
+
 @pytest.mark.parametrize("name", ROOMS)
 def test_a_room_imports_no_script_and_no_tool(name):
     assert not set(imports(ROOT / name)) & {*SCRIPTS, "tools"}

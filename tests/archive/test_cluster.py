@@ -1,5 +1,6 @@
 """Videos read on a cluster of two nodes, one of which is killed, or the driver; Ray's own test cluster, here."""
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 
 import create_results
+from ops import ResultsOps
 from tests.conftest import write_film
 from tools.bench_archive import measure_workers
+from vtt_emotion.archive.cluster import absolute, with_threads
 from vtt_emotion.archive.work import Job
 from vtt_emotion.drawn.faces import Pose, actions, background, draw_head, paste, random_look
 from vtt_emotion.video.frames import read_frames
@@ -176,3 +179,12 @@ def test_two_workers_read_at_once_and_cost_each_other_nothing(cluster, second, f
     figures = measure_workers(tmp_path / "film.mp4", "fer", tmp_path, cluster.address)
     assert figures["at_once"] and max(figures["cores_of_a_worker"]) < 1.1
     assert max(figures["by_core_time"]) >= 1.7
+
+
+def test_what_a_worker_is_given_leaves_the_options_as_they_are():
+    """They are absolute, of so many threads, and the same when Ray has carried them to another process."""
+    ops = ResultsOps()
+    given = with_threads(absolute(ops), 3)
+    assert given.tracking.detect_threads == 3 and given.margins == ops.margins
+    assert given.friends.friends_path == Path("datasets/Friends").absolute()
+    assert ops == ResultsOps() and pickle.loads(pickle.dumps(given)) == given
