@@ -55,7 +55,7 @@ def load_network(weights, root=Path("."), trained=False, img_sz=None, make=None)
         raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
 
 
-def checked_logits(logits, weights):
+def checked_logits(logits, weights: str | Path):
     """Logits (N, 7) as they are; InputError, naming the weights, where they are not seven a face, or not finite."""
     if logits.ndim != 2 or logits.shape[1] != len(EMOTIONS) or not np.isfinite(np.asarray(logits)).all():
         found = "some that are not finite" if logits.shape[1:] == (len(EMOTIONS),) else tuple(logits.shape[1:])

@@ -10,17 +10,18 @@ from dataclasses import replace
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.training.samples import Samples
 
 
-def hold_to(samples, protocol):
+def hold_to(samples: Samples, protocol: str) -> Samples:
     """The `Samples` that a protocol counts. InputError where there are none, or their index does not tell."""
-    largest = samples.targets.max(1)
+    counted = np.ones(len(samples), bool)
     if protocol == "majority":
         if np.isnan(samples.agreed).any():
             raise InputError(f"--protocol majority: the index of {samples.name} does not tell all votes; parse again")
         counted = samples.agreed > 0.5
-    else:
-        counted = (samples.targets == largest[:, None]).sum(1) == 1 if protocol == "ties-out" else largest >= 0
+    elif protocol == "ties-out":
+        counted = (samples.targets == samples.targets.max(1, keepdims=True)).sum(1) == 1
     if not counted.any():
         raise InputError(f"of {len(samples):,} faces of {samples.name} the protocol {protocol} counts none")
     return replace(samples, paths=samples.paths[counted], boxes=samples.boxes[counted],

@@ -1,6 +1,6 @@
 """The samples of an index as flat arrays: which there are, and which are trained and validated on."""
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ class Samples:
     boxes: np.ndarray
     targets: np.ndarray
     framing: tuple = (0.0, 0.0)
-    agreed: np.ndarray | None = None
+    agreed: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __len__(self):
         return len(self.paths)

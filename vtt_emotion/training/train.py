@@ -50,7 +50,7 @@ class Training:
         self.run.save("last.pt", self.net, self.run.progress, self.optimizer, self.average.state())
 
 
-def train(ops, frames):
+def train(ops, frames: int) -> dict | None:
     """The body of both trainers.
 
     ops is an ops.StaticTrainOps; frames is T, 1 or 4.
