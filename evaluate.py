@@ -7,6 +7,7 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
 
     python evaluate.py --index raf --split test --weights runs/static/best.pt
     python evaluate.py --index friends --valid-episodes 9 10 --weights runs/tsm/best.pt --flip
+    python evaluate.py --index fer --protocol majority
     python evaluate.py --index fer --weights fer runs/a/best.pt runs/b/best.pt --ensemble
     python evaluate.py --coded interview.eaf --results results/interview.json
 """
@@ -33,6 +34,7 @@ from vtt_emotion.training.measures import (
     network_lines,
     resample,
 )
+from vtt_emotion.training.protocols import credit_ties, hold_to
 from vtt_emotion.training.samples import read_samples, where
 
 EvaluateOps = compose(place=Place, datasets=Datasets, split=FriendsSplit, margins=Margins, evaluate=Evaluate,
@@ -97,26 +99,32 @@ def predict_all(ops, part, shown):
     from vtt_emotion.training.networks import load
 
     evaluate, device, logits, sizes = ops.evaluate, torch.device(name_device(ops.evaluate.device)), {}, {}
-    samples = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[kind_of(evaluate.index)],
-                           framing=ops.margins.by_source()[kind_of(evaluate.index)], **part)
+    found = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[kind_of(evaluate.index)],
+                         framing=ops.margins.by_source()[kind_of(evaluate.index)], **part)
+    samples = hold_to(found, evaluate.protocol)
+    if len(samples) < len(found):
+        print(f"{len(found) - len(samples):,} of {len(found):,} faces are not counted by the protocol "
+              f"{evaluate.protocol}")
+    alike = samples.paths.shape[1] == 1 and not evaluate.camera_motion         # four frames would be read as one is
     for weights in evaluate.weights:
         net = load(weights, ops.place.root, trained=True, img_sz=evaluate.img_sz)
         sizes[weights] = net.img_sz
-        clips = FaceClips([samples], net.img_sz, evaluate.frames, **shown)
+        clips = FaceClips([samples], net.img_sz, 1 if alike else evaluate.frames, **shown)
         loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers,
                              device.type == "cuda")
-        said, target = predict(net.to(device), loader, device, evaluate.flip)
+        said, target = predict(net.to(device), loader, device, evaluate.flip, evaluate.precision)
         logits[weights] = checked_logits(said, weights)
     return logits, target, sizes
 
 
-def figures_of(logits, target, sizes):
-    """(a dict of figures of each network, with its intervals; how each two differ)."""
-    again = {name: resample(said, target) for name, said in logits.items()}
-    measured = {name: measure(said, target) for name, said in logits.items()}
+def figures_of(logits, target, sizes, soft):
+    """(a dict of figures of each network, with its intervals; how each two differ); soft: of a tie each is right."""
+    targets = {name: credit_ties(said, target) if soft else target for name, said in logits.items()}
+    again = {name: resample(said, targets[name]) for name, said in logits.items()}
+    measured = {name: measure(said, targets[name]) for name, said in logits.items()}
     networks = [{"weights": name, "img_sz": sizes.get(name), **figures, "intervals": intervals(figures, again[name])}
                 for name, figures in measured.items()]
-    hits = {name: (said.argmax(1) == target.argmax(1)).numpy() for name, said in logits.items()}
+    hits = {name: (said.argmax(1) == targets[name].argmax(1)).numpy() for name, said in logits.items()}
     return networks, compare(measured, again, hits)
 
 
@@ -134,8 +142,9 @@ def main(argv=None):
     logits, target, sizes = predict_all(ops, part, shown)
     if evaluate.ensemble:
         logits["ensemble"] = ensemble(list(logits.values()))
-    networks, pairs = figures_of(logits, target, sizes)
-    figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip, **shown}
+    networks, pairs = figures_of(logits, target, sizes, evaluate.protocol == "soft")
+    figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip,
+               "protocol": evaluate.protocol, "precision": evaluate.precision, **shown}
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
     path = evaluate.results_path / f"evaluate_{index}_{split}.json".replace(":", "_")
     with whole_file(path) as temporary:

@@ -508,12 +508,17 @@ class Evaluate(Readers, Device):
     """Index to measure on."""
     split: str = ""
     """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
+    protocol: Literal["ties-out", "majority", "soft"] = "ties-out"
+    """Faces that are counted: those with one largest share; FER+'s own, with more than half of all votes; or all, and
+    of several largest shares each is right."""
     weights: tuple[str, ...] = ("fer",)
     """The network: a checkpoint's path, or a name shipped in weights/; several are compared."""
     ensemble: bool = False
     """Measure, beside several, what they say together: the mean of their softmax."""
     frames: Literal[1, 4] = 4
     """4: the buffer, or the still four times; 1: the last frame alone."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network's arithmetic."""
     flip: bool = False
     """Average with the mirrored face."""
     camera_motion: Annotated[float, Limit(0, 0.5)] = 0.0

@@ -15,6 +15,8 @@ from vtt_emotion.core.weights import checked_logits
 from vtt_emotion.results.records import write_records
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.measures import compare, ensemble, intervals, measure, resample
+from vtt_emotion.training.protocols import credit_ties, hold_to
+from vtt_emotion.training.samples import Samples
 
 
 def test_figures_of_a_hand_worked_case():
@@ -40,6 +42,48 @@ def answers(right, count=400, sure=0.8, seed=0):
     chances = np.full((count, 7), (1 - sure) / 6)
     chances[np.arange(count), said] = sure
     return torch.from_numpy(chances).log().float(), torch.eye(7)[truth]
+
+
+def tied_samples():
+    """Faces whose votes are for one emotion, two alike, most for one, and most for one but not of all votes."""
+    targets = np.zeros((4, 7), np.float32)
+    targets[0, 3] = 1
+    targets[1, [2, 6]] = 0.5
+    targets[2, [0, 6]] = 0.4, 0.6
+    targets[3, [0, 6]] = 0.3, 0.7
+    return Samples("fer", None, np.array([[b"a"], [b"b"], [b"c"], [b"d"]]), np.zeros((4, 4), np.float32), targets,
+                   agreed=np.array([1, 0.5, 0.6, 0.45], np.float32))
+
+
+def test_protocols_of_a_hand_worked_case():
+    samples = tied_samples()
+    for protocol, counted in (("ties-out", "acd"), ("majority", "ac"), ("soft", "abcd")):
+        held = hold_to(samples, protocol)
+        assert b"".join(held.paths[:, 0]).decode() == counted and len(held.targets) == len(held.boxes) == len(counted)
+    logits = torch.eye(7)[[3, 6, 0, 6]]
+    credited = credit_ties(logits, torch.from_numpy(samples.targets)).argmax(1)
+    assert credited.tolist() == [3, 6, 6, 6]     # of the tie what was named; the third was named wrongly
+    assert credit_ties(torch.eye(7)[[0, 0, 0, 0]], torch.from_numpy(samples.targets)).argmax(1).tolist() == [3, 2, 6, 6]
+    with pytest.raises(InputError, match="of 1 faces of fer the protocol ties-out counts none"):
+        hold_to(Samples("fer", None, samples.paths[1:2], samples.boxes[1:2], samples.targets[1:2],
+                        agreed=samples.agreed[1:2]), "ties-out")
+    samples.agreed[0] = np.nan
+    with pytest.raises(InputError, match="--protocol majority: the index of fer does not tell all votes; parse again"):
+        hold_to(samples, "majority")
+
+
+def test_a_still_is_computed_once_and_by_the_protocol(trained, tmp_path, monkeypatch, capsys):
+    """Compound faces of RAF-DB are ties; four frames of a still are read as one is."""
+    seen, real = [], FaceClips.__init__
+    monkeypatch.setattr(FaceClips, "__init__", lambda self, sources, size, frames, **more: (
+        seen.append((len(sources[0]), frames)), real(self, sources, size, frames, **more))[1])
+    for options in ([], ["--frames", "1"], ["--camera-motion", "0.1"],
+                    ["--protocol", "soft", "--precision", "bfloat16"]):
+        run(trained, "--index", "raf", "--results-path", str(tmp_path), *options)
+    faces = json.loads((tmp_path / "evaluate_raf_test.json").read_text())["faces"]
+    assert [frames for _, frames in seen] == [1, 1, 4, 1]
+    assert [count for count, _ in seen] == [seen[0][0]] * 3 + [faces] and seen[0][0] < faces
+    assert f"{faces - seen[0][0]} of {faces} faces are not counted by the protocol ties-out" in capsys.readouterr().out
 
 
 def test_intervals_are_those_of_chance():

@@ -65,9 +65,11 @@ def test_the_temperature_that_was_put_in_is_found():
         assert fit_temperature(logits, target) == pytest.approx(warmth, rel=0.06)
     found = calibrate(logits, target)
     assert found["before"] > 0.15 and found["after"] < 0.035 and found["held_out"] < 0.035
-    assert found["held_out"] != found["after"]
+    assert found["held_out"] != found["after"] and found["kept"] == found["temperature"]
     small, target = drawn_logits(4, 1.0)         # whatever is fitted on so few is of no use on the others
     assert calibrate(small, target)["temperature"] > 0
+    found = calibrate(*drawn_logits(200, 1.0))    # nothing is to be mended
+    assert found["held_out"] >= found["before"] and found["kept"] == 1 != found["temperature"]
 
 
 def test_a_temperature_is_folded_into_the_last_layer(parsed, tmp_path, capsys):

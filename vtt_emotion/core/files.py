@@ -5,16 +5,16 @@ import json
 import os
 import platform
 import shutil
+import sys
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:                              # on Windows
-    fcntl = None
 
 
 def as_text(name: str) -> str:
@@ -126,7 +126,7 @@ def whole_file(path, flush=True):
 
 
 @contextmanager
-def locked(path, doing):
+def locked(path: Path | str, doing: str) -> Iterator[None]:
     """Keep other processes from `doing` (such as "trained") the same to `path`, a file or a folder, at the same time.
 
     By a hidden file beside it, on which this process holds a lock: what a killed one leaves is locked no more, and the
@@ -136,7 +136,7 @@ def locked(path, doing):
     Raises:
         InputError: another process holds it.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         yield
         return
     path = Path(path)

@@ -55,7 +55,7 @@ def load_network(weights, root=Path("."), trained=False, img_sz=None, make=None)
         raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
 
 
-def checked_logits(logits, weights, labels=EMOTIONS):
+def checked_logits(logits, weights: str | Path, labels=EMOTIONS):
     """Logits (N, K) as they are; InputError, naming the weights, where they are not one a label, or not finite."""
     if logits.ndim != 2 or logits.shape[1] != len(labels) or not np.isfinite(np.asarray(logits)).all():
         found = "some that are not finite" if logits.shape[1:] == (len(labels),) else tuple(logits.shape[1:])

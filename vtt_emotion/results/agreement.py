@@ -67,13 +67,13 @@ def pair(spans, records, people):
             {person: min(1.0, len(rows) * step / lengths[person]) for person, rows in joined.items()})
 
 
-def count_pairs(truth, said):
+def count_pairs(truth, said) -> np.ndarray:
     """Confusion counts (7, 7), a row per true emotion, of labels `truth` and `said`, int (N,)."""
     cells = np.asarray(truth, int) * len(EMOTIONS) + np.asarray(said, int)
     return np.bincount(cells, minlength=len(EMOTIONS) ** 2).reshape(len(EMOTIONS), len(EMOTIONS))
 
 
-def figures(confusion):
+def figures(confusion) -> dict[str, np.ndarray]:
     """Figures of confusion counts (..., 7, 7), coded by said; each is (...), those of an emotion (..., 7); NaN if none.
 
     agreement is the accuracy. kappa: Cohen, "A coefficient of agreement for nominal scales", 1960. alpha: Krippendorff,
@@ -92,7 +92,7 @@ def figures(confusion):
                 "f1": f1, "mean_recall": np.nansum(recall, -1) / present, "macro_f1": np.nansum(f1, -1) / present}
 
 
-def or_none(figure):
+def or_none(figure: float) -> float | None:
     """A figure as float; None where it is not defined."""
     return float(figure) if np.isfinite(figure) else None
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from torch.nn.functional import cross_entropy
 
-from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
-from vtt_emotion.results.agreement import figures
+from vtt_emotion.core.labels import NEUTRAL
+from vtt_emotion.results.agreement import count_pairs, figures
 from vtt_emotion.training.measures import measure
 
 COLDEST, HOTTEST = 0.05, 20.0
@@ -28,8 +28,9 @@ def calibrate(logits, target):
     """A temperature fitted on all of N faces, and the calibration errors with it.
 
     Returns:
-        dict: temperature; before, after, on the faces that it is fitted on; held_out, where every other face has the
-        temperature that is fitted on the rest of them, so that it is measured on no face that it was fitted on.
+        dict: temperature; kept, it, or 1 where it does not help on faces that it is not fitted on; before, after, on
+        the faces that it is fitted on; held_out, where every other face has the temperature that is fitted on the rest
+        of them, so that it is measured on no face that it was fitted on.
     """
     def error(scaled):
         return measure(scaled, target)["calibration_error"]
@@ -37,18 +38,19 @@ def calibrate(logits, target):
     temperature, halves = fit_temperature(logits, target), logits.clone()
     for half in (0, 1):
         halves[half::2] /= fit_temperature(logits[1 - half::2], target[1 - half::2])
-    return {"temperature": temperature, "before": error(logits), "after": error(logits / temperature),
-            "held_out": error(halves)}
+    before, held_out = error(logits), error(halves)
+    return {"temperature": temperature, "kept": temperature if held_out < before else 1.0, "before": before,
+            "after": error(logits / temperature), "held_out": held_out}
 
 
 def neutral_curve(logits, target):
     """Macro F1 of logits (N, 7), with each of `OFFSETS` added to neutral's, float (offsets,)."""
-    truth, wide = target.argmax(1).numpy(), len(EMOTIONS)
+    truth = target.argmax(1)
     confusions = []
     for offset in OFFSETS:
         shifted = logits.numpy().copy()
         shifted[:, NEUTRAL] += offset
-        confusions.append(np.bincount(truth * wide + shifted.argmax(1), minlength=wide ** 2).reshape(wide, wide))
+        confusions.append(count_pairs(truth, shifted.argmax(1)))
     return figures(np.stack(confusions))["macro_f1"]
 
 

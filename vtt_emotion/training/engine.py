@@ -79,7 +79,7 @@ def train_step(net, optimizer, loss, clips, target, precision="auto", running_no
 
 
 @torch.inference_mode()
-def predict(net, loader, device, flip=False, precision="auto", silent=None):
+def predict(net, loader, device, flip=False, precision="float32", silent=None):
     """Logits (N, 7) of a network over all of a loader, and the soft targets (N, 7), both on the CPU.
 
     With `flip` the logits are the mean of those of the face and of its mirror image; with `silent` no progress is
@@ -98,7 +98,7 @@ def predict(net, loader, device, flip=False, precision="auto", silent=None):
     return torch.cat(logits), torch.cat(targets)
 
 
-def evaluate(net, loader, loss, device, precision="auto", ranks=None):
+def evaluate(net, loader, loss, device, precision="float32", ranks=None):
     """Error, accuracy and mean recall of a network over all of a loader; with `ranks`, over all processes' loaders.
 
     Returns:

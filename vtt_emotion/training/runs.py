@@ -32,7 +32,7 @@ def code_revision():
     return done.stdout.strip()
 
 
-def run_folder(runs_path, name):
+def run_folder(runs_path: Path, name: str) -> Path:
     """A run's folder; InputError where the name would lead elsewhere."""
     if name in ("", ".", "..") or Path(name).name != name:
         raise InputError(f"--name {name!r}: expected the plain name of a folder")

@@ -19,6 +19,7 @@ from vtt_emotion.training.clips import FaceClips, some_faces
 from vtt_emotion.training.engine import Average, evaluate, train_step
 from vtt_emotion.training.networks import load, network_for
 from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer
+from vtt_emotion.training.protocols import hold_to
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.runs import Progress, Run, run_folder, set_random_states
 from vtt_emotion.training.samples import check_episodes, read_held_out, read_mixture
@@ -49,7 +50,7 @@ class Training:
         self.run.save("last.pt", self.net, self.run.progress, self.optimizer, self.average.state())
 
 
-def train(ops, frames):
+def train(ops, frames: int) -> dict | None:
     """The body of both trainers.
 
     ops is an ops.StaticTrainOps; frames is T, 1 or 4.
@@ -169,7 +170,7 @@ def _faces(ops, frames):
     """(faces to train on, the chance of each to be drawn, faces to validate on)."""
     roots, margins, dicts = ops.datasets.roots(), ops.margins.by_source(), ops.place.dicts_path
     sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, ops.split.train_episodes)
-    valid = read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes)
+    valid = hold_to(read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes), "ties-out")
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
     return (FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0)),
             sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),

@@ -1,0 +1,35 @@
+"""Which faces of a split are counted, and which answers to them are right: protocols, by their name in ops.Evaluate.
+
+    majority   more than half of a face's votes are for one emotion, those for what is no emotion among the votes and
+               single ones left out: FER+'s own (Barsoum et al., ICMI 2016)
+    ties-out   one emotion has the largest share; where several have it, nobody knows which is right
+    soft       all faces; where several emotions have the largest share, each of them is right
+"""
+from dataclasses import replace
+
+import numpy as np
+
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.training.samples import Samples
+
+
+def hold_to(samples: Samples, protocol: str) -> Samples:
+    """The `Samples` that a protocol counts. InputError where there are none, or their index does not tell."""
+    counted = np.ones(len(samples), bool)
+    if protocol == "majority":
+        if np.isnan(samples.agreed).any():
+            raise InputError(f"--protocol majority: the index of {samples.name} does not tell all votes; parse again")
+        counted = samples.agreed > 0.5
+    elif protocol == "ties-out":
+        counted = (samples.targets == samples.targets.max(1, keepdims=True)).sum(1) == 1
+    if not counted.any():
+        raise InputError(f"of {len(samples):,} faces of {samples.name} the protocol {protocol} counts none")
+    return replace(samples, paths=samples.paths[counted], boxes=samples.boxes[counted],
+                   targets=samples.targets[counted], agreed=samples.agreed[counted])
+
+
+def credit_ties(logits, target):
+    """Targets (N, 7) in which what logits (N, 7) name is the largest where it is one of several largest."""
+    said, credited = logits.argmax(1, keepdim=True), target.clone()
+    tied = target.gather(1, said) == target.max(1, keepdim=True).values
+    return credited.scatter_add_(1, said, tied.float())
