@@ -580,10 +580,16 @@ class Framing:
 class Ship:
     weights: tuple[Path, ...] = (Path("runs/fer/best.pt"),)
     """The checkpoint of a training run; of several, trained one from another, the mean of their weights is shipped."""
+    toward: Path | None = None
+    """Another checkpoint: what is shipped lies on the way there, by a straight line between all weights."""
+    by: Share = 0.5
+    """How far along: 0 is --weights, 1 is --toward."""
     output: Path = Path("weights/fer.pt")
     """What is written; a file in weights/ is known by its name."""
-    temperature_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
-    """Index on whose held-out faces a temperature is fitted, which the last layer is divided by; none, no other."""
+    neutral_on: tuple[str, ...] = ()
+    """Indexes on whose held-out faces, together, what neutral's logit is raised by is chosen, by macro F1."""
+    temperature_on: tuple[str, ...] = ()
+    """Indexes on whose held-out faces a temperature is fitted, which the last layer is divided by; none, no other."""
     calibrate_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
     """Index on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
     crops: Annotated[int, Limit(32, 100000)] = 512
