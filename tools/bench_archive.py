@@ -16,7 +16,7 @@ from tools.bench_reading import HERE, run_script
 from tools.plan import simulate
 from vtt_emotion.archive.cluster import attempt, connect
 from vtt_emotion.archive.cores import Cores
-from vtt_emotion.archive.table import FOLDER, read_parts, write_part
+from vtt_emotion.archive.table import read_parts, write_part
 from vtt_emotion.archive.work import Job, read_job
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.video.create import load_step
@@ -100,7 +100,7 @@ def measure_archive(films, weights, plan, root):
     """All figures of an archive, as a dict; the made-up table is removed again."""
     times = core_times(films, weights, root)
     workers = measure_workers(films[0].absolute(), weights, Path(root).absolute())
-    folder = Path(root) / "bench/archive_table" / FOLDER
+    folder = Path(root) / "bench/archive_table/archive"
     shutil.rmtree(folder.parent, ignore_errors=True)
     make_up(folder, plan.plan_videos)
     try:
