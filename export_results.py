@@ -21,24 +21,15 @@ from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_names
 from vtt_emotion.results.parquet import write_parquet
 from vtt_emotion.results.praat import write_textgrid
-from vtt_emotion.results.records import episode_of, read_results
+from vtt_emotion.results.records import read_results
 from vtt_emotion.results.segments import segments_of, segments_path
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
-from vtt_emotion.video.sources import find_videos
+from vtt_emotion.video.sources import find_source
 
 ExportOps = compose(place=Place, friends=Friends, export=Export)
 TABLES = ("csv", "parquet")                      # what photos have too
 TIMED = {"elan": (".eaf", write_eaf), "vtt": (".vtt", write_vtt), "textgrid": (".TextGrid", write_textgrid)}
-
-
-def find_video(video, results, friends_path):
-    """The video file to link: the one named, else a Friends episode's, else None."""
-    if video is not None:
-        if not Path(video).is_file():
-            raise InputError(f"{video}: no such video file")
-        return Path(video)
-    return find_videos(friends_path).get(episode_of(results))
 
 
 def write_tables(path, format, records, segments):
@@ -100,7 +91,7 @@ def main(argv=None):
         raise InputError(f"--names {ops.export.names}: expected one --results with it, found {len(paths)}")
     names = read_names(ops.export.names) if ops.export.names is not None else []
     for path in paths:
-        video = find_video(ops.export.video, path, ops.friends.friends_path)
+        video, _ = find_source(path, ops.export.video, ops.friends.friends_path, None)
         for file in export(path, ops.export.to, video, names):
             unlinked = file.suffix == ".eaf" and video is None
             print(f"wrote {file}{', without a video; --video links one' if unlinked else ''}")

@@ -755,26 +755,6 @@ class Bench(Network, Readers):
 
 
 @dataclass
-class ArchivePlan:
-    plan_films: Annotated[int, Limit(2, 1000)] = 12
-    """Films drawn to measure how far apart their times are."""
-    plan_videos: Count = 10000
-    """Videos of the archive planned for, and of the made-up one whose table is summed up."""
-    plan_minutes: Annotated[float, Limit(0.1, 10000)] = 22.0
-    """Length of each, min."""
-    plan_machines: tuple[int, ...] = (1, 16, 256)
-    """Machines that it is planned on."""
-    plan_cores: Annotated[int, Limit(1, 1024)] = 16
-    """Cores of each, a task a core."""
-    plan_price: Annotated[float, Limit(0)] = 0.8
-    """Assumed price of a machine for an hour, dollars: 5 cents a core."""
-    plan_megabytes: Annotated[float, Limit(0)] = 300.0
-    """Assumed size of a video, MB; 22 minutes of 1280x720 at 1.8 Mbit/s."""
-    plan_store: Annotated[float, Limit(1)] = 2000.0
-    """Assumed speed of what the videos lie on, to all machines together, MB/s."""
-
-
-@dataclass
 class Picture(Shown):
     results: Path = Path("results/friends_s01_ep01.json")
     """The results drawn."""

@@ -7,30 +7,19 @@ Reads a results JSON and the video or frames it was made from. Writes a PNG besi
 """
 from collections import defaultdict
 from math import isfinite
-from pathlib import Path
 
 from ops import Friends, Picture, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import COLOURS, INKS
-from vtt_emotion.results.records import episode_of, read_results
+from vtt_emotion.results.records import read_results
 from vtt_emotion.video.fonts import find_font, name_shown
 from vtt_emotion.video.frames import read_frames
-from vtt_emotion.video.sources import find_episode
+from vtt_emotion.video.sources import find_source
 
 PictureOps = compose(place=Place, friends=Friends, picture=Picture)
 ROWS = 40                                        # of the timeline; those seen least share one more
-
-
-def find_frames(path, video, friends_path, frames_path):
-    """The source the results in `path` were made from: `video`, or a Friends episode."""
-    if video is not None:
-        return Path(video)
-    episode = episode_of(path)
-    if episode is None:
-        raise InputError(f"{path}: not of a Friends episode; --video names what it was made from")
-    return find_episode(episode, friends_path, frames_path)
 
 
 def check_drawable(path, records):
@@ -116,7 +105,10 @@ def main(argv=None):
     rows = min(len({record["object"]["id"] for record in records}), ROWS + 1)
     figure = Figure(figsize=(3.4 * len(times), 3.3 + 0.16 * rows), layout="constrained")
     grid = figure.add_gridspec(2, len(times), height_ratios=(1.9, 1))
-    drawn, source = 0, find_frames(path, ops.picture.video, ops.friends.friends_path, ops.friends.frames_path)
+    source, missing = find_source(path, ops.picture.video, ops.friends.friends_path, ops.friends.frames_path)
+    if source is None:
+        raise InputError(missing)
+    drawn = 0
     for frame in read_frames(source, ops.picture.fps):
         if abs(frame.seconds - times[drawn]) < 0.002:
             now = [record for record in records if record["seconds"] == times[drawn]]

@@ -10,7 +10,6 @@ page has no pictures.
     python report.py --results results/interview.json --names interview.names.json --compare other/interview.json
     python report.py --results results/interview.json --coded interview.eaf --people mother any
 """
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -31,7 +30,7 @@ from vtt_emotion.results.segments import segments_of
 from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.faces_file import read_faces
 from vtt_emotion.video.frames import count_frames, film_start, read_frames
-from vtt_emotion.video.sources import find_episode
+from vtt_emotion.video.sources import find_source
 
 ReportOps = compose(place=Place, friends=Friends, metadata=Metadata, margins=Margins, coders=Coders, page=Page)
 PLAYED = (".mp4", ".m4v", ".webm", ".mov", ".ogv")       # by browsers; not .mkv, .avi, .wmv
@@ -45,21 +44,6 @@ def find_results(page):
     if path.suffix == ".html":
         raise InputError(f"{path}: expected results (.json), found the name of a page")
     return path, page.episode if page.episode is not None else episode_of(path)
-
-
-def find_source(path, episode, video, friends):
-    """The video or folder of frames that pictures are taken from, or None; a `video` that is named must be there."""
-    if video is not None:
-        if not Path(video).exists():
-            raise InputError(f"{video}: no such video or folder of frames")
-        return Path(video)
-    overlay = path.with_suffix(".overlay.mp4")
-    if episode is not None:
-        try:
-            return find_episode(episode, friends.friends_path, friends.frames_path)
-        except InputError as error:
-            print(error)
-    return overlay if overlay.is_file() else None
 
 
 def find_video(path, source):
@@ -176,7 +160,12 @@ def main(argv=None):
     path, episode = find_results(ops.page)
     names = read_names(ops.page.names) if ops.page.names else []
     records = read_results(path)
-    source = find_source(path, episode, ops.page.video, ops.friends)
+    source, missing = find_source(path, ops.page.video, ops.friends.friends_path, ops.friends.frames_path, episode)
+    overlay = path.with_suffix(".overlay.mp4")
+    if source is None and episode is not None:
+        print(missing)
+    if source is None and overlay.is_file():
+        source = overlay
     for line in write(path, records, names, source, ops):
         if line:
             print(line)

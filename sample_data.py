@@ -22,12 +22,21 @@ from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.drawn.coded import write_interview
-from vtt_emotion.drawn.forms import leave_by_macos
 from vtt_emotion.drawn.friends import write_episode
 from vtt_emotion.drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
 
 SampleOps = compose(place=Place, datasets=Datasets, sample=Sample)
 MARK = "SAMPLE.txt"
+
+
+def leave_by_macos(root):
+    """What macOS leaves: `._name` beside the first picture and the first text of a folder, and a .DS_Store in each."""
+    for folder in [root, *(path for path in root.rglob("*") if path.is_dir())]:
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        for name in {path.suffix: path.name for path in reversed(files)}.values():
+            (folder / f"._{name}").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
+        (folder / ".DS_Store").write_bytes(b"\x00\x00\x00\x01Bud1")
+    (root / "__MACOSX").mkdir()
 
 
 def make_room(folder):

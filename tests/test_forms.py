@@ -9,9 +9,9 @@ import parse_affectnet
 import parse_ck
 import parse_fer
 import parse_raf
+from tests import forms
 from vtt_emotion.core.images import read_image
 from vtt_emotion.datasets.npy import FILES, read_index
-from vtt_emotion.drawn import forms
 
 PARSERS = {"affectnet": (parse_affectnet, "AffectNet", "--affectnet-path"), "raf": (parse_raf, "RAF-DB", "--raf-path"),
            "affectnet_2021": (parse_affectnet, "AffectNet2021", "--affectnet-path"),

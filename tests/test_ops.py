@@ -9,6 +9,7 @@ import pytest
 
 import ops
 import plot_errval
+from tools.plan import ArchivePlan
 from vtt_emotion import __version__
 from vtt_emotion.core.command_line import parse
 from vtt_emotion.core.errors import InputError
@@ -44,7 +45,7 @@ def test_numbers_out_of_range_are_refused(argv):
 
 def test_every_number_has_limits_and_its_default_lies_within():
     """But for an episode, which must be there, and frames, one of two."""
-    concerns = [value for value in vars(ops).values() if dataclasses.is_dataclass(value)]
+    concerns = [*(value for value in vars(ops).values() if dataclasses.is_dataclass(value)), ArchivePlan]
     options = {(concern.__name__, field.name): field for concern in concerns if concern not in (ops.Limit, ops.Dataset)
                for field in dataclasses.fields(concern)}
     for (concern, name), field in options.items():

@@ -21,6 +21,7 @@ def files(root):
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
+@pytest.mark.long
 def test_the_same_seed_draws_the_same_and_another_does_not(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         sample_data.main(["--root", str(tmp_path / name), *SMALL, "--seed", str(seed)])

@@ -15,6 +15,7 @@ import parse_affectnet
 import parse_fer
 from ops import Sample
 from resnet_tsm import WEIGHTS_FOLDER, load_checkpoint, resnet18
+from tests.conftest import mostly_long
 from tools import ship_weights
 from vtt_emotion.core.weights import find_weights
 from vtt_emotion.drawn.stills import write_affectnet, write_fer
@@ -33,6 +34,7 @@ def commands():
     return [[python, script.removesuffix(".py"), *options] for python, script, *options in words]
 
 
+@pytest.mark.long
 def test_the_cards_commands_run_as_written(sample, tmp_path, capsys, monkeypatch):
     """On the drawn FER2013, with fewer steps, after which int8 may not agree."""
     monkeypatch.setattr(ship_weights, "AGREES", 0)
@@ -83,7 +85,8 @@ def test_a_still_and_a_clip_of_it_read_the_same():
         torch.testing.assert_close(net(still.repeat(4, 1, 1, 1))[3], net(still)[0], atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("index,split,figure", [("fer", "train", "drawn FER2013"), ("affectnet", "train", "AffectNet")])
+@pytest.mark.parametrize("index,split,figure", mostly_long(
+    [("fer", "train", "drawn FER2013"), ("affectnet", "train", "AffectNet")], ("fer", "train", "drawn FER2013")))
 def test_the_card_is_honest_about_drawn_faces(tmp_path, index, split, figure):
     """Of the card's own faces, drawn again: another machine's arithmetic may move a few."""
     if index == "fer":

@@ -12,7 +12,8 @@ plans a large archive on clusters of several sizes, and sums up the table of a m
 import json
 from pathlib import Path
 
-from ops import ArchivePlan, Bench, Margins, Place, Tracking, compose
+from ops import Bench, Margins, Place, Tracking, compose
+from tools.plan import ArchivePlan
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.video.detection import framing_of

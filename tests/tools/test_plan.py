@@ -1,8 +1,7 @@
 import pytest
 
-from ops import ArchivePlan
 from tools.bench_archive import RECORDS, core_times, make_up
-from tools.plan import START, simulate
+from tools.plan import START, ArchivePlan, simulate
 from vtt_emotion.archive.table import read_parts, sum_up
 from vtt_emotion.video.sources import find_videos
 

@@ -3,6 +3,7 @@ import re
 from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.results.records import episode_of
 from vtt_emotion.video.decoding import say_once
 from vtt_emotion.video.frames import frame_files, read_marker
 
@@ -40,12 +41,35 @@ def episode_folder(frames_path, episode):
 
 
 def find_episode(episode, friends_path, frames_path):
-    """An episode's source: its extracted frames where they are, its video otherwise."""
-    folder = episode_folder(frames_path, episode)
-    if folder.is_dir() and any(folder.iterdir()):
+    """An episode's source: its extracted frames where they are, its video otherwise, or with `frames_path` None."""
+    folder = episode_folder(frames_path, episode) if frames_path else None
+    if folder and folder.is_dir() and any(folder.iterdir()):
         return folder
     videos = find_videos(friends_path)
     if episode not in videos:
         have = ", ".join(map(str, sorted(videos))) or "none"
-        raise InputError(f"{friends_path}: no video of episode {episode}, nor {folder}; videos there: {have}")
+        beside = f", nor {folder}" if folder else ""
+        raise InputError(f"{friends_path}: no video of episode {episode}{beside}; videos there: {have}")
     return videos[episode]
+
+
+def find_source(results: Path, video: str | Path | None, friends_path: Path, frames_path: Path | None,
+                episode: int | None = None) -> tuple[Path | None, str]:
+    """What results were made from, and where that is None, why: the `video` named, else a Friends episode's.
+
+    `results` names the episode unless `episode` does. Without `frames_path` it is the episode's video.
+
+    Raises:
+        InputError: the `video` that is named is not there.
+    """
+    if video is not None:
+        if not (Path(video).exists() if frames_path else Path(video).is_file()):
+            raise InputError(f"{video}: no such video {'or folder of frames' if frames_path else 'file'}")
+        return Path(video), ""
+    episode = episode_of(results) if episode is None else episode
+    if episode is None:
+        return None, f"{results}: not of a Friends episode; --video names what it was made from"
+    try:
+        return find_episode(episode, friends_path, frames_path), ""
+    except InputError as error:
+        return None, str(error)

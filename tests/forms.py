@@ -5,6 +5,7 @@
 import csv
 import shutil
 
+from sample_data import leave_by_macos
 from vtt_emotion.drawn.stills import AFFECTNET_COLUMNS
 
 PARTS = ("FER2013Train", "FER2013Valid", "FER2013Test")
@@ -27,16 +28,6 @@ def write_csv(path, rows):
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
-
-
-def leave_by_macos(root):
-    """What macOS leaves: `._name` beside the first picture and the first text of a folder, and a .DS_Store in each."""
-    for folder in [root, *(path for path in root.rglob("*") if path.is_dir())]:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-        for name in {path.suffix: path.name for path in reversed(files)}.values():
-            (folder / f"._{name}").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
-        (folder / ".DS_Store").write_bytes(b"\x00\x00\x00\x01Bud1")
-    (root / "__MACOSX").mkdir()
 
 
 def unpack_deeper(root):
