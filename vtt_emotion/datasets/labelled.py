@@ -18,7 +18,7 @@ from vtt_emotion.datasets.fer2013 import read_rows
 from vtt_emotion.datasets.layouts import names_in
 from vtt_emotion.datasets.parsing import Report, check_inside
 
-CODES = {"raf": RAF, "fer2013": FER2013, "affectnet": AFFECTNET | AFFECTNET_DROPPED}
+CODES: dict[str, dict] = {"raf": RAF, "fer2013": FER2013, "affectnet": AFFECTNET | AFFECTNET_DROPPED}
 LEFT_OUT = ("contempt", "none", "unknown", "uncertain", "unreadable", "nf", "no face", "left-out")
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
           "test": "test"}
@@ -57,13 +57,14 @@ class Wording:
 
 def soft_label(votes: list[tuple[int | str, float]]) -> tuple[np.ndarray | None, str]:
     """Votes [(emotion or what is left out, weight)] as (shares (7,), ""), or (None, why the face is dropped)."""
-    em, others = np.zeros(len(EMOTIONS)), {}
+    em = np.zeros(len(EMOTIONS))
+    others: dict[str, float] = {}
     for named, weight in votes:
         if isinstance(named, str):
             others[named] = others.get(named, 0) + weight
         else:
             em[named] += weight
-    most = max(others, key=others.get, default=None)
+    most = max(others, key=others.__getitem__, default=None)
     if most is not None and others[most] > em.max():
         return None, most
     return (em / em.sum(), "") if em.any() else (None, "no label")

@@ -30,7 +30,8 @@ class Detector:
     margin, lift: how its boxes are framed, see ops.Margins; options: whose options of it set them. threads: how many
     may look at once, None as many as there are.
     """
-    margin, lift, threads, options = 0.0, 0.0, None, ""
+    margin, lift, options = 0.0, 0.0, ""
+    threads: int | None = None
 
     def prepare(self, frame: Frame) -> np.ndarray:
         """What it looks at of a frame, (H, W, ...): `frame.rgb`, or `frame.scaled(width)`, `frame.grey(width)`."""
@@ -74,7 +75,8 @@ class CenterFace(NamedDetector):
 
     The arguments are told of in ops.Tracking.
     """
-    width, least, threads = 480, 16, None
+    width, least = 480, 16
+    threads: int | None = None
     margin, lift, options = Margins.centerface_margin, 0.0, "centerface"
 
     def __init__(self, detect_width=None, min_face=0, min_score=0.5):
@@ -111,7 +113,8 @@ class CenterFace(NamedDetector):
 
 class Hog(NamedDetector):
     """dlib's HOG detector (Dalal and Triggs, CVPR 2005, over five poses); as `CenterFace`, but of no score."""
-    width, least, threads = 1280, 80, None
+    width, least = 1280, 80
+    threads: int | None = None
     margin, lift, options = Margins.hog_margin, Margins.hog_lift, "hog"
 
     def __init__(self, detect_width=None, min_face=0, min_score=None):
