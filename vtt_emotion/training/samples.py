@@ -104,7 +104,7 @@ def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
     return sources, list(shares.values())
 
 
-def where(source, split, episodes):
+def where(source: str, split: str, episodes: tuple[int, ...]) -> dict:
     """What `read_samples` takes of a source: a split, of Friends episodes, all of what has neither."""
     row = SOURCES[kind_of(source)]
     return {"episodes": episodes} if row.by_episode else {"split": split} if row.splits else {}

@@ -97,7 +97,6 @@ class CenterFace(NamedDetector):
         outputs = self.session.run(OUTPUTS, {INPUT: cv2.dnn.blobFromImage(padded)})      # float32 (1, 3, H, W)
         return _ordered(*decode(*outputs, self.min_score), picture, scale)
 
-
     @staticmethod
     def hog_box(box_xyxy):
         """The square (4,) that HOG would draw where CenterFace has drawn a box: what the encoding was trained on.
@@ -162,10 +161,11 @@ def make_detector(name, detect_width=None, min_face=0, min_score=0.5):
     return find_detector(name)(detect_width, min_face, min_score) if isinstance(name, str) else name
 
 
-def framing_of(name, margins):
+def framing_of(name: str | Detector, margins: Margins) -> tuple[float, float]:
     """(margin, lift) of a detector's boxes: of the options `margins` (ops.Margins), else its own."""
     kind = find_detector(name)
-    return tuple(getattr(margins, f"{kind.options}_{part}", getattr(kind, part)) for part in ("margin", "lift"))
+    margin = getattr(margins, f"{kind.options}_margin", kind.margin)
+    return margin, getattr(margins, f"{kind.options}_lift", kind.lift)
 
 
 def scaled_width(size, detector):
