@@ -155,7 +155,7 @@ def assert_same(a, b):
 
 @often(6, 60)
 def test_steps_equal_two_halves_of_them(parsed, times):
-    options = "--log-every", str(times // 6)
+    options = "--log-every", str(times // 6), "--valid-every", str(times // 2)
     train(parsed, "whole", "--max-steps", str(times), *options)
     train(parsed, "parts", "--max-steps", str(times // 2), *options)
     train(parsed, "parts", "--max-steps", str(times), *options, "--resume")
