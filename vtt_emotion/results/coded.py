@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import shorten
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS, FRIENDS
@@ -65,6 +66,7 @@ def read_coded(path: Path, tiers: Iterable = (), words: Iterable = (), fps: floa
 def _as_span(where, person, word, *times, known, fps):
     """(where, span) of a row; None where its word is left out."""
     emotion = known.get(word.strip().lower())
+    word, times = shorten(word, 100), [shorten(str(time), 50) for time in times]         # what errors show of them
     if emotion == LEFT_OUT:
         return None
     if fps is None and any(frames and len(frames[4]) < 3 for frames in map(FRAMES.fullmatch, map(str, times))):
@@ -73,7 +75,7 @@ def _as_span(where, person, word, *times, known, fps):
     if not 0 <= start < end < math.inf:
         raise InputError(f"{where}: expected a start before its end, in seconds, found {times[0]} to {times[1]}")
     if emotion is None:
-        raise InputError(f"{where}: unknown emotion {word.strip()!r}; --words {word.strip()!r} happy maps it, "
+        raise InputError(f"{where}: unknown emotion {word!r}; --words {word!r} happy maps it, "
                          f"{LEFT_OUT} leaves it out, and --tiers names the tiers that are read alone")
     return where, {"person": person, "class": emotion, "start": start, "end": end}
 

@@ -25,7 +25,8 @@ def read_table(path, text):
     first = next((line for line in text.splitlines() if line.strip('" ') and not line.startswith(("#", '"#'))), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     try:
-        rows = [(f"{path} line {reader.line_num}", [cell.strip() for cell in row]) for row in reader if any(row)]
+        rows = [(f"{path} line {reader.line_num}", [" ".join(cell.split()) for cell in row])
+                for row in reader if any(row)]
     except csv.Error as error:
         raise InputError(f"{path}: not a table of comma-separated values ({error})") from None
     rows = [row for row in rows if not row[1][0].startswith("#")]            # ELAN's, of its media
