@@ -551,7 +551,7 @@ class Coders:
     """Tiers, or persons, to take; none given is all."""
     words: tuple[tuple[str, CodedAs], ...] = ()
     """Words of the coders, each with the emotion it stands for: `--words smile happy tired left-out`."""
-    coded_fps: Annotated[float, Limit(1, 1000)] | None = None
+    coded_fps: Annotated[float | None, Limit(1, 1000)] = None
     """Frames a second of coded times that count frames, H:MM:SS:FF."""
 
 
