@@ -95,8 +95,8 @@ def read_here(sources, folder, ops):
         except Exception as error:               # whatever a film may lead to, the others are read
             if len(sources) == 1 and not many:
                 raise
-            known = isinstance(error, InputError | OSError)
-            failed[name] = str(error) if known else f"{source}: ended with {type(error).__name__} ({error})"
+            known, reason = isinstance(error, InputError | OSError), " ".join(str(error).split())[:300]
+            failed[name] = str(error) if known else f"{source}: ended with {type(error).__name__} ({reason})"
             print(failed[name])
         else:
             done.append(job)

@@ -2,7 +2,7 @@
 
 Reads an index in dicts/, the images it names, and a checkpoint, or several to compare. Writes
 results/evaluate_INDEX_SPLIT.json and the confusion matrix as a .png beside it. With --coded, measures how a video's
-results agree with what people coded by hand (.eaf of ELAN, .csv, .vtt) instead: Cohen's kappa, Krippendorff's alpha,
+results agree with what people coded by hand (.eaf, .csv ...) instead: Cohen's kappa, Krippendorff's alpha,
 F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json and .png beside the results.
 
     python evaluate.py --index raf --split test --weights runs/static/best.pt
@@ -56,7 +56,7 @@ def measure_coded(coding, coders):
     """Agreement of results with people's coding, written beside the results and printed; see ops.Agreement, Coders."""
     if coding.results is None:
         raise InputError("--coded: expected --results FILE with it")
-    spans = read_coded(coding.coded, coders.tiers, coders.words)
+    spans = read_coded(coding.coded, coders.tiers, coders.words, coders.coded_fps)
     records = read_results(coding.results)
     if coding.names is not None:
         records, _ = apply_names(records, read_names(coding.names))

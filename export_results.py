@@ -21,15 +21,27 @@ from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_names
 from vtt_emotion.results.parquet import write_parquet
 from vtt_emotion.results.praat import write_textgrid
-from vtt_emotion.results.records import read_results
+from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of, segments_path
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
+from vtt_emotion.video.faces_file import fingerprint, read_faces
 from vtt_emotion.video.sources import find_source
 
 ExportOps = compose(place=Place, friends=Friends, export=Export)
 TABLES = ("csv", "parquet")                      # what photos have too
 TIMED = {"elan": (".eaf", write_eaf), "vtt": (".vtt", write_vtt), "textgrid": (".TextGrid", write_textgrid)}
+
+
+def check_video(video, results):
+    """InputError where the faces file beside the results is of another video than the one named.
+
+    An episode's may be of its extracted frames, and the overlay is of these results.
+    """
+    kept, overlay = results.with_suffix(".faces.npz"), results.with_suffix(".overlay.mp4")
+    if kept.is_file() and episode_of(results) is None and video.name != overlay.name \
+            and read_faces(kept)[0]["source"] != fingerprint(video):
+        raise InputError(f"{video}: not the video that {results} was read from; without {kept.name} any is linked")
 
 
 def write_tables(path, format, records, segments):
@@ -92,6 +104,8 @@ def main(argv=None):
     names = read_names(ops.export.names) if ops.export.names is not None else []
     for path in paths:
         video, _ = find_source(path, ops.export.video, ops.friends.friends_path, None)
+        if ops.export.video is not None:
+            check_video(video, path)
         for file in export(path, ops.export.to, video, names):
             unlinked = file.suffix == ".eaf" and video is None
             print(f"wrote {file}{', without a video; --video links one' if unlinked else ''}")

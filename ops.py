@@ -101,7 +101,7 @@ SOURCES = {
         margin=0.03, licence="its authors give it out"),
     "coded": Dataset(
         folders={"coded_path": ("datasets/Coded", "The folder of videos that people coded, each beside its .eaf, .csv "
-                                "or .vtt."),
+                                "... (docs/tools.md)."),
                  "coded_faces_path": ("coded_faces", "Folder of the face crops that parse_coded writes.")},
         index="coded_parsed.npy", by_emotion=True, images=4, splits=("train", "valid"), held_out="valid",
         margin=None, licence="your own videos"),
@@ -551,12 +551,14 @@ class Coders:
     """Tiers, or persons, to take; none given is all."""
     words: tuple[tuple[str, CodedAs], ...] = ()
     """Words of the coders, each with the emotion it stands for: `--words smile happy tired left-out`."""
+    coded_fps: Annotated[float | None, Limit(1, 1000)] = None
+    """Frames a second of coded times that count frames, H:MM:SS:FF."""
 
 
 @dataclass
 class Agreement:
     coded: Path | None = None
-    """What people coded by hand, .eaf, .csv or .vtt: results are measured against it, in place of an index."""
+    """What people coded by hand (docs/tools.md): results are measured against it, in place of an index."""
     results: Path | None = None
     """The results that are measured."""
     names: Path | None = None
@@ -778,7 +780,7 @@ class Page(Shown):
     compare: Path | None = None
     """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
     coded: Path | None = None
-    """What people coded by hand of the same video, .eaf, .csv or .vtt: shown under the rows in the same way."""
+    """What people coded by hand of the same video (docs/tools.md): shown under the rows in the same way."""
     names: Path | None = None
     """Names given in a page to the faces of these results, as it saves them: people joined, split and named."""
 

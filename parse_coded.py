@@ -1,6 +1,6 @@
 """Cut the faces that people coded out of their videos, each as a four-frame buffer, and index them, to train on.
 
-Reads datasets/Coded: a video and beside it, of the same name, what was coded in it (.eaf of ELAN, .csv or .vtt), and
+Reads datasets/Coded: a video and beside it, of the same name, what was coded in it (.eaf of ELAN, .csv ...), and
 the video's results, which tell where the faces are (create_results.py --video). Writes coded_faces/VIDEO/*.jpg and
 dicts/coded_parsed.npy: [emotion][example] -> img (4 crops, oldest first), pos [video number, person number], emo,
 video, person, seconds, split. A video is trained on or validated on, never both.
@@ -45,11 +45,14 @@ def find_coded(folder):
         if path.suffix.lower() in SUFFIXES:
             if path.stem in coded:
                 raise InputError(f"{path}: {coded[path.stem].name} codes this video too; expected one of them")
+            if path.stem not in videos and path.suffix.lower() == ".txt":
+                print(f"left out {path}, of no video")           # likely a note of somebody's
+                continue
             if path.stem not in videos:
                 raise InputError(f"{path}: no video of that name beside it")
             coded[path.stem] = path
     if not coded:
-        raise InputError(f"{folder}: expected videos with coded files (.eaf, .csv, .vtt) of the same names")
+        raise InputError(f"{folder}: expected videos with coded files ({', '.join(SUFFIXES)}) of the same names")
     return {name: (videos[name], coded[name]) for name in coded}
 
 
@@ -109,7 +112,7 @@ def cut_faces(entries, video, folder, cutting, framing, end):
 def parse_video(number, name, video, coded, ops, report):
     """Entries of one video, its crops written; see the script's docstring."""
     coders, framing = ops.coders, framing_of(ops.split.detector, ops.margins)
-    spans = read_coded(coded, coders.tiers, coders.words)
+    spans = read_coded(coded, coders.tiers, coders.words, coders.coded_fps)
     records = read_results(ops.split.results_path / f"{short_name(name)}.json")
     try:
         entries = list(coded_faces(spans, records, dict(coders.people), ops.split.coded_apart, report))

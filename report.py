@@ -1,7 +1,7 @@
 """Write the page of an episode's results, to be looked at in a browser: who shows which emotion when.
 
 Reads a results JSON, its segments, the video or frames it was made from, and what is shown beside it: an episode's
-metadata, the truth; with --compare other results; with --coded what people coded (.eaf, .csv, .vtt). Writes one HTML
+metadata, the truth; with --compare other results; with --coded what people coded (.eaf, .csv ...). Writes one HTML
 file beside the JSON, which opens from disk; a video stays where it is and is played from there. Without the video the
 page has no pictures.
 
@@ -106,7 +106,7 @@ def read_beside(ops):
     if page.compare and page.coded:
         raise InputError(f"--compare {page.compare}, --coded {page.coded}: expected one of them")
     return (as_readings(page.compare, read_results(page.compare)) if page.compare else None,
-            read_coded(page.coded, ops.coders.tiers, ops.coders.words) if page.coded else [])
+            read_coded(page.coded, ops.coders.tiers, ops.coders.words, ops.coders.coded_fps) if page.coded else [])
 
 
 def page_texts(path, page, source, video):

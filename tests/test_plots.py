@@ -127,7 +127,7 @@ def test_malformed_records_are_named(trained, tmp_path, run_main, capsys, change
     path = tmp_path / "friends_s01_ep01.json"
     path.write_text(json.dumps(records))
     said, _ = run_main(plot_results.main, ["--root", trained, "--results", path], capsys)
-    assert "friends_s01_ep01.json: record 2: expected seconds, a box of numbers, an id, a name or null" in said
+    assert "friends_s01_ep01.json: record 1: expected class (an emotion), seconds" in said
 
 
 def test_thousands_of_faces_share_a_row(trained, tmp_path):

@@ -395,7 +395,7 @@ def test_errors(tmp_path, trained, make_video, run_main, capsys):
     path.write_bytes(b"\xff\xfe")
     assert f"{path}: not JSON" in said("--results", path)
     path.write_text('[{"class": "bored"}]')
-    assert f"{path}: expected an array of records" in said("--results", path)
+    assert f"{path}: record 0: expected class (an emotion)" in said("--results", path)
     assert "error: " in said("--results", tmp_path)
     path.write_text(json.dumps([record(0), record(99)]))
     assert "b.mp4: no such video or folder of frames" in said("--results", path, "--video", tmp_path / "b.mp4")

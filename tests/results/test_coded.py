@@ -69,7 +69,7 @@ def test_words_of_the_coders(tmp_path):
 
 @pytest.mark.parametrize("name, text, message", [
     ("a.eaf", "junk", "not an annotation file of ELAN"), ("a.eaf", "<a/>", "not an annotation file of ELAN"),
-    ("a.srt", "", "expected coded annotations as .eaf, .csv or .vtt"), ("a.vtt", "junk", "not WebVTT"),
+    ("a.doc", "", "expected coded annotations as .eaf, .textgrid, .csv"), ("a.vtt", "junk", "not WebVTT"),
     ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nhappy\n", "expected a person and an emotion"),
     ("a.csv", "person,emotion,start\n", "expected the columns person, emotion, start and end, found person, emotion"),
     ("a.csv", "", "found none"), ("a.csv", "person,emotion,start,end\n", "holds no coded emotion"),
@@ -80,7 +80,7 @@ def test_words_of_the_coders(tmp_path):
     ("a.csv", "person,emotion,start,end\na,happy,0,2\na,sad,1,3\n", "line 3: overlaps the annotation before it"),
     ("a.csv", "person,emotion,start,end\na,bored,0,2\n", "line 2: unknown emotion 'bored'"),
     ("a.csv", "person,emotion,start,end\na,happy,soon,2\n", "in seconds, found soon to 2"),
-    ("a.csv", b"person,emotion,start,end\na,happ\xff,0,2\n", "not a table of comma-separated values in UTF-8")])
+    ("a.csv", b"person,emotion,start,end\na,happ\x81,0,2\n", "not text in UTF-8, UTF-16 or cp1252")])
 def test_errors_name_the_file_the_place_and_what_was_expected(tmp_path, name, text, message):
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=re.escape(message)) as error:

@@ -20,6 +20,8 @@ from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.records import write_records
 from vtt_emotion.results.segments import find_segments, segments_path
 from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.video.faces_file import describe, write_faces
+from vtt_emotion.video.tracks import FACE
 
 NAMES = ("rachel", None, 'a "b" <i>&\u0007\n笑')          # the last one as a file of strangers may have it
 
@@ -230,3 +232,61 @@ def test_the_subtitles_show_in_a_browser(results, segments):
         browser.close()
     assert cues == sorted([start / 1000, end / 1000, f"{person}: {emotion}"]
                           for person, spans in person_tiers(segments).items() for start, end, emotion in spans)
+
+
+def strange(results):
+    """Records that no reading writes, each with the part that is wrong with it."""
+    def changed(part, value):
+        records = json.loads(results.read_text())
+        (records[7] if part in records[7] else records[7]["object"])[part] = value
+        return part, records
+
+    scores = dict.fromkeys(EMOTIONS, 0.1)
+    for part, *values in (
+            ("id", [1], {}, None, True, "1", 1.5, 2 ** 31, 10 ** 400), ("name", 5, [], "\ud800", False),
+            ("box", [0, 0, 2 ** 31, 9], [0, 0, 9], None, "abcd", [0, 0, True, 9], [0, 0, float("nan"), 9]),
+            ("confidence", None, "0.5", 10 ** 400, float("nan"), -0.1, 2), ("class", None, "bored", ["happy"], 3),
+            ("seconds", None, "1", -1, 10 ** 400, float("inf"), True), ("frontal", "x", 7),
+            ("scores", [], {"happy": 1}, scores | {"sad": None}, scores | {"sad": 10 ** 400}), ("object", 5, [], None)):
+        yield from (changed(part, value) for value in values)
+    for part in ("id", "name", "box", "confidence", "class", "seconds", "object"):
+        _, records = changed("type", "emotion")
+        (records[7] if part in records[7] else records[7]["object"]).pop(part)
+        yield part, records
+
+
+def test_records_of_strangers_are_named_by_their_place_and_part(results, run_main, capsys):
+    cases = list(strange(results))
+    for part, records in cases:
+        results.write_text(json.dumps(records))
+        said, _ = run_main(export_results.main, ["--results", results], capsys)
+        assert f"{results}: record 7: expected class (an emotion), seconds" in said and part in said.rpartition(
+            "found ")[2], (part, records[7], said)
+    assert len(cases) > 40 and [path for path in results.parent.iterdir()] == [results]
+
+
+def test_records_in_any_order_have_the_same_segments(results, segments, run_main, capsys):
+    records = json.loads(results.read_text())
+    results.write_text(json.dumps(records[::-1]))
+    run(results, "--to", "csv", "parquet")
+    assert pandas.read_csv(segments_path(results).with_suffix(".csv"))["start"].tolist() == [
+        segment["start"] for segment in segments]
+    assert pandas.read_parquet(results.with_suffix(".parquet"))["seconds"].is_monotonic_increasing
+
+
+def test_names_of_ids_that_are_not_there_are_refused(results, tmp_path, run_main, capsys):
+    (tmp_path / "names").write_text('{"names": [{"id": 1, "name": "a"}, {"id": 99, "name": "b"}]}')
+    said, _ = run_main(export_results.main, ["--results", results, "--names", tmp_path / "names"], capsys)
+    assert "--names: entry 1: names id 99, which these results do not have; they have 0, 1, 2" in said
+
+
+def test_another_film_is_not_linked(results, make_video, run_main, capsys):
+    one, other = (make_video(results.parent / name, [np.full((64, 64, 3), level, np.uint8)] * 3)
+                  for name, level in (("one.mp4", 9), ("other.mp4", 99)))
+    write_faces(results.with_suffix(".faces.npz"), describe(one, {}), np.zeros(0, FACE), [0, 3])
+    said, _ = run_main(export_results.main, ["--results", results, "--to", "elan", "--video", other], capsys)
+    assert f"{other}: not the video that {results} was read from" in said
+    assert not results.with_suffix(".eaf").exists()
+    run(results, "--to", "elan", "--video", one)
+    other.rename(results.with_suffix(".overlay.mp4"))
+    run(results, "--to", "elan", "--video", results.with_suffix(".overlay.mp4"))

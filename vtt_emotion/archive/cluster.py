@@ -33,6 +33,9 @@ RETRIES = 3                                      # times that a video is handed 
 AHEAD = 2                                        # times the tasks that run at once are handed to Ray; at least
 LEAST = 16                                       # so many, so that a cluster that grows by what waits does
 WAIT = 10                                        # s, for a cluster to answer
+JOIN = 20                                        # s, for a machine that has what a task needs to join it
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))     # and empty settings: HTTP/2's
+SETTINGS = 4                                     # the type of the frame that a server answers with (RFC 9113, 3.4)
 _loaded = cache(make_step)                       # in a worker's process a network is loaded once, for all its videos
 
 
@@ -72,8 +75,9 @@ def connect(address):
             from None
     stop = signal.getsignal(signal.SIGTERM)
     try:
-        if named := re.fullmatch(r"([\w.-]+):(\d+)", address):
-            socket.create_connection((named[1], int(named[2])), WAIT).close()    # Ray itself would ask for many minutes
+        asked = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
+        if named := re.fullmatch(r"([\w.-]+):(\d+)", asked):
+            greet(named[1], int(named[2]))       # Ray itself would ask for many minutes
         more = {"include_dashboard": False} if address == "local" else {}
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **more)
     except (OSError, ValueError, RuntimeError, AssertionError) as error:
@@ -81,6 +85,29 @@ def connect(address):
                          "--head` starts one, --cluster local one of this machine alone") from None
     signal.signal(signal.SIGTERM, stop)          # Ray's own would leave without a word
     return ray
+
+
+def greet(host, port):
+    """OSError where no server there answers as Ray's does, which speaks gRPC over HTTP/2."""
+    with socket.create_connection((host, port), WAIT) as line:
+        line.sendall(GREETING)
+        if line.recv(9)[3:4] != bytes([SETTINGS]):
+            raise OSError("what answers there speaks no gRPC")
+
+
+def check_room(ray, cpus, gpus, patience):
+    """InputError where no machine of the cluster has what a task asks for, nor a joining one, for `patience` s."""
+    end = time.monotonic() + patience
+    while True:
+        machines = [(int(node["Resources"].get("CPU", 0)), node["Resources"].get("GPU", 0)) for node in ray.nodes()
+                    if node["Alive"]]
+        if any(cpus <= cores and gpus <= mine for cores, mine in machines):
+            return
+        if time.monotonic() > end:
+            have = ", ".join(f"{cores} cores and {mine:g} GPUs" for cores, mine in sorted(set(machines)))
+            raise InputError(f"--task-cpus {cpus}, --task-gpus {gpus:g}: no machine of the cluster has so many; they "
+                             f"have {have}")
+        time.sleep(1)
 
 
 def attempt(job, ops, gallery, options):
@@ -155,6 +182,7 @@ def read_on_cluster(jobs, ops, gallery, options):
     """
     ray = connect(options.cluster)
     try:
+        check_room(ray, options.task_cpus, options.task_gpus, 0 if options.cluster == "local" else JOIN)
         if ops.results.device == "auto" and not options.task_gpus:
             ops = replace(ops, results=replace(ops.results, device="cpu"))       # a GPU not asked for is not its own
         job_of, failed, results = {}, {}, []

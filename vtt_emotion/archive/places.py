@@ -12,6 +12,9 @@ from vtt_emotion.video.batch import name_videos, videos_in
 from vtt_emotion.video.sources import VIDEO_SUFFIXES
 
 WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}     # a file put there is whole, or none
+# A store that accepts and stays silent is asked six times, by s3fs itself.
+PATIENCE = dict.fromkeys(("s3", "s3a"), {"config_kwargs": {"connect_timeout": 4, "read_timeout": 4,
+                                                           "retries": {"max_attempts": 0}}})
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
@@ -39,7 +42,7 @@ def reaching(url):
     try:
         import fsspec
 
-        yield fsspec.core.url_to_fs(url)
+        yield fsspec.core.url_to_fs(url, **PATIENCE.get(protocol, {}))
     except ImportError:
         package = PACKAGES.get(protocol, "fsspec")
         raise InputError(f"{url}: {protocol}:// needs {package}, which is not installed: pip install -r "

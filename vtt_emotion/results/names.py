@@ -9,10 +9,9 @@
 Each entry names the face of an id: always, or from a second on and before another. Where several fit a record the last
 counts; `null` takes a name away. Two ids of one name are one person, so a name joins, and a time splits.
 """
-import math
-
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json
+from vtt_emotion.results.checks import ENTRY, ENTRY_SAYS, check_all
 
 
 def read_names(path):
@@ -27,35 +26,28 @@ def read_names(path):
         entries = None
     if not isinstance(entries, list):
         raise InputError(f'{path}: expected {{"names": [...]}}, as the page of report.py saves it')
+    entries = [{"from": None, "to": None, **entry} for entry in check_all(path, "entry", entries, ENTRY, ENTRY_SAYS)]
     for place, entry in enumerate(entries):
-        if not _is_entry(entry):
-            raise InputError(f"{path}: entry {place}: expected a whole number as id, a name or null, and from and "
-                             "to in seconds, from before to, or neither")
-    return [{"from": None, "to": None, **entry} for entry in entries]
-
-
-def _is_entry(entry):
-    try:
-        times = [entry.get(key) for key in ("from", "to")]
-        good = isinstance(entry["id"], int) and not isinstance(entry["id"], bool) \
-            and (entry["name"] is None or isinstance(entry["name"], str) and entry["name"].strip() != "") \
-            and all(time is None or math.isfinite(time) and time >= 0 for time in times)
-        return good and (None in times or times[0] < times[1])
-    except (AttributeError, KeyError, TypeError):
-        return False
+        if None not in (entry["from"], entry["to"]) and entry["from"] >= entry["to"]:
+            raise InputError(f"{path}: entry {place}: expected {ENTRY_SAYS}; found to before from")
+    return entries
 
 
 def apply_names(records, entries):
     """(the records with the names of `entries`, {new id: its entry}); the given records stay as they are.
 
     What is named for a time only is another face than the rest of its id: it gets an id of its own, above all.
+    InputError for an id that no record has.
     """
-    if not entries:
+    if not entries or not records:
         return records, {}
-    ids = [record["object"]["id"] for record in records]
-    above = 1 + max([id for id in ids if isinstance(id, int)], default=0)
+    ids = {record["object"]["id"] for record in records}
+    above = 1 + max(ids)
     of_id, parts = {}, {}
-    for entry in entries:
+    for place, entry in enumerate(entries):
+        if entry["id"] not in ids:
+            raise InputError(f"--names: entry {place}: names id {entry['id']}, which these results do not have; they "
+                             f"have {', '.join(map(str, sorted(ids)[:20]))}")
         of_id.setdefault(entry["id"], []).append(entry)
     named = []
     for record in records:

@@ -13,6 +13,7 @@ def as_frame(columns, rows, labels=EMOTIONS):
 
     types = TYPES | dict.fromkeys(labels, "float32")
     frame = pandas.DataFrame.from_records(list(rows), columns=list(columns))
+    frame = frame.round({column: 0 for column in columns if types.get(column) == "int32"})
     frame = frame.astype({column: types[column] for column in columns if column in types})
     return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))})
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json, whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.checks import PHOTO, RECORD, RECORD_SAYS, check_all
 
 ARCHIVE = "archive"                              # the folder of the archive's table, in a folder of results
 
@@ -39,19 +39,16 @@ def remove_made_of(results):
 
 
 def read_results(path, photos=False):
-    """The records (list of dicts) of a results file; those of photos, without times, only where they are wanted."""
+    """The records (list of dicts) of a results file, by seconds, then id, in whatever order they lie in it.
+
+    Those of photos, without times, only where they are wanted. InputError names the first that is none.
+    """
     records = read_json(path, "no such results; create_results.py writes them")
-    try:
-        if not photos and any("file" in record for record in records):
-            raise InputError(f"{path}: of photos, which have no times")
-        good = all(record["class"] in EMOTIONS and (record["file"] if record["seconds"] is None else
-                                                    record["seconds"] >= 0) and len(record["object"]["box"]) == 4
-                   and {"id", "name"} <= set(record["object"]) for record in records)
-    except (KeyError, TypeError):
-        good = False
-    if not good or not isinstance(records, list):
-        raise InputError(f"{path}: expected an array of records with class, seconds and object (id, name, box)")
-    return records
+    of_photos = isinstance(records, list) and len(records) > 0 and isinstance(records[0], dict) and "file" in records[0]
+    check_all(path, "record", records, PHOTO if of_photos else RECORD, RECORD_SAYS)
+    if of_photos and not photos:
+        raise InputError(f"{path}: of photos, which have no times")
+    return records if of_photos else sorted(records, key=lambda record: (record["seconds"], record["object"]["id"]))
 
 
 def write_records(path, records):

@@ -4,7 +4,6 @@ A segment is a run of one emotion of one id. Its scores are averaged over a wind
 only where it leads by a margin (hysteresis, as in Schmitt's trigger), so that a face between two emotions does not
 flicker; what is still shorter than the least length is given to its neighbour.
 """
-import math
 from array import array
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.checks import SEGMENT, SEGMENT_SAYS, check_all
 from vtt_emotion.results.records import made_of
 
 STEPS = 1.6                                      # times the step between two records is no gap yet
@@ -173,17 +173,8 @@ def segments_of(results, records, renamed=False):
 def read_segments(path):
     """The segments (list of dicts) of a segments file; InputError where it is none."""
     segments = read_json(path, "no such segments; create_results.py writes them")
-    for place, segment in enumerate(segments if isinstance(segments, list) else [segments]):
-        if not (isinstance(segments, list) and _is_segment(segment)):
-            raise InputError(f"{path}: segment {place}: expected id, name, class (an emotion), start before end (s), "
-                             "confidence, peak, peak_seconds and frames")
+    check_all(path, "segment", segments, SEGMENT, SEGMENT_SAYS)
+    for place, segment in enumerate(segments):
+        if segment["start"] > segment["end"]:
+            raise InputError(f"{path}: segment {place}: expected {SEGMENT_SAYS}; found start after end")
     return segments
-
-
-def _is_segment(segment):
-    try:
-        numbers = [segment[key] for key in ("id", "start", "end", "confidence", "peak", "peak_seconds", "frames")]
-        return segment["class"] in EMOTIONS and isinstance(segment["name"], str | None) \
-            and all(math.isfinite(number) for number in numbers) and 0 <= segment["start"] <= segment["end"]
-    except (KeyError, TypeError):
-        return False

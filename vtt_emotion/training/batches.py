@@ -5,8 +5,10 @@ uninterrupted one would have.
 """
 import atexit
 import multiprocessing
+import shutil
 import signal
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +17,8 @@ from torch.utils.data import DataLoader, Sampler
 from vtt_emotion.core.command_line import STOPS
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
+
+SHARED = 8_000_000                               # bytes of shared memory; a batch of 64 at 64 px is 0.8 MB
 
 
 def sampling_weights(sources, shares, neutral_ratio, balance=1.0):
@@ -121,10 +125,19 @@ def _end_workers_at_exit():
     atexit.register(end)                         # runs before multiprocessing's own, which was registered first
 
 
+def check_shared(num_workers: int, folder: str = "/dev/shm") -> None:
+    """InputError where the shared memory that workers hand batches over in is next to nothing, as in containers."""
+    free = shutil.disk_usage(folder).free if Path(folder).is_dir() else SHARED
+    if free < SHARED:
+        raise InputError(f"--num-workers {num_workers}: {folder} has {free / 1e6:.1f} MB free, expected "
+                         f"{SHARED / 1e6:.0f} MB or more for what workers hand over; --num-workers 0 needs none")
+
+
 def make_loader(dataset, batches, num_workers, pin_memory=False):
-    """A DataLoader of `dataset` over `batches`."""
+    """A DataLoader of `dataset` over `batches`. InputError as of `check_shared`."""
     _end_workers_at_exit()
     if num_workers:
+        check_shared(num_workers)
         cv2.setNumThreads(1)                     # a pool of OpenCV's own would not survive the workers' fork
     return DataLoader(dataset, batch_sampler=batches, num_workers=num_workers, pin_memory=pin_memory,
                       persistent_workers=num_workers > 0, worker_init_fn=_start_worker)

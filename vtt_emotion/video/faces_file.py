@@ -66,7 +66,7 @@ def read_faces(path):
         faces = parts["faces"]
         if faces.dtype != FACE or "options" not in about or not _whole(faces, shots):
             raise ValueError("its parts do not fit together")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a faces file, or a damaged one ({error}); delete it, and it is made again") \
             from None
     return about, faces, shots
