@@ -26,11 +26,11 @@ from vtt_emotion.results.names import apply_names, read_names
 from vtt_emotion.results.records import read_results
 from vtt_emotion.training.measures import (
     class_lines,
-    compare,
+    compare_networks,
     draw_confusion,
     ensemble,
     intervals,
-    measure,
+    measure_logits,
     network_lines,
     resample,
 )
@@ -121,11 +121,11 @@ def figures_of(logits, target, sizes, soft):
     """(a dict of figures of each network, with its intervals; how each two differ); soft: of a tie each is right."""
     targets = {name: credit_ties(said, target) if soft else target for name, said in logits.items()}
     again = {name: resample(said, targets[name]) for name, said in logits.items()}
-    measured = {name: measure(said, targets[name]) for name, said in logits.items()}
+    measured = {name: measure_logits(said, targets[name]) for name, said in logits.items()}
     networks = [{"weights": name, "img_sz": sizes.get(name), **figures, "intervals": intervals(figures, again[name])}
                 for name, figures in measured.items()]
     hits = {name: (said.argmax(1) == targets[name].argmax(1)).numpy() for name, said in logits.items()}
-    return networks, compare(measured, again, hits)
+    return networks, compare_networks(measured, again, hits)
 
 
 def main(argv=None):

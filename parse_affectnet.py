@@ -14,7 +14,7 @@ from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import check_pixels
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED
-from vtt_emotion.datasets.affectnet_2021 import find_parts, read_examples
+from vtt_emotion.datasets.affectnet_2021 import find_splits, read_examples
 from vtt_emotion.datasets.layouts import Listings, find_files, find_folders, named, only
 from vtt_emotion.datasets.npy import FILES, by_emotion
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
@@ -137,7 +137,7 @@ def main(argv=None):
     root, report = ops.affectnet.affectnet_path, Report(ops.parse.strict)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --affectnet-path names it, sample_data.py draws a small one")
-    parts = find_parts(root)
+    parts = find_splits(root)
     if parts:
         print(f"AffectNet, 2021 release: {', '.join(f'{part}/' for part in parts.values())}")
         entries = read_examples(root, parts, report, ops.parse.workers)

@@ -25,7 +25,7 @@ FOLDERS = {"labels": ("Emotion", "Emotion_labels"), "images": ("cohn-kanade-imag
            "landmarks": ("Landmarks",)}
 
 
-def find_parts(root):
+def find_ck_folders(root):
     """{part: folder} of the labels, the images and, where they are there, the landmarks; all named as in `FOLDERS`."""
     parts = {}
     for part, names in FOLDERS.items():
@@ -55,7 +55,7 @@ def read_label(path):
 
 
 def read_sequence(root, parts, label, report):
-    """The entry of a labelled sequence, or None where it is dropped; `parts` of `find_parts`."""
+    """The entry of a labelled sequence, or None where it is dropped; `parts` of `find_ck_folders`."""
     subject, sequence = label.parts[-3:-1]
     images = sorted(path for path in (parts["images"] / subject / sequence).glob("*")
                     if path.suffix.lower() in IMAGE_SUFFIXES and not left_over(path.name))
@@ -82,7 +82,7 @@ def main(argv=None):
     root, report = ops.ck.ck_path, Report(ops.parse.strict)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --ck-path names CK+'s, sample_data.py draws a small one")
-    parts = find_parts(root)
+    parts = find_ck_folders(root)
     there = {part: folder.relative_to(root).as_posix() for part, folder in parts.items() if folder}
     print("CK+: " + ", ".join(f"{part} in {folder}/" for part, folder in there.items()))
     labels = sorted(path for path in parts["labels"].glob("*/*/*_emotion.txt") if not left_over(path.name))

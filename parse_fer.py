@@ -20,7 +20,7 @@ from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
 from vtt_emotion.core.labels import EMOTIONS, FERPLUS, FERPLUS_DROPPED
-from vtt_emotion.datasets.fer2013 import PARTIAL, PIXELS, USAGES, find_empty, find_parts, read_rows
+from vtt_emotion.datasets.fer2013 import PARTIAL, PIXELS, USAGES, find_empty, find_votes_and_faces, read_rows
 from vtt_emotion.datasets.layouts import names_in
 from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
@@ -131,7 +131,7 @@ def main(argv=None):
     root, report = ops.fer.fer_path, Report(ops.parse.strict)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --fer-path names FER2013's, sample_data.py draws a small one")
-    votes, pixels, folders = find_parts(root)
+    votes, pixels, folders = find_votes_and_faces(root)
     empty = find_empty(root, folders)
     if len(empty) == len(folders) and pixels is None:
         raise InputError(f"{root / PIXELS[0]}: no such file, and no pictures in {', '.join(folders)}")

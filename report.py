@@ -18,7 +18,7 @@ from ops import Agreement, Coders, Friends, Margins, Metadata, Page, Place, comp
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.friends import find_metadata
-from vtt_emotion.page.coded import add_coded, coded_labels, measure, place_coded, told
+from vtt_emotion.page.coded import add_coded, coded_labels, coded_lines, measure_coded, place_coded
 from vtt_emotion.page.html import add_pictures, page_data, relative_url, write_page
 from vtt_emotion.page.pictures import Seen, look, picture_every, spread_faces
 from vtt_emotion.page.readings import as_readings, choose_rows, place_frames, strongest, time_step
@@ -133,7 +133,7 @@ def write(path, records, names, source, ops):
     place = place_frames(source or path, readings.faces["time"], times)
     data = page_data(readings, segments, rows, labels, place, times, time_step(readings), seen.size)
     if spans:
-        truth = measure(spans, records, people, Agreement.block, Agreement.resamples)
+        truth = measure_coded(spans, records, people, Agreement.block, Agreement.resamples)
         add_coded(data, placed, own)
     else:
         truth = add_beside(data, readings, rows, place, times, ops, source, beside)
@@ -149,7 +149,7 @@ def write(path, records, names, source, ops):
     whose = f"faces of {texts['other']}" if beside else "annotated faces"
     return [source is None and "no video, so no pictures; --video names it",
             source and not video and "no video that browsers play; create_results.py --overlay writes one",
-            *(told(page.coded, spans, own, readings, people, times, truth) if spans else ()),
+            *(coded_lines(page.coded, spans, own, readings, people, times, truth) if spans else ()),
             truth and not spans and f"{truth['faces']} {whose}, {truth['matched']} of them in the results",
             not labels and f"{path}: holds no record, no face was found",
             f"wrote {output}: {len(readings.faces):,} records, {output.stat().st_size / 1e6:.1f} MB"]

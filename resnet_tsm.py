@@ -214,7 +214,7 @@ def fill(net, checkpoint, source, start=False):
     ValueError, which names `source`, where it is of another network or its numbers are not finite.
     """
     state = checkpoint
-    if isinstance(checkpoint, dict):             # of a run whose average is what it is for, the average
+    if isinstance(checkpoint, dict):             # the averaged weights of a run that kept them, else its own
         state = checkpoint.get("average") or checkpoint.get("net", checkpoint)
     own = net.state_dict()
     if not isinstance(state, dict) or not set(own) <= set(state):

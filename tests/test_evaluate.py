@@ -14,7 +14,7 @@ from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import checked_logits
 from vtt_emotion.results.records import write_records
 from vtt_emotion.training.clips import FaceClips
-from vtt_emotion.training.measures import compare, ensemble, intervals, measure, resample
+from vtt_emotion.training.measures import compare_networks, ensemble, intervals, measure_logits, resample
 from vtt_emotion.training.protocols import credit_ties, hold_to
 from vtt_emotion.training.samples import Samples
 
@@ -23,7 +23,7 @@ def test_figures_of_a_hand_worked_case():
     truth, said = [0, 0, 0, 0, 3, 3, 6, 6], [0, 0, 0, 3, 3, 6, 6, 5]
     logits = torch.zeros(8, 7)
     logits[range(8), said] = torch.tensor([9.0] * 8)
-    figures = measure(logits, torch.eye(7)[truth])
+    figures = measure_logits(logits, torch.eye(7)[truth])
     assert figures["faces"] == 8 and figures["accuracy"] == pytest.approx(5 / 8)
     assert figures["mean_recall"] == pytest.approx((3 / 4 + 1 / 2 + 1 / 2) / 3)
     assert figures["macro_f1"] == pytest.approx((2 * 3 / 7 + 1 / 2 + 1 / 2) / 3)
@@ -89,7 +89,7 @@ def test_a_still_is_computed_once_and_by_the_protocol(trained, tmp_path, monkeyp
 def test_intervals_are_those_of_chance():
     """A share's interval is the binomial's, and so is that of a confidence's error, where it is sure of all alike."""
     logits, target = answers(0.8)
-    figures, again = measure(logits, target), resample(logits, target)
+    figures, again = measure_logits(logits, target), resample(logits, target)
     ends = intervals(figures, again)
     expected = binom(400, 0.8).ppf((0.025, 0.975)) / 400
     assert ends["accuracy"] == pytest.approx(expected, abs=0.008)
@@ -98,7 +98,7 @@ def test_intervals_are_those_of_chance():
     assert figures["calibration_error"] < 1e-4 and ends["calibration_error"][0] == 0
     assert ends["calibration_error"][1] == pytest.approx(2.24 * (0.16 / 400) ** 0.5, abs=0.005)       # of either sign
     wrong, target = answers(0.6)                 # as sure as ever, and right less often
-    low, high = intervals(measure(wrong, target), resample(wrong, target))["calibration_error"]
+    low, high = intervals(measure_logits(wrong, target), resample(wrong, target))["calibration_error"]
     assert low == pytest.approx(0.2 - 1.96 * (0.24 / 400) ** 0.5, abs=0.01)
     assert high == pytest.approx(0.2 + 1.96 * (0.24 / 400) ** 0.5, abs=0.01)
 
@@ -109,7 +109,7 @@ def test_drawn_anew_once_each_is_the_figure_itself(monkeypatch):
     monkeypatch.setattr(np.random, "integers", lambda count, size: np.arange(size), raising=False)
     logits = torch.randn(300, 7, generator=torch.Generator().manual_seed(0)) * 2
     target = torch.eye(7)[torch.arange(300) % 6]                                 # one class is absent
-    figures, again = measure(logits, target), resample(logits, target, 1)
+    figures, again = measure_logits(logits, target), resample(logits, target, 1)
     for name, values in again.items():
         assert values[0] == pytest.approx(figures[name], abs=1e-6), name
 
@@ -117,21 +117,23 @@ def test_drawn_anew_once_each_is_the_figure_itself(monkeypatch):
 def test_two_networks_are_compared_face_by_face():
     both = {"a": answers(0.8, seed=1), "b": answers(0.8, seed=2), "c": answers(0.9, seed=3)}
     logits, target = {name: said for name, (said, _) in both.items()}, both["a"][1]
-    measured = {name: measure(said, target) for name, said in logits.items()}
+    measured = {name: measure_logits(said, target) for name, said in logits.items()}
     hits = {name: (said.argmax(1) == target.argmax(1)).numpy() for name, said in logits.items()}
     again = {name: resample(said, target) for name, said in logits.items()}
-    same, better, _ = compare(measured, again, hits)
+    same, better, _ = compare_networks(measured, again, hits)
     assert (same["first"], same["second"], better["second"]) == ("a", "b", "c")
     assert same["only_first"] == same["only_second"] > 50 and same["p"] == 1         # both 320 of 400
     assert better["only_second"] - better["only_first"] == 40 and better["p"] < 0.001
     value, low, high = better["accuracy"]
     assert value == pytest.approx(0.1) and 0.04 < low < 0.07 < 0.13 < high < 0.16
-    assert compare({"a": measured["a"], "d": measured["a"]}, again | {"d": again["a"]}, hits | {"d": hits["a"]}) == [
+    twin = {"a": measured["a"], "d": measured["a"]}
+    assert compare_networks(twin, again | {"d": again["a"]}, hits | {"d": hits["a"]}) == [
         {"first": "a", "second": "d", "only_first": 0, "only_second": 0, "p": 1.0, "accuracy": [0, 0, 0],
          "mean_recall": [0, 0, 0], "macro_f1": [0, 0, 0]}]
     n = 5                                        # an exact test: 0 to 5 has 2 / 2 ** 5
     hits = {"a": np.zeros(9, bool), "b": np.arange(9) < n}
-    assert compare(dict.fromkeys("ab", measured["a"]), dict.fromkeys("ab", again["a"]), hits)[0]["p"] == 2 / 2 ** n
+    pair = compare_networks(dict.fromkeys("ab", measured["a"]), dict.fromkeys("ab", again["a"]), hits)[0]
+    assert pair["p"] == 2 / 2 ** n
 
 
 def test_an_ensemble_is_the_mean_of_the_softmax():

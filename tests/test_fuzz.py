@@ -15,7 +15,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image, read_reduced, write_image
 from vtt_emotion.datasets import friends
 from vtt_emotion.datasets.affectnet_2021 import read_example
-from vtt_emotion.datasets.fer2013 import find_parts
+from vtt_emotion.datasets.fer2013 import find_votes_and_faces
 from vtt_emotion.datasets.npy import read_index, write_index
 from vtt_emotion.datasets.parsing import Report
 from vtt_emotion.datasets.raf import find_subsets
@@ -92,14 +92,14 @@ def readers(parsed, trained, tmp_path_factory):
         return lambda _: [sound(parse_raf.read_subset(raf, found, Report())) for found in find_subsets(raf, (name,))]
 
     def sequence(_):
-        entry = parse_ck.read_sequence(ck, parse_ck.find_parts(ck), label, Report())
+        entry = parse_ck.read_sequence(ck, parse_ck.find_ck_folders(ck), label, Report())
         sound([entry] if entry else [])
 
     def lists(_):
         sound(parse_affectnet.read_2017(old, parse_affectnet.find_lists(old, False), Report()))
 
     def votes(_):
-        names, _, folders = find_parts(fer)
+        names, _, folders = find_votes_and_faces(fer)
         sound(parse_fer.read_votes(fer, names, folders, Report()))
 
     def example(_):

@@ -114,7 +114,7 @@ def time_network(net, weights, blocks, stride, folder):
     return spent
 
 
-def compare(source, faces, every):
+def compare_with_hog(source, faces, every):
     """How the faces' boxes agree with HOG's, upsampled once at full size, on every `every`-th frame."""
     detector, found, matched, ours, alone = make_detector("hog"), 0, 0, 0, 0
     for frame in tqdm(read_frames(source), "reference", unit="frame", disable=None):
@@ -184,7 +184,7 @@ def measure_episode(bench, tracking, framing, root, source, short, longer):
                "torch_threads": torch_threads, "faces_a_frame": len(faces) / count, "ms_a_frame": parts,
                "ms_a_face_and_frame": time_network(net, weights, blocks, stride, folder), "whole": whole}
     if bench.reference_every:
-        figures["against_hog_on_every_frame"] = compare(source, faces, bench.reference_every)
+        figures["against_hog_on_every_frame"] = compare_with_hog(source, faces, bench.reference_every)
     return figures
 
 

@@ -17,7 +17,7 @@ from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.datasets.npy import BUFFER
-from vtt_emotion.page.truth import Annotation, compare, match_records
+from vtt_emotion.page.truth import Annotation, compare_faces, match_records
 from vtt_emotion.results.records import read_results, results_name
 from vtt_emotion.training.samples import read_samples
 
@@ -25,7 +25,7 @@ CheckOps = compose(place=Place, friends=Friends, check=Check)
 FPS = 24000 / 1001
 
 
-def measure(weights, frames, samples, root):
+def measure_model(weights, frames, samples, root):
     """Accuracy and mean recall of a run's best.pt on all of `samples`, as stills (1) or buffers (4)."""
     import torch
 
@@ -47,7 +47,7 @@ def measure_results(records, truth):
     frames = np.array([round(record["seconds"] * FPS) for record in records], int)
     boxes = np.array([record["object"]["box"] for record in records], float).reshape(-1, 4)
     said = np.array([EMOTIONS.index(record["class"]) for record in records] + [-1])            # -1: of no record
-    found = compare(np.array([face.emotion for face in faces]), said[match_records(faces, frames, boxes)])
+    found = compare_faces(np.array([face.emotion for face in faces]), said[match_records(faces, frames, boxes)])
     right, count = np.trace(found["confusion"]), max(len(records), 1)
     return {"records": len(records), "faces_drawn": len(truth), "on_a_face": found["matched"] / count,
             "faces_found": found["matched"] / max(len(truth), 1), "right": float(right / count),
@@ -63,8 +63,8 @@ def main(argv=None):
     truth = json.loads(path.read_text())[str(check.episode)]
     samples = read_samples("friends", place.dicts_path, friends.faces_path, episodes=check.check_episodes)
     results = place.root / "results" / f"{results_name(check.episode)}.json"
-    figures = {"static": measure("runs/static/best.pt", 1, samples, place.root),
-               "tsm": measure("runs/tsm/best.pt", BUFFER, samples, place.root),
+    figures = {"static": measure_model("runs/static/best.pt", 1, samples, place.root),
+               "tsm": measure_model("runs/tsm/best.pt", BUFFER, samples, place.root),
                "results": measure_results(read_results(results), truth)}
     with whole_file(results.with_name("demo.json")) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")

@@ -48,9 +48,9 @@ def simulate(milliseconds, machines, plan, seed=0):
         milliseconds: of a core a frame, measured on some films; every video has that of one of them, at random.
         plan: an `ArchivePlan`.
 
-    A core that is free takes the next video, fetches it, then reads it. The store gives one after the other what they
-    ask for: beside each other they would all come later, and none sooner. All videos are of one length, so the end is
-    uneven by what their times differ alone.
+    A free core takes the next video, fetches it, then reads it. The store serves one request after the other: served
+    side by side, all would take longer and none less. All videos are of one length, so cores finish at different times
+    only because reading times differ.
     """
     rng, slots = np.random.default_rng(seed), min(machines * plan.plan_cores, plan.plan_videos)
     reading = rng.choice(milliseconds, plan.plan_videos) / 1000 * plan.plan_minutes * 60 * FPS     # s

@@ -43,7 +43,7 @@ def box_in_crop(image, square, detector, rng):
     return boxes[away.argmin()] if len(boxes) and away.min() < 0.25 else None
 
 
-def measure(samples, count, detector, framing):
+def measure_framing(samples, count, detector, framing):
     """Where a detector sees the faces of `samples` in their crops, and what its own crops, framed so, show.
 
     Returns:
@@ -103,7 +103,7 @@ def main(argv=None):
     print(f"{'':10}{'found':>12}{'side':>7}{'middle':>13}{'margin':>8}{'wanted':>8}")
     for name in indexes:
         samples = read_samples(name, ops.place.dicts_path, ops.datasets.roots()[name], framing=margins[name])
-        measured[name] = looked, seen, *_ = measure(samples, ops.framing.faces, detector, own)
+        measured[name] = looked, seen, *_ = measure_framing(samples, ops.framing.faces, detector, own)
         x, y, side = seen.mean(0)
         margin = margins[name][0]
         wanted = ((1 + 2 * margin) * side / fer_side - 1) / 2

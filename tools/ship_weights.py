@@ -35,7 +35,7 @@ def crops_of(samples, size, count=None):
     return crops, samples.targets[rows].argmax(1)
 
 
-def compare(net, step, crops, truth):
+def compare_with_float(net, step, crops, truth):
     """(share of equal answers of a network and of a step, accuracy of each) on stills."""
     from vtt_emotion.video.torch_backend import TorchStep
 
@@ -62,7 +62,7 @@ def calibrate(shipped, index, ops):
         quantize(net, shipped, unchecked, crops)
         for name in dict.fromkeys((index, *ops.ship.neutral_on, *ops.ship.temperature_on)):
             held_out = read_held_out(name, place.dicts_path, roots, margins, ops.split.valid_episodes)
-            equal, plain, int8 = compare(net, OnnxStep(unchecked), *crops_of(held_out, net.img_sz))
+            equal, plain, int8 = compare_with_float(net, OnnxStep(unchecked), *crops_of(held_out, net.img_sz))
             if equal < AGREES or int8 < plain - LOSES:
                 raise InputError(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces of {name}, "
                                  f"accuracy {int8:.2%} where float32 has {plain:.2%}: too little, so {path.name} is "

@@ -15,7 +15,15 @@ from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.page.html import as_json, relative_url
 from vtt_emotion.page.pictures import base64_bytes, look, shrink, spread_faces, within
 from vtt_emotion.page.readings import READING, Readings, as_readings, choose_rows, place_frames, strongest, time_step
-from vtt_emotion.page.truth import Annotation, add_truth, as_annotations, compare, joined, match_records, truth_rows
+from vtt_emotion.page.truth import (
+    Annotation,
+    add_truth,
+    as_annotations,
+    compare_faces,
+    joined,
+    match_records,
+    truth_rows,
+)
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import VERSION, write_faces
 from vtt_emotion.video.frames import Frame
@@ -224,11 +232,11 @@ def test_annotations_are_matched_by_frame_and_place():
 
 
 def test_agreement_mean_recall_and_confusion():
-    got = compare(np.array([3, 3, 3, 4, 0]), np.array([3, 3, 4, 4, -1]))
+    got = compare_faces(np.array([3, 3, 3, 4, 0]), np.array([3, 3, 4, 4, -1]))
     assert got["faces"] == 5 and got["matched"] == 4 and got["agreement"] == 0.75
     assert got["mean_recall"] == pytest.approx((2 / 3 + 1) / 2)              # of happy and sad; angry has no reading
     assert got["confusion"][3] == [0, 0, 0, 2, 1, 0, 0] and np.sum(got["confusion"]) == 4
-    assert compare(np.array([1]), np.array([-1]))["agreement"] is None
+    assert compare_faces(np.array([1]), np.array([-1]))["agreement"] is None
 
 
 def test_truth_goes_to_the_row_of_its_record_else_of_its_name():

@@ -9,7 +9,7 @@ from test_page import page_data, readings, record
 import evaluate
 import report
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.page.coded import cut, measure, place_coded, readings_of
+from vtt_emotion.page.coded import cut, measure_coded, place_coded, readings_of
 
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 
@@ -80,14 +80,14 @@ def test_its_figures_are_those_of_evaluate(talk):
     run(talk, "--people", "guest", "any")
     records = json.loads((talk / "talk.json").read_text())
     spans = report.read_coded(talk / "talk.csv", words=[("smile", "happy")])
-    figures = measure(spans, records, {"guest": "any"}, 5.0, 1000)
+    figures = measure_coded(spans, records, {"guest": "any"}, 5.0, 1000)
     evaluate.main(["--coded", str(talk / "talk.csv"), "--results", str(talk / "talk.json"), "--words", "smile", "happy",
                    "--people", "guest", "any"])
     theirs = json.loads((talk / "talk.agreement.json").read_text())
     assert figures["records"] == theirs["records"] == 120 and figures["confusion"] == theirs["confusion"]
     assert figures["kappa"] == theirs["kappa"] and figures["read"] == pytest.approx(5 / 6)
     assert f'id="kappa">{figures["kappa"][0]:.2f}<' in (talk / "talk.html").read_text()
-    assert measure([span("ross", 0, 1)], records, {}, 5.0, 1000) == {"people": 1, "seconds": 1, "records": 0}
+    assert measure_coded([span("ross", 0, 1)], records, {}, 5.0, 1000) == {"people": 1, "seconds": 1, "records": 0}
 
 
 def test_who_is_coded_has_a_row_before_others(talk):

@@ -82,4 +82,5 @@ def test_the_comparison_of_a_hand_worked_case(monkeypatch):
     monkeypatch.setattr(Hog, "find", lambda self, grey, scale: make_faces(found[grey]))
     faces = np.zeros(2, FACE)
     faces["frame"], faces["box_xyxy"] = (0, 2), [[0, 0, 10, 11], [0, 0, 10, 10]]
-    assert tools.bench_reading.compare("x", faces, 1) == {"reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}
+    assert tools.bench_reading.compare_with_hog("x", faces, 1) == {
+        "reference_faces": 2, "matched": 0.5, "without_a_face": 0.5}

@@ -107,23 +107,24 @@ def test_int8_that_cannot_be_had(trained, tmp_path, shipped):
 
 
 def test_int8_that_does_not_agree_is_not_shipped(trained, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(ship_weights, "compare", lambda *_: (0.97, 0.8, 0.8))
+    monkeypatch.setattr(ship_weights, "compare_with_float", lambda *_: (0.97, 0.8, 0.8))
     out = ["--root", str(trained), "--weights", "runs/static/best.pt", "--output", str(tmp_path / "mine.pt"),
            "--calibrate-on", "affectnet", "--crops", "32"]
     with pytest.raises(InputError, match="int8 says the same on 97.0% .*too little"):
         ship_weights.main(out)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.pt"]
-    monkeypatch.setattr(ship_weights, "compare", lambda *_: (0.99, 0.8, 0.796))
+    monkeypatch.setattr(ship_weights, "compare_with_float", lambda *_: (0.99, 0.8, 0.796))
     ship_weights.main(out)
     assert "says the same on 99.0%" in capsys.readouterr().out and int8_graph(tmp_path / "mine.pt").is_file()
 
 
 def test_answers_are_compared(trained, shipped, crops):
     net, truth = load_network(str(shipped)), np.arange(40) % 7
-    equal, plain, other = ship_weights.compare(net, TorchStep(net, "cpu"), crops, truth)
+    equal, plain, other = ship_weights.compare_with_float(net, TorchStep(net, "cpu"), crops, truth)
     assert equal == 1 and plain == other
     said = TorchStep(net, "cpu")(crops, None, np.ones(40, bool))[0].argmax(1)
-    assert ship_weights.compare(net, lambda *_: (np.eye(7)[np.zeros(16, int)], None), crops[:16], said[:16]) == (
+    angry = lambda *_: (np.eye(7)[np.zeros(16, int)], None)  # noqa: E731
+    assert ship_weights.compare_with_float(net, angry, crops[:16], said[:16]) == (
         (said[:16] == 0).mean(), 1.0, (said[:16] == 0).mean())
 
 

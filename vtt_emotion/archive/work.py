@@ -1,4 +1,4 @@
-"""One video of an archive read, wherever it and its results lie: fetched, read, its part of the table, put whole."""
+"""Read one video of an archive, on disk or in a bucket: fetch it, read it, write its results and its table rows."""
 import io
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Job:
 
 
 def files_of(name, overlay, table):
-    """The names of the files that a video's results are known to be whole by."""
+    """The names of the files that must all be there for a video's results to be complete."""
     segments, film, part = made_of(f"{name}.json")
     return [f"{name}.json", str(segments), *([str(film)] if overlay else []), *([part.as_posix()] if table else [])]
 

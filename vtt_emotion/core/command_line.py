@@ -160,7 +160,7 @@ def run_script(main):
         if sys.stdout.error and not isinstance(sys.stdout.error, BrokenPipeError):     # a reader that has read enough
             sys.exit(f"error: standard output: {sys.stdout.error.strerror}")
     except (InputError, OSError) as error:
-        say_the_last()
+        ignore_sigterm()
         named = isinstance(error, OSError) and error.filename is not None and error.strerror
         sys.exit(f"error: {error.filename}: {error.strerror}" if named else f"error: {error}")
     except ModuleNotFoundError as error:
@@ -168,7 +168,7 @@ def run_script(main):
             raise
         sys.exit(f"error: this needs {error.name}, which is not installed: pip install -r requirements.txt")
     except KeyboardInterrupt as asked:
-        say_the_last()
+        ignore_sigterm()
         print("stopped", file=sys.stderr)
         sys.exit(128 + getattr(asked, "number", signal.SIGINT))
     except Exception as error:
@@ -177,7 +177,7 @@ def run_script(main):
         raise
 
 
-def say_the_last():
+def ignore_sigterm():
     """Let SIGTERM pass from here on: torchrun's follows an error, and would cut its sentence short."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

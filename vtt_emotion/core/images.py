@@ -11,7 +11,7 @@ from vtt_emotion.core.files import whole_file
 
 REDUCED = {divisor: getattr(cv2, f"IMREAD_REDUCED_COLOR_{divisor}") | cv2.IMREAD_IGNORE_ORIENTATION
            for divisor in (2, 4, 8)} | {1: cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION}
-FEW_PIXELS, DENSEST = 1 << 24, 1000              # always believed; more than a PNG of one colour has in a byte
+FEW_PIXELS, DENSEST = 1 << 24, 1000              # headers may claim 16 Mpx, or 1,000 pixels a byte of file
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 

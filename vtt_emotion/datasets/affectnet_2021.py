@@ -12,7 +12,7 @@ from vtt_emotion.datasets.parsing import in_threads
 PARTS = {"train_set": "train", "val_set": "valid"}
 
 
-def find_parts(root):
+def find_splits(root):
     """{split: folder, relative to `root`}; None where there is no train_set.
 
     Raises:
@@ -58,7 +58,7 @@ def read_example(root, path, split):
 
 
 def read_examples(root, parts, report, workers):
-    """Entries of the images in `parts` (of `find_parts`), in the order of their numbers."""
+    """Entries of the images in `parts` (of `find_splits`), in the order of their numbers."""
     paths = []
     for split, part in parts.items():
         names = sorted(names_in(root / part / "images"), key=lambda name: (len(name), name))

@@ -22,7 +22,7 @@ def read_rows(path):
             raise InputError(f"{path} row {reader.line_num}: not CSV ({error})") from None
 
 
-def find_parts(root):
+def find_votes_and_faces(root):
     """(list of the votes, CSV of the pictures or None, {folder's name: folder or None}), relative to `root`."""
     votes = only(root, find_files(root, named("fer2013new.csv")), "list of votes")
     if votes is None:

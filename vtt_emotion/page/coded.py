@@ -72,7 +72,7 @@ def add_coded(data, placed, own):
         row["truth"] = dict(zip(("starts", "ends", "emotions"), columns))
 
 
-def measure(spans, records, people, block, resamples):
+def measure_coded(spans, records, people, block, resamples):
     """How the records agree with what was coded of the people that they have: as `agreement.measure_pairs`.
 
     Returns:
@@ -94,7 +94,7 @@ def measure(spans, records, people, block, resamples):
     return about | {"read": share, **{name: figures[name] for name in ("records", *SUMMARY, "confusion")}}
 
 
-def told(path, spans, own, readings, people, times, figures):
+def coded_lines(path, spans, own, readings, people, times, figures):
     """Sentences on the annotations of the file `path`: what lies past the end, who has a row `own`, how all agree.
 
     Args:

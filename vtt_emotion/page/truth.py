@@ -68,7 +68,7 @@ def match_records(annotations, numbers, boxes_xyxy, every=1):
     return matched
 
 
-def compare(truth, said):
+def compare_faces(truth, said):
     """Agreement of emotions `said` with the `truth`, both int (A,); -1 in `said` is a face without a record.
 
     Returns:
@@ -131,4 +131,4 @@ def add_truth(data, annotations, readings, rows, place, times, fps):
     for row, mine in zip(data["rows"], spans):
         row["truth"] = mine
     said = np.array([readings.faces["emotion"][record] if record >= 0 else -1 for record in matched], int)
-    return compare(np.array([face.emotion for face in annotations], int), said) if annotations else None
+    return compare_faces(np.array([face.emotion for face in annotations], int), said) if annotations else None

@@ -10,15 +10,15 @@ from torch.nn.functional import cross_entropy
 
 from vtt_emotion.core.labels import NEUTRAL
 from vtt_emotion.results.agreement import count_pairs, figures
-from vtt_emotion.training.measures import measure
+from vtt_emotion.training.measures import measure_logits
 
 COLDEST, HOTTEST = 0.05, 20.0
 OFFSETS = np.arange(-10, 16) / 10                # of neutral's logit, that are tried
 
 
 def fit_temperature(logits, target):
-    """What logits (N, 7) are to be divided by, so that they say best how often they name the largest share of target
-    (N, 7): the negative log-likelihood of it is least."""
+    """The temperature that minimises the negative log-likelihood of the largest share of target (N, 7); logits (N, 7)
+    are divided by it (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
     truth, logits = target.argmax(1), logits.double()
     return float(np.exp(minimize_scalar(lambda power: cross_entropy(logits / np.exp(power), truth).item(),
                                         bounds=np.log((COLDEST, HOTTEST)), method="bounded").x))
@@ -33,7 +33,7 @@ def calibrate(logits, target):
         of them, so that it is measured on no face that it was fitted on.
     """
     def error(scaled):
-        return measure(scaled, target)["calibration_error"]
+        return measure_logits(scaled, target)["calibration_error"]
 
     temperature, halves = fit_temperature(logits, target), logits.clone()
     for half in (0, 1):

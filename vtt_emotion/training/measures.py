@@ -16,7 +16,7 @@ FIGURES = ("accuracy", "mean_recall", "macro_f1", "calibration_error")
 RESAMPLES = 1000
 
 
-def measure(logits, target):
+def measure_logits(logits, target):
     """Figures of logits (N, 7) against soft targets (N, 7), whose largest share is the truth.
 
     Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
@@ -64,11 +64,11 @@ def resample(logits, target, resamples=RESAMPLES):
 
 
 def intervals(figures, again):
-    """{figure: [low, high]}, 95 % intervals of `measure`'s figures by `resample`'s.
+    """{figure: [low, high]}, 95 % intervals of `measure_logits`' figures by `resample`'s.
 
-    Percentiles. Drawing anew adds chance to each bin of the calibration error, so that the resamples' is greater than
-    the faces' own, as that is greater than the network's: below, its interval is the upper part mirrored (the basic
-    bootstrap), which is wide rather than narrow. Efron and Tibshirani, "An Introduction to the Bootstrap", 1993.
+    Percentile intervals, but for the calibration error. Resampling adds noise to each of its bins, so it is biased
+    upwards: its lower bound is that of the basic bootstrap, twice the figure less the upper percentile. Efron and
+    Tibshirani, "An Introduction to the Bootstrap", 1993.
     """
     found = {name: np.percentile(again[name], (2.5, 97.5)) for name in FIGURES}
     error, high = figures["calibration_error"], found["calibration_error"][1]
@@ -76,7 +76,7 @@ def intervals(figures, again):
     return {name: [round(float(end), 6) for end in ends] for name, ends in found.items()}
 
 
-def compare(measured, again, hits):
+def compare_networks(measured, again, hits):
     """How each two of several networks differ on the same faces.
 
     Args:

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from vtt_emotion.core.command_line import say_the_last, torchrun_places
+from vtt_emotion.core.command_line import ignore_sigterm, torchrun_places
 from vtt_emotion.core.errors import InputError
 
 
@@ -102,7 +102,7 @@ class Ranks:
         except RuntimeError as error:
             if not self.lost(error):
                 raise
-            say_the_last()
+            ignore_sigterm()
             raise InputError(f"process {self.rank} of {self.count} ends: it lost another, whose own message says why "
                              f"({str(error).splitlines()[0]}); --resume continues") from None
         finally:

@@ -8,7 +8,7 @@ import numpy as np
 from ops import SOURCES
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.datasets.ancestor import adopt
+from vtt_emotion.datasets.ancestor import convert_ancestor
 from vtt_emotion.datasets.npy import index_file, kind_of, read_index
 
 
@@ -39,7 +39,7 @@ def _one_hot(label):
 def _entries(source, index, path, root):
     """(paths, box, target, entry) of each example of an index, whatever its structure."""
     try:
-        adopt(source, index, path, root)
+        convert_ancestor(source, index, path, root)
         row = SOURCES[kind_of(source)]
         if row.by_emotion:
             for emotion in sorted(index):

@@ -1,14 +1,13 @@
 """A long film read in parts, that begin and end at cuts, and joined: the same faces, ids and numbers as read in one.
 
-At a cut everything begins anew: faces are followed within a shot, the network remembers faces, and frames are looked
-for faces on from a shot's first. What goes on is the count of frames, which the film's index gives, and of ids, which
-joining makes up for. A cut counts as one between parts where its frame's number is a multiple of the frame stride, so
-that the network also sees the same faces together, in the same blocks: its sums depend on that in their last digits.
+Everything begins anew at a cut: faces are followed within a shot, the network's memory is of followed faces, and the
+detector looks every few frames from a shot's first. Two counts go on over cuts: that of frames, which the film's index
+gives, and that of ids, which joining corrects. Parts meet only at cuts whose frame number is a multiple of the frame
+stride, so that the network gets the same faces in the same batches: the last digits of its sums depend on that.
 
-Where a part ends the part before and the part itself find out alone, each by the same rule, the first such cut from a
-frame that the plan names, and both look at the frames from there to it. Finding all cuts first would be simpler, but
-would decode the whole film before anything else, on one core: a fifth of all the time. A part that holds no such cut
-is empty, and the one before it goes on.
+Neighbouring parts meet at the first such cut at or after the planned frame; each finds it by the same rule, so both
+decode the frames between. Finding all cuts first would be simpler, but would decode the whole film before anything
+else, on one core: a fifth of all the time. A part that holds no such cut is empty, and the one before it goes on.
 """
 import zlib
 from dataclasses import dataclass
