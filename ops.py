@@ -512,8 +512,8 @@ class Evaluate(Readers, Device):
     split: str = ""
     """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
     protocol: Literal["ties-out", "majority", "soft"] = "ties-out"
-    """Faces that are counted: those with one largest share; FER+'s own, with more than half of all votes; or all, and
-    of several largest shares each is right."""
+    """Faces that are counted: those with one largest share; with one of more than half; or all, and of several largest
+    shares each is right."""
     weights: tuple[str, ...] = ("fer",)
     """The network: a checkpoint's path, or a name shipped in weights/; several are compared."""
     ensemble: bool = False

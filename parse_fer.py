@@ -3,7 +3,7 @@
 Reads fer2013new.csv (the votes) and FER2013Train/, FER2013Valid/ and FER2013Test/, wherever in the folder they lie;
 pictures of a folder that holds none, or of all three where none is there, are first written from fer2013.csv or
 icml_face_data.csv. Writes dicts/fer_parsed.npy: [example] -> img, gt (the whole image), em (the votes as 7 shares),
-split train/valid/test, agreed (the largest share among all votes, those for what is no emotion among them).
+split train/valid/test.
 
     python parse_fer.py --fer-path datasets/FER2013
     python parse_fer.py --verify
@@ -29,11 +29,11 @@ ParseFerOps = compose(place=Place, fer=folders("fer"), parse=Parse)
 SIDE = 48                                        # px
 
 
-def count_votes(row):
-    """FER+ votes of a row, {column: votes}; a single one is noise and counts 0.
+def soft_label(row):
+    """FER+ votes as (shares (7,), None), or (None, the reason to drop the row).
 
-    Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution",
-    ICMI 2016.
+    A single vote is noise and counts 0, as Barsoum et al. ("Training Deep Networks for Facial Expression
+    Recognition with Crowd-Sourced Label Distribution", ICMI 2016) do.
 
     Raises:
         ValueError: a column is missing or not a number of votes.
@@ -44,12 +44,7 @@ def count_votes(row):
     votes = {name: int(row[name]) for name in columns}
     if min(votes.values()) < 0 or max(votes.values()) > 1000:
         raise ValueError(f"expected votes, found {votes}"[:200])
-    return {name: count if count > 1 else 0 for name, count in votes.items()}
-
-
-def soft_label(row):
-    """(A row's shares (7,), None), or (None, the reason to drop it). ValueError as of `count_votes`."""
-    votes = count_votes(row)
+    votes = {name: count if count > 1 else 0 for name, count in votes.items()}
     majority = max(votes, key=votes.get)         # of equal counts an emotion comes first
     if votes[majority] == 0:
         return None, "no two votes agree"
@@ -121,9 +116,7 @@ def read_votes(root, votes, folders, report):
             report.drop(reason)
             continue
         seen.add((part, name))
-        counts = count_votes(row).values()
-        yield {"img": f"{folders[part]}/{name}", "gt": [0, 0, SIDE, SIDE], "em": em, "split": split,
-               "agreed": max(counts) / sum(counts)}
+        yield {"img": f"{folders[part]}/{name}", "gt": [0, 0, SIDE, SIDE], "em": em, "split": split}
 
 
 def main(argv=None):

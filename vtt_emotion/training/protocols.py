@@ -1,7 +1,7 @@
 """Which faces of a split are counted, and which answers to them are right: protocols, by their name in ops.Evaluate.
 
-    majority   more than half of a face's votes are for one emotion, those for what is no emotion among the votes and
-               single ones left out: FER+'s own (Barsoum et al., ICMI 2016)
+    majority   one emotion has more than half: of FER+, of the votes for the seven that are left without single ones,
+               as of its own measure (Barsoum et al., ICMI 2016), which counts those for contempt and unknown as well
     ties-out   one emotion has the largest share; where several have it, nobody knows which is right
     soft       all faces; where several emotions have the largest share, each of them is right
 """
@@ -14,18 +14,16 @@ from vtt_emotion.training.samples import Samples
 
 
 def hold_to(samples: Samples, protocol: str) -> Samples:
-    """The `Samples` that a protocol counts. InputError where there are none, or their index does not tell."""
+    """The `Samples` that a protocol counts. InputError where there are none."""
     counted = np.ones(len(samples), bool)
     if protocol == "majority":
-        if np.isnan(samples.agreed).any():
-            raise InputError(f"--protocol majority: the index of {samples.name} does not tell all votes; parse again")
-        counted = samples.agreed > 0.5
+        counted = samples.targets.max(1) > 0.5
     elif protocol == "ties-out":
         counted = (samples.targets == samples.targets.max(1, keepdims=True)).sum(1) == 1
     if not counted.any():
         raise InputError(f"of {len(samples):,} faces of {samples.name} the protocol {protocol} counts none")
     return replace(samples, paths=samples.paths[counted], boxes=samples.boxes[counted],
-                   targets=samples.targets[counted], agreed=samples.agreed[counted])
+                   targets=samples.targets[counted])
 
 
 def credit_ties(logits, target):

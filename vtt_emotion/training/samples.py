@@ -1,6 +1,6 @@
 """The samples of an index as flat arrays: which there are, and which are trained and validated on."""
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,7 @@ class Samples:
     """N samples of one source as flat arrays.
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
-    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`;
-    agreed: float (N,), the share of the largest emotion among all votes, NaN where the index does not tell.
+    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`.
     """
     name: str
     root: Path
@@ -26,7 +25,6 @@ class Samples:
     boxes: np.ndarray
     targets: np.ndarray
     framing: tuple = (0.0, 0.0)
-    agreed: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __len__(self):
         return len(self.paths)
@@ -70,7 +68,7 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
         InputError: no index, a wrong one, or nothing in the split.
     """
     path = Path(dicts_path) / index_file(source)
-    paths, boxes, targets, agreed, found = [], [], [], [], set()
+    paths, boxes, targets, found = [], [], [], set()
     for images, box, target, entry in _entries(source, read_index(path), path, root):
         if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
@@ -78,14 +76,12 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
         paths.append([os.fsencode(image) for image in images])
         boxes.append(box)
         targets.append(target)
-        told = entry.get("agreed", None if source == "fer" else target.max())
-        agreed.append(told if isinstance(told, float | np.floating) else np.nan)
     absent = sorted(set(episodes) - found) if episodes is not None else []
     if absent or not paths:
         wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
         raise InputError(f"{path}: holds no {wanted}")
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
-                   np.asarray(targets, np.float32), framing, np.asarray(agreed, np.float32))
+                   np.asarray(targets, np.float32), framing)
 
 
 def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
