@@ -9,6 +9,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.elan import write_eaf
+from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.tables import SEGMENT_COLUMNS, write_csv
 
@@ -54,7 +55,8 @@ def test_what_is_exported_is_read_again(tmp_path_factory, parts):
     write_eaf(folder / "a.eaf", segments)
     write_vtt(folder / "a.vtt", segments)
     write_csv(folder / "a.csv", SEGMENT_COLUMNS, segments)
-    for suffix in ("eaf", "vtt", "csv"):
+    write_textgrid(folder / "a.TextGrid", segments)
+    for suffix in ("eaf", "vtt", "csv", "TextGrid"):
         assert read_coded(folder / f"a.{suffix}") == wanted, suffix
 
 
