@@ -593,6 +593,8 @@ class Ship:
     """What is written; a file in weights/ is known by its name."""
     neutral_on: tuple[str, ...] = ()
     """Indexes on whose held-out faces, together, what neutral's logit is raised by is chosen, by macro F1."""
+    neutral_offset: Annotated[float, Limit(-1, 1.5)] | None = None
+    """Raise it by this instead, where other faces set limits; the curve is printed all the same."""
     temperature_on: tuple[str, ...] = ()
     """Indexes on whose held-out faces a temperature is fitted, which the last layer is divided by; none, no other."""
     calibrate_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""

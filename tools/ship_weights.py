@@ -96,12 +96,12 @@ def set_neutral(net, about, indexes, ops):
     from vtt_emotion.training.calibration import OFFSETS, choose_offset
 
     logits, target = read_logits(net, indexes, ops)
-    found = choose_offset(logits, target)
+    found = choose_offset(logits, target, ops.ship.neutral_offset)
     net.fc.bias.data[NEUTRAL] += found["offset"]
     about["neutral_offset"] = found["offset"]
     print("macro F1 by neutral's offset: " + ", ".join(
         f"{offset:+.1f} {f1:.1%}" for offset, f1 in list(zip(OFFSETS, found["curve"]))[::2]))
-    print(f"neutral's offset {found['offset']:+.1f}, on {len(logits):,} held-out faces of {' and '.join(indexes)}: "
+    print(f"neutral's offset {found['offset']:+.2f}, on {len(logits):,} held-out faces of {' and '.join(indexes)}: "
           f"macro F1 {found['before']:.2%}, with it {found['after']:.2%}; on each half with the other half's "
           f"{found['held_out']:.2%}")
 

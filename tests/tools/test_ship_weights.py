@@ -132,6 +132,9 @@ def test_the_neutral_offset_is_baked_into_the_last_bias(ends, monkeypatch, capsy
     offset = load_checkpoint(ends / "c.pt")["neutral_offset"]
     before, after = (resnet18(ends / f"{name}.pt").fc.bias for name in "ac")
     torch.testing.assert_close(after - before, offset * torch.eye(7)[NEUTRAL], atol=1e-3, rtol=1e-3)
+    ship_weights.main(["--root", str(ends), "--weights", "a.pt", "--neutral-on", "labelled:films", "labelled:valid",
+                       "--neutral-offset", "0.15", "--output", "d.pt"])
+    assert load_checkpoint(ends / "d.pt")["neutral_offset"] == 0.15
     said = capsys.readouterr().out
     assert "macro F1 by neutral's offset: -1.0 " in said
-    assert f"neutral's offset {offset:+.1f}, on 400 held-out faces of labelled:films and labelled:valid" in said
+    assert f"neutral's offset {offset:+.2f}, on 400 held-out faces of labelled:films and labelled:valid" in said

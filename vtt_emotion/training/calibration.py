@@ -43,19 +43,19 @@ def calibrate(logits, target):
             "after": error(logits / temperature), "held_out": held_out}
 
 
-def neutral_curve(logits, target):
-    """Macro F1 of logits (N, 7), with each of `OFFSETS` added to neutral's, float (offsets,)."""
+def neutral_curve(logits, target, offsets=OFFSETS):
+    """Macro F1 of logits (N, 7), with each of some offsets added to neutral's, float (offsets,)."""
     truth = target.argmax(1)
     confusions = []
-    for offset in OFFSETS:
+    for offset in offsets:
         shifted = logits.numpy().copy()
         shifted[:, NEUTRAL] += offset
         confusions.append(count_pairs(truth, shifted.argmax(1)))
     return figures(np.stack(confusions))["macro_f1"]
 
 
-def choose_offset(logits, target):
-    """The offset of neutral's logit by which N faces are read best, by macro F1.
+def choose_offset(logits, target, offset=None):
+    """The offset of neutral's logit by which N faces are read best, by macro F1, or the one given.
 
     Returns:
         dict: offset; curve, of `neutral_curve`; before, after, the macro F1 of the faces without and with it; held_out,
@@ -65,5 +65,7 @@ def choose_offset(logits, target):
     for half in (0, 1):
         rest = neutral_curve(logits[1 - half::2], target[1 - half::2])
         halves[half::2, NEUTRAL] += OFFSETS[rest.argmax()]
-    return {"offset": float(OFFSETS[curve.argmax()]), "curve": curve, "before": curve[OFFSETS == 0].item(),
-            "after": curve.max(), "held_out": neutral_curve(halves, target)[OFFSETS == 0].item()}
+    chosen = float(OFFSETS[curve.argmax()]) if offset is None else offset
+    before, after = neutral_curve(logits, target, (0, chosen)).tolist()
+    return {"offset": chosen, "curve": curve, "before": before, "after": after,
+            "held_out": neutral_curve(halves, target, (0,)).item()}
