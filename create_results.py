@@ -23,7 +23,7 @@ from vtt_emotion.archive.places import as_place, find_videos, is_url
 from vtt_emotion.archive.work import Job, is_there, read_job, shown
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import locked, short_name
+from vtt_emotion.core.files import check_regular, locked, short_name
 from vtt_emotion.core.weights import find_weights
 from vtt_emotion.results.records import remove_made_of, results_name, write_records
 from vtt_emotion.video.batch import photo_detectors, read_photos, table_lines
@@ -50,7 +50,9 @@ def find_sources(source, friends):
                 for episode in episodes]
     path = Path(source.video)
     if not path.exists():
-        raise InputError(f"{path}: no such video")
+        raise InputError(f"{source.video}: no such video")
+    if not path.is_dir():
+        check_regular(path)
     name = Path(os.path.abspath(path)).name or "frames"          # of ".", the folder's
     return [(path, short_name(name if path.is_dir() else path.stem))]
 

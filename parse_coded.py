@@ -27,7 +27,7 @@ from vtt_emotion.results.coded import SUFFIXES, read_coded
 from vtt_emotion.results.records import read_results
 from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.frames import count_frames, read_frames
-from vtt_emotion.video.sources import VIDEO_SUFFIXES
+from vtt_emotion.video.sources import VIDEO_SUFFIXES, choose, is_video
 
 ParseCodedOps = compose(place=Place, coded=folders("coded"), split=CodedSplit, coders=Coders, cutting=Cutting,
                         margins=Margins, parse=Parse)
@@ -39,7 +39,10 @@ def find_coded(folder):
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --coded-path names the one with the coded videos")
     files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    videos = {path.stem: path for path in files if path.suffix.lower() in VIDEO_SUFFIXES}
+    names = {path.stem for path in files if path.suffix.lower() in SUFFIXES}
+    others = [path for path in files if path.suffix.lower() not in (*SUFFIXES, ".json")]
+    videos = {path.stem: path for path in choose(folder, others, VIDEO_SUFFIXES, lambda path: path.stem in names
+                                                 and is_video(path), "video")}
     coded = {}
     for path in files:
         if path.suffix.lower() in SUFFIXES:

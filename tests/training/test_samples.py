@@ -67,6 +67,15 @@ def test_wrong_or_empty_indexes_are_named(parsed, tmp_path):
             read_samples("friends", tmp_path, tmp_path, episodes=[1])
 
 
+@pytest.mark.parametrize("image", ["/dev/zero", "../../a.jpg", "a/../../b.jpg", "C:/a.jpg"])
+def test_an_image_outside_the_dataset_is_refused(tmp_path, image):
+    write_index(tmp_path / "raf_parsed.npy", {0: {"img": image, "gt": [0, 0, 1, 1], "em": [1, 0, 0, 0, 0, 0, 0]}})
+    write_index(tmp_path / "ck_parsed.npy", {1: {0: {"img": ["a.jpg"] * 3 + [image], "emo": 1, "pos": [1, 2]}}})
+    for source in ("raf", "ck"):
+        with pytest.raises(InputError, match=f"{source}_parsed.npy: the path .* leaves the dataset's folder"):
+            read_samples(source, tmp_path, tmp_path)
+
+
 def test_samples_are_flat_arrays(parsed):
     samples = read_samples("friends", parsed / "dicts", parsed, episodes=[1, 2])
     assert samples.paths.dtype.kind == "S" and samples.paths.shape == (len(samples), 4)

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import numpy as np
@@ -9,12 +10,14 @@ from PIL import Image
 import create_results
 import export_results
 from create_results import read_video
+from tests.conftest import write_film
 from vtt_emotion.archive.places import find_videos
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.images import read_image
+from vtt_emotion.core.images import IMAGE_SUFFIXES, is_image, read_image
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.records import read_results
-from vtt_emotion.video.batch import table_lines
+from vtt_emotion.video.batch import table_lines, videos_in
+from vtt_emotion.video.sources import choose
 
 FAST = ["--device", "cpu", "--weights", "fer"]
 
@@ -127,3 +130,22 @@ def test_a_video_as_a_data_frame(talk, tmp_path, monkeypatch):
         read_video(talk / "one.mp4", every=0)
     with pytest.raises(InputError, match="no such video"):
         read_video("b.mp4")
+
+
+def test_a_folder_is_asked_what_it_holds_and_the_rest_is_said(tmp_path, capsys):
+    """Names do not tell all: FFmpeg knows a film, Pillow a photo."""
+    film = write_film(tmp_path / "b.mp4", [np.zeros((48, 64, 3), np.uint8)] * 3)
+    for name in ("00001.MTS", "a.gif", "noname", "c.film"):
+        (tmp_path / name).write_bytes(film.read_bytes())
+    film.unlink()
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg")
+    (tmp_path / "photo.jpg").rename(tmp_path / "photo")
+    (tmp_path / "notes.txt").write_text("hello")
+    os.mkfifo(tmp_path / "d.mp4")
+    assert [path.name for path in videos_in(tmp_path)] == ["00001.MTS", "a.gif", "c.film", "noname"]
+    assert "left out, as no video file: d.mp4, notes.txt, photo" in capsys.readouterr().err
+    assert choose(tmp_path, sorted(tmp_path.iterdir()), IMAGE_SUFFIXES, is_image, "photo") == [
+        tmp_path / "a.gif", tmp_path / "photo"]
+    assert "left out, as no photo file: 00001.MTS, c.film, d.mp4, noname, notes.txt" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"d\.mp4: expected a file, found a pipe"):
+        videos_in(tmp_path / "d.mp4")

@@ -236,12 +236,12 @@ def test_a_gallery_as_it_is_downloaded(tmp_path, monkeypatch, capsys):
         (tmp_path / folder / "._x.jpg").write_bytes(b"shadow")
     (tmp_path / "__MACOSX/y.jpg").write_bytes(b"shadow")
     Image.new("RGB", (64, 64)).save(tmp_path / "bert/x.webp")
-    (tmp_path / "bert/z.heic").write_bytes(b"photo")
+    (tmp_path / "bert/z.pdf").write_bytes(b"photo")
     taken = []
     monkeypatch.setattr(names, "encode_pictures", lambda pictures, _: taken.extend(pictures) or {"bert": None})
     names.read_gallery(tmp_path)
     assert taken == [("bert", tmp_path / "bert/x.webp")] and read_image(taken[0][1]).shape == (64, 64, 3)
-    assert "bert/z.heic: left out, as no picture by its name" in capsys.readouterr().err
+    assert "bert/z.pdf: left out, as no picture by its name" in capsys.readouterr().err
 
 
 def test_people_are_encoded_by_the_box_that_their_detector_says():

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.video.batch import name_videos, videos_in
-from vtt_emotion.video.sources import VIDEO_SUFFIXES
+from vtt_emotion.video.sources import VIDEO_SUFFIXES, say_left_out
 
 WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}     # a file put there is whole, or none
 # A store that accepts and stays silent is asked six times, by s3fs itself.
@@ -65,10 +65,12 @@ def list_videos(url):
             return [url]
         names = sorted(PurePosixPath(entry["name"]).name for entry in files.ls(path, detail=True)
                        if entry["type"] == "file")
-    names = [name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES and name[0] != "."]
-    if not names:
+    names = [name for name in names if name[0] != "."]
+    videos = [name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
+    say_left_out(url, [name for name in names if name not in set(videos)], "video")
+    if not videos:
         raise InputError(f"{url}: holds no video")
-    return [f"{url}/{name}" for name in names]
+    return [f"{url}/{name}" for name in videos]
 
 
 def size_of(place):

@@ -1,5 +1,6 @@
 """Images read and written: RGB uint8 (H, W, 3)."""
 import io
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -7,12 +8,57 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.files import check_regular, whole_file
 
 REDUCED = {divisor: getattr(cv2, f"IMREAD_REDUCED_COLOR_{divisor}") | cv2.IMREAD_IGNORE_ORIENTATION
            for divisor in (2, 4, 8)} | {1: cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION}
 FEW_PIXELS, DENSEST = 1 << 24, 1000              # headers may claim 16 Mpx, or 1,000 pixels a byte of file
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".avif",
+                  ".heic", ".heif")
+# Of those that Pillow knows: no scripts (EPS), no films (MPEG), nothing that it names and cannot decode (GRIB, HDF5).
+# Those after PPM are looked for where it is none of the first, which come without a wait.
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "AVIF", "HEIF", "JPEG2000", "DDS", "ICNS", "ICO",
+           "PCX", "PSD", "QOI", "SGI", "TGA", "XBM")
+DEPTHS = 255, 1023, 4095, 16383, 65535           # what whole numbers of 8 to 16 bits go up to
+
+
+@cache
+def _know_heif():
+    """Let Pillow read the photos of phones."""
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+
+
+def _open(file):
+    _know_heif()
+    return Image.open(file, formats=FORMATS)
+
+
+def is_image(path):
+    """Whether a file is an image, by its header."""
+    try:
+        with _open(path):
+            return True
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def _as_rgb(image):
+    """A Pillow image as RGB uint8 (H, W, 3). Grey of more than 8 bits is scaled by its range, where Pillow cuts it off.
+
+    The range of whole numbers is that of the fewest bits that hold them, since cameras store 12 bits in 16.
+    """
+    if image.mode[0] not in "IF":
+        return np.asarray(image.convert("RGB"))
+    values = np.asarray(image).astype(np.float64)
+    low, high = values.min(), values.max()
+    if not np.isfinite(high - low):
+        raise ValueError("it holds numbers that are not finite")
+    if image.mode != "F" and low >= 0:
+        low, high = 0, next((depth for depth in DEPTHS if high <= depth), high)
+    grey = np.round((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def _check_claim(image, size):
@@ -27,10 +73,11 @@ def read_image(path, upright=False):
 
     InputError where it is missing, cut short or no image.
     """
+    check_regular(path)
     try:
-        with Image.open(path) as image:
+        with _open(path) as image:
             _check_claim(image, Path(path).stat().st_size)
-            return np.asarray((ImageOps.exif_transpose(image) if upright else image).convert("RGB"))
+            return _as_rgb(ImageOps.exif_transpose(image) if upright else image)
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
@@ -50,9 +97,10 @@ def read_reduced(path, side, least):
     Returns:
         (RGB uint8 (H, W, 3), what its sides were divided by: 1, 2, 4 or 8). InputError as `read_image`.
     """
+    check_regular(path)
     try:
         data = Path(path).read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
+        with _open(io.BytesIO(data)) as image:
             _check_claim(image, len(data))
             side = side or max(image.size)
             divisor = max(2 ** power for power in range(4) if power == 0 or side >= least * 2 ** power)
@@ -68,8 +116,9 @@ def read_reduced(path, side, least):
 
 def image_size(path):
     """(width, height) of an image file, from its header alone. InputError as `read_image`."""
+    check_regular(path)
     try:
-        with Image.open(path) as image:
+        with _open(path) as image:
             return image.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable image ({error})") from None

@@ -10,6 +10,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.ancestor import convert_ancestor
 from vtt_emotion.datasets.npy import index_file, kind_of, read_index
+from vtt_emotion.datasets.parsing import check_inside
 
 
 @dataclass
@@ -45,10 +46,13 @@ def _entries(source, index, path, root):
                     paths = [entry["img"]] if isinstance(entry["img"], str) else list(entry["img"])
                     if len(paths) != row.images or row.images > 1 and len(entry["pos"]) != 2:
                         raise ValueError(f"{len(paths)} images, pos {entry['pos']}")
+                    for image in paths:
+                        check_inside(image, path)
                     yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(int(entry["emo"])), entry
         else:
             for entry in index.values():
                 target = np.asarray(entry["em"], np.float32).reshape(len(EMOTIONS))
+                check_inside(entry["img"], path)
                 yield [entry["img"]], entry["gt"], target, entry
     except InputError:
         raise

@@ -5,15 +5,15 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import as_text, short_name
-from vtt_emotion.core.images import IMAGE_SUFFIXES, read_image
+from vtt_emotion.core.files import as_text, check_regular, short_name
+from vtt_emotion.core.images import IMAGE_SUFFIXES, is_image, read_image
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.segments import read_segments, segments_path
 from vtt_emotion.video.detection import make_detector
 from vtt_emotion.video.emotions import labels_of, make_records, picture_logits
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.reading import look_nearer
-from vtt_emotion.video.sources import VIDEO_SUFFIXES
+from vtt_emotion.video.sources import VIDEO_SUFFIXES, choose, is_video
 
 ROWS = 10                                        # people of a video in the table; the rest share a row
 NEAR = 200                                       # px: photos in which no face is found are looked at so small
@@ -21,9 +21,12 @@ NEAR = 200                                       # px: photos in which no face i
 
 def videos_in(path):
     """A video file, or all videos in a folder, sorted by name. InputError where it is not there, or has none."""
-    inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in VIDEO_SUFFIXES
-              and not file.name.startswith(".")] if path.is_dir() else [path]
-    if not inside or not path.exists():
+    if not path.is_dir():
+        check_regular(path)
+        inside = [path] if path.exists() else []
+    else:
+        inside = choose(path, sorted(path.glob("[!.]*")), VIDEO_SUFFIXES, is_video, "video")
+    if not inside:
         raise InputError(f"{path}: {'holds no video' if path.is_dir() else 'no such video'}")
     return inside
 
@@ -52,8 +55,9 @@ def look_at_photos(folder, detectors, failed, inside=False):
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    files = [path for path in sorted(folder.rglob("*") if inside else folder.iterdir())
-             if path.suffix.lower() in IMAGE_SUFFIXES and not (inside and path.name.startswith("."))]
+    files = [path for path in sorted(folder.rglob("[!.]*") if inside else folder.glob("[!.]*"))
+             if not (inside and path.is_dir())]
+    files = choose(folder, files, IMAGE_SUFFIXES, is_image, "photo")
     if not files:
         raise InputError(f"{folder}: holds no photo ({', '.join(IMAGE_SUFFIXES)})")
     for path in tqdm(files, "photos", unit="photo", disable=None):

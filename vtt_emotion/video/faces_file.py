@@ -7,7 +7,7 @@ import numpy as np
 
 from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.files import check_regular, whole_file
 from vtt_emotion.datasets.npy import read_arrays
 from vtt_emotion.results.records import remove_made_of
 from vtt_emotion.video.faces import FACE
@@ -25,6 +25,7 @@ def fingerprint(source):
         for path in frame_files(source):
             digest.update(f"{path.name} {path.stat().st_size}\n".encode())
     else:
+        check_regular(source)
         size = source.stat().st_size
         with open(source, "rb") as file:
             digest.update(str(size).encode() + file.read(ENDS))

@@ -3,11 +3,38 @@ import re
 from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.images import is_image
 from vtt_emotion.results.records import episode_of
-from vtt_emotion.video.decoding import say_once
+from vtt_emotion.video.decoding import Film, say_once
 from vtt_emotion.video.frames import frame_files, read_marker
 
-VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts", ".wmv")
+VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts", ".wmv", ".mts", ".m2ts", ".m2t",
+                  ".mpeg", ".mpe", ".m2v", ".3gp", ".3g2", ".ogv", ".flv", ".f4v", ".vob", ".mxf", ".gif", ".asf",
+                  ".dv", ".qt", ".mod", ".tod", ".rm", ".rmvb")
+TOLD = 5                                         # names of files left out that are said
+
+
+def is_video(path):
+    """Whether FFmpeg finds a film in a file; a picture is none."""
+    try:
+        with Film(path) as film:
+            return not film.container.format.name.endswith("_pipe") and not is_image(path)
+    except InputError:
+        return False
+
+
+def choose(folder, files, suffixes, asked, kind):
+    """Those of a folder's files (of Paths) that have one of the suffixes or that `asked` takes; the rest are said."""
+    taken = [path for path in files if path.is_file() and (path.suffix.lower() in suffixes or asked(path))]
+    say_left_out(folder, [path.name for path in files if path not in set(taken)], kind)
+    return taken
+
+
+def say_left_out(folder, names, kind):
+    """Say on stderr which of a folder's files are not taken, since they are no `kind`."""
+    if names:
+        others = f" and {len(names) - TOLD:,} others" if len(names) > TOLD else ""
+        say_once(f"warning: {folder}: left out, as no {kind} file: {', '.join(names[:TOLD])}{others}")
 
 
 def find_videos(folder):
@@ -15,7 +42,8 @@ def find_videos(folder):
 
     Beside videos that name their episode others, and a second one of an episode, are left out, and said on stderr.
     """
-    videos = sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    files = sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() != ".json")     # its metadata
+    videos = choose(folder, files, VIDEO_SUFFIXES, is_video, "video")
     episodes, others = {}, []
     for path in videos:
         named = re.match(r"\d{1,2}x(\d{1,3})(?!\d)", path.name)
