@@ -43,6 +43,12 @@ def test_numbers_out_of_range_are_refused(argv):
         parse(ops.StaticTrainOps, argv, "doc")
 
 
+@pytest.mark.parametrize("flag", ["--images", "--gallery", "--root"])
+def test_a_url_in_place_of_a_path_is_named_as_it_was_given(flag):
+    with pytest.raises(InputError, match=f"{flag} https://example.org/a: expected a path of this machine"):
+        parse(ops.ResultsOps, [flag, "https://example.org/a"], "doc")
+
+
 def test_every_number_has_limits_and_its_default_lies_within():
     """But for an episode, which must be there, and frames, one of two."""
     concerns = [*(value for value in vars(ops).values() if dataclasses.is_dataclass(value)), ArchivePlan]

@@ -1,5 +1,6 @@
 """What is damaged, cut short or odd in a video file: reading ends, and says what was lost."""
 import os
+import signal
 from fractions import Fraction
 
 import av
@@ -202,3 +203,45 @@ def test_a_film_that_turns_interlaced_and_changes_its_size(tmp_path):
     frames = list(read_frames(tmp_path / "all.ts"))
     assert [frame.size[1] for frame in frames] == [96] * 12 + [64] * 6
     assert combs(frames[2].rgb) > 10 > 3 > combs(frames[9].rgb)
+
+
+def mutated(data, rng):
+    """Bytes of which some are changed, removed or repeated, half of the time near the start, where headers are."""
+    data = bytearray(data)
+    for _ in range(rng.choice([1, 3, 10, 40])):
+        place = int(rng.integers(min(len(data), 2000) if rng.random() < 0.5 else len(data)))
+        kind = rng.integers(3)
+        if kind == 0:
+            data[place] = rng.integers(256)
+        elif kind == 1:
+            del data[place:place + rng.integers(1, 64)]
+        else:
+            data[place:place] = data[place:place + rng.integers(1, 64)]
+        if not data:
+            break
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_film_of_mutated_bytes_is_read_or_refused(tmp_path, name):
+    """Times go on, pictures have the size that they say; one that never ends is an error."""
+    def late(*_):
+        raise AssertionError("it never ends")
+
+    codec, options = CODECS[name]
+    whole, path = write(tmp_path / name, noise(12), codec, dict(options)), tmp_path / name
+    rng, former = np.random.default_rng(0), signal.signal(signal.SIGALRM, late)
+    try:
+        for _ in range(20):
+            path.write_bytes(mutated(whole, rng))
+            signal.alarm(60)
+            try:
+                frames = list(read_frames(path))
+                seconds = [frame.seconds for frame in frames]
+                assert seconds[0] >= 0 and (np.diff(seconds) > 0).all()
+                assert frames[0].rgb.shape[1::-1] == frames[0].size
+            except InputError as error:
+                assert str(path) in str(error)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)

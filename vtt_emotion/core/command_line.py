@@ -41,6 +41,13 @@ def _recipe(argv):
     return first.parse_known_args(argv)[0].recipe
 
 
+def _refuse_url(name, path):
+    """Refuse a URL where a path is asked for; a Path keeps one of its two slashes."""
+    if re.match("[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) and not path.exists():
+        raise InputError(f"--{name.replace('_', '-')} {str(path).replace(':/', '://', 1)}: expected a path of this "
+                         "machine; create_results.py takes URLs as --videos and --results-path")
+
+
 def settle(options):
     """The options, with paths joined to root; an InputError where a number is out of its limits."""
     root = options.place.root
@@ -48,6 +55,8 @@ def settle(options):
         if is_dataclass(concern):
             for item in fields(concern):
                 value = getattr(concern, item.name)
+                if isinstance(value, Path):
+                    _refuse_url(item.name, value)
                 if isinstance(value, Path) and item.name != "root":
                     setattr(concern, item.name, root / value)
                 for limit in getattr(item.type, "__metadata__", ()):
