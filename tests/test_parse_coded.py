@@ -144,3 +144,11 @@ def test_errors(interviews, tmp_path, run_main, capsys):
     (folder / "interview1.vtt").unlink()
     assert "interview1.json: no such results; create_results.py writes them" in said(*guest, "--results-path", "none")
     assert not list(tmp_path.rglob("*.jpg")) and not list(tmp_path.rglob("*.npy"))
+
+
+def test_a_cameras_video_is_found_and_what_is_none_is_said(tmp_path, capsys):
+    for name in ("00001.MTS", "00001.csv", "notes.pdf", "00001.faces.json"):
+        (tmp_path / name).write_text("")
+    assert parse_coded.find_coded(tmp_path) == {"00001": (tmp_path / "00001.MTS", tmp_path / "00001.csv")}
+    said = capsys.readouterr().err
+    assert "left out, as no video file: notes.pdf" in said and "json" not in said
