@@ -630,8 +630,8 @@ class EpisodeSource(FrameRate):
 class Tracking:
     shot_ratio: Annotated[float, Limit(0)] = 3.0
     """A cut changes the picture this many times as much as the frames around it (PySceneDetect, adaptive)."""
-    shot_least: Annotated[float, Limit(0)] = 15.0
-    """And by at least this much: the mean change of hue, saturation and value, 0 to 255."""
+    shot_least: Annotated[float, Limit(0)] = 8.0
+    """And by at least this much: the mean change of brightness, 0 to 255."""
     shot_sure: Annotated[float, Limit(0)] = 45.0
     """A change by this much is a cut, whatever is around it."""
     detect_every: Annotated[int, Limit(1, 100)] = 4

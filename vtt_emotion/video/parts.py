@@ -18,7 +18,7 @@ import numpy as np
 from vtt_emotion.video.create import Reading, look_for_faces, make_tracker, options_of, read_source, records_of, see
 from vtt_emotion.video.faces_file import describe, read_faces, write_faces
 from vtt_emotion.video.frames import Index, Unfit, film_length, index_frames, read_frames_from
-from vtt_emotion.video.shots import LOOK_AHEAD, with_cuts
+from vtt_emotion.video.shots import WARM_UP, with_cuts
 
 FEWEST = 3                                       # parts that a film is read in, unless in one
 ALIKE = 8                                        # frames, from where a part may begin, that both are to see alike
@@ -51,7 +51,7 @@ def plan_parts(source, minutes):
     count = round(seconds[-1] / (60 * minutes))
     starts = [0]
     for start in np.searchsorted(seconds, seconds[-1] * np.arange(1, count) / count).tolist():
-        keys = index.keys[index.keys <= start - LOOK_AHEAD - 1]
+        keys = index.keys[index.keys <= start - WARM_UP]
         if len(keys) > 1 and keys[-2] > starts[-1]:          # else it would decode what the part before decodes
             starts.append(start)
     if len(starts) < 2:
@@ -63,7 +63,7 @@ def read_part(source, plan, number, ops, step, encode):
     """The `Part` of a plan by its number from 0; step, encode: as of `see`."""
     tracking, start = ops.tracking, plan.starts[number]
     stop = plan.starts[number + 1] if number + 1 < len(plan.starts) else None
-    first, seen = max(0, start - LOOK_AHEAD - 1), {}         # cuts are found by the frames before
+    first, seen = max(0, start - WARM_UP), {}         # cuts are found by the frames before
     cut = with_cuts(read_frames_from(source, plan.index, first), tracking.shot_ratio, tracking.shot_least,
                     tracking.shot_sure)
     frames = _between(cut, start, stop, ops.results.frame_stride, seen)
