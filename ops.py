@@ -730,11 +730,11 @@ class Names:
     """Faces to name people by, a folder of name/*.jpg; without it Friends episodes have parse_friends.py's."""
     name_distance: Annotated[float, Limit(0, 2)] = 0.5
     """Greatest distance of a face's encoding to those of its name; beyond it the name is null."""
-    link: bool = False
+    link: Literal["true", "false"] = "true"
     """Give a person one id in all shots."""
     link_distance: Annotated[float, Limit(0, 2)] = 0.55
     """Greatest distance, on average, of the encodings of one person's faces."""
-    name_crops: Annotated[int, Limit(1, 1000)] = 6
+    name_crops: Annotated[int, Limit(1, 1000)] = 2
     """Crops of a face that are encoded, the best, half a second apart."""
 
 

@@ -35,7 +35,6 @@ class Reading:
     places: np.ndarray                           # (N,) of those faces that the network read
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
-    clear: set = field(default_factory=set)      # ids that may be linked
     labels: tuple = EMOTIONS                     # of the logits
 
 
@@ -95,14 +94,14 @@ def see(followed, ops, step, encode):
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
         faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
         places, logits = emotions.finish()
-    return Reading(faces, shots, seconds, places, logits, *(portraits.finish() if portraits else ({}, set())),
+    return Reading(faces, shots, seconds, places, logits, portraits.finish() if portraits else {},
                    emotions.stream.labels)
 
 
 def read_source(source, ops, step, gallery, kept=None):
     """(records of one source, its `Reading`), read once; `kept` is the file of its faces, None where none is kept."""
     followed, made = follow(source, kept, ops.source.fps, ops.tracking)
-    reading = see(followed, ops, step, bool(gallery) or ops.names.link)
+    reading = see(followed, ops, step, bool(gallery) or ops.names.link == "true")
     if made and kept:
         write_faces(kept, made, reading.faces, reading.shots)
     return records_of(source, reading, ops, gallery), reading
@@ -111,8 +110,8 @@ def read_source(source, ops, step, gallery, kept=None):
 def records_of(source, reading, ops, gallery):
     """The records of a whole source's `Reading`, with its people named."""
     results, names, faces, places = ops.results, ops.names, reading.faces, reading.places
-    people = identify(faces, reading.encodings, reading.clear, gallery, names.name_distance,
-                      names.link_distance if names.link else None)
+    people = identify(faces, reading.encodings, gallery, names.name_distance,
+                      names.link_distance if names.link == "true" else None)
     logits = smooth_logits(faces[places], reading.logits, results.frame_stride, results.smooth)
     told = faces["frame"][places] % results.every == 0
     return make_records(faces[places][told], logits[told], reading.seconds, people, results.scores == "true",

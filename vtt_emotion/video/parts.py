@@ -114,16 +114,14 @@ def join(plan, parts):
         faces = one.faces.copy()
         faces["id"] += ids
         readings.append(Reading(faces, one.shots[:-1], one.seconds, one.places + rows, one.logits,
-                                {id + ids: found for id, found in one.encodings.items()},
-                                {id + ids for id in one.clear}))
+                                {id + ids: found for id, found in one.encodings.items()}))
         ids, rows, following = max(ids, faces["id"].max(initial=0)), rows + len(faces), one.shots[-1]
     if following != len(plan.index.times):
         raise Unfit("its parts are not all")
     return Reading(*(np.concatenate([getattr(one, name) for one in readings]) if name in ("faces", "places", "logits")
                      else list(chain.from_iterable(getattr(one, name) for one in readings))
                      for name in ("faces", "shots", "seconds", "places", "logits")),
-                   {id: found for one in readings for id, found in one.encodings.items()},
-                   set().union(*(one.clear for one in readings)))
+                   {id: found for one in readings for id, found in one.encodings.items()})
 
 
 def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
@@ -131,7 +129,7 @@ def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
 
     read_parts: called with (source, plan, encode), gives the `Part`s of a plan in order, read side by side or not.
     """
-    made, encode = describe(source, options_of(ops.tracking)), bool(gallery) or ops.names.link
+    made, encode = describe(source, options_of(ops.tracking)), bool(gallery) or ops.names.link == "true"
     if not minutes or (kept and kept.is_file() and read_faces(kept)[0] == made):
         return read_source(source, ops, step, gallery, kept)
     try:

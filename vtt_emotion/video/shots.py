@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 LOOK_AHEAD = 12                                  # frames on each side that are asked whether a frame begins a shot
-WARM_UP = 5 * LOOK_AHEAD                         # frames after which it does not matter which came before
+WARM_UP = 2 * LOOK_AHEAD                         # frames after which it hardly matters which came before
 NEAR = 4                                         # frames on each side of a cut; what is over sooner is a flash
 HALVES = (6, 12)                                 # frames, half a dissolve
 SIZE = (64, 36)                                  # px of the pictures that are compared
