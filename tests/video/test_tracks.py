@@ -3,7 +3,7 @@ import numpy as np
 from vtt_emotion.video.faces import make_faces
 from vtt_emotion.video.tracks import Tracker, distance
 
-SIDE = 40
+SIDE, SIZE = 40, (800, 600)
 
 
 def tracker(every=4, **options):
@@ -25,7 +25,7 @@ def follow(looks, stop, **options):
     one = tracker(**options)
     parts = []
     for number, boxes in looks.items():
-        one.look(number, found(*boxes))
+        one.look(number, found(*boxes), SIZE)
         parts.append(one.certain())
     rows = np.concatenate([*parts, one.end_shot(stop)])
     assert (np.diff(rows["frame"]) >= 0).all()               # handed on in order, none late
@@ -124,10 +124,10 @@ def test_people_who_walk_turn_and_shake_keep_their_ids():
 def test_nobody_crosses_a_cut():
     one = tracker()
     for number in (0, 4):
-        one.look(number, found(box(100)))
+        one.look(number, found(box(100)), SIZE)
     before = one.end_shot(6)
     for number in (6, 10):
-        one.look(number, found(box(100)))
+        one.look(number, found(box(100)), SIZE)
     after = one.end_shot(12)
     assert before["frame"].tolist() == list(range(6)) and after["frame"].tolist() == list(range(6, 12))
     assert set(before["id"]) == {1} and set(after["id"]) == {2}
@@ -136,7 +136,7 @@ def test_nobody_crosses_a_cut():
 def test_rows_are_certain_after_a_delay_and_an_hour_long_shot_is_forgotten():
     one, handed = tracker(), 0
     for number in range(0, 4000, 4):
-        one.look(number, found(box(100 + number % 7), *([box(600)] if number % 40 == 0 else [])))
+        one.look(number, found(box(100 + number % 7), *([box(600)] if number % 40 == 0 else [])), SIZE)
         handed += len(one.certain())
         assert one.due == max(0, number - one.delay + 1)
     assert one.delay == 12 and handed == one.due             # the second face is never on two looks in a row
@@ -152,7 +152,7 @@ def test_waiting_changes_nothing():
     looks |= {number: looks[number][1:] for number in (40, 44, 100)}
     late = tracker()
     for number, boxes in looks.items():
-        late.look(number, found(*boxes))
+        late.look(number, found(*boxes), SIZE)
         late._forget = lambda: None
     rows = follow(looks, 200)
     late.ids = 0
@@ -162,7 +162,7 @@ def test_waiting_changes_nothing():
 def test_faces_without_landmarks_have_none():
     one = tracker()
     for number in (0, 4):
-        one.look(number, make_faces([box(100)]))
+        one.look(number, make_faces([box(100)]), SIZE)
     rows = one.end_shot(8)
     assert np.isnan(rows["landmarks"]).all() and np.isfinite(rows["box_xyxy"]).all() and (rows["score"] == 1).all()
 

@@ -29,7 +29,7 @@ def follow_faces(frames, detector, tracker, threads=0):
         (frame, whether it begins a shot, its faces: array of dtype FACE, by id).
     """
     threads = threads or os.cpu_count()
-    waiting, looks = deque(), deque()            # frames; (number, whether it begins a shot, what is found on it)
+    waiting, looks = deque(), deque()            # frames; (frame's number and size, whether it begins a shot, what is found on it)
 
     def hand_on(rows):
         while waiting and waiting[0][0].number < tracker.due:
@@ -38,10 +38,10 @@ def follow_faces(frames, detector, tracker, threads=0):
             yield frame, begins, rows[first:last]
 
     def settle():
-        number, begins, found = looks.popleft()
+        number, size, begins, found = looks.popleft()
         if begins:
             yield from hand_on(tracker.end_shot(number))
-        tracker.look(number, found.result())
+        tracker.look(number, found.result(), size)
         yield from hand_on(tracker.certain())
 
     with ThreadPoolExecutor(threads) as pool:
@@ -51,7 +51,7 @@ def follow_faces(frames, detector, tracker, threads=0):
             start, size = frame.number if begins else start, frame.size
             waiting.append((frame, begins))
             if (frame.number - start) % tracker.every == 0:
-                looks.append((frame.number, begins, pool.submit(look_at, frame, detector)))
+                looks.append((frame.number, size, begins, pool.submit(look_at, frame, detector)))
             while len(looks) > threads + 1:
                 yield from settle()
         while looks:
