@@ -635,11 +635,13 @@ class Tracking:
     shot_sure: Annotated[float, Limit(0)] = 45.0
     """A change by this much is a cut, whatever is around it."""
     detect_every: Annotated[int, Limit(1, 100)] = 4
-    """Frames between two looks for faces; a face is followed in between."""
+    """Frames between two looks for faces; a face is followed in between. Frames here, and below, are a 24 fps film's:
+    they mean times, and are scaled by the rate of another."""
     detector: Detector = "centerface"
     """What looks for faces: CenterFace, or dlib's HOG, which sees frontal faces alone, or its cnn, which wants CUDA."""
     detect_width: Annotated[int | None, Limit(80, 100000)] = None
-    """Longer side that frames are scaled to before faces are looked for, px; without it 480, for hog and cnn 1280."""
+    """Longer side that frames are scaled to before faces are looked for, px; without it 480, in between 800 for small
+    faces, for hog and cnn 1280."""
     min_face: Annotated[int, Limit(0, 100000)] = 0
     """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that. centerface finds
     those of 16 px or more in what it looks at (43 px of a frame 1280 wide), hog and cnn those of 80."""

@@ -1,5 +1,8 @@
 import numpy as np
+import pytest
 
+from ops import ResultsOps
+from vtt_emotion.video.create import at_rate, make_tracker
 from vtt_emotion.video.faces import make_faces
 from vtt_emotion.video.tracks import Tracker, distance
 
@@ -90,6 +93,33 @@ def test_who_is_hidden_for_half_a_second_keeps_the_id_and_has_no_boxes_meanwhile
     assert set(rows["id"]) == {1}
     looks = walk(people, lambda _, number: number in range(20, 60))              # too long: somebody new
     assert set(follow(looks, 97)["id"]) == {1, 2}
+
+
+@pytest.mark.parametrize("rate", [12, 24, 60, 120])
+def test_ids_do_not_depend_on_the_frame_rate(rate):
+    ops = at_rate(ResultsOps(), rate)
+    assert ops.results.frame_stride == round(rate / 6) and ResultsOps().results.frame_stride == 4
+    one, every = make_tracker(ops.tracking), ops.tracking.detect_every
+    for number in range(0, 4 * rate, every):
+        away = rate <= number < 1.5 * rate or 2.5 * rate <= number < 3.8 * rate  # half a second, and too long
+        one.look(number, found(*([] if away else [box(100 + 72 * number / rate)])), SIZE)
+    rows = one.end_shot(4 * rate)
+    assert set(rows["id"][rows["frame"] < 2.4 * rate]) == {1} and len(set(rows["id"])) <= 2
+    assert not ((rows["frame"] > 1.1 * rate) & (rows["frame"] < 1.4 * rate)).any()
+
+
+def test_who_leaves_the_frame_does_not_come_back_as_somebody_else():
+    leaves = {number: [box(40 - 2 * number)] for number in range(0, 17, 4)}      # at the left edge, on the way out
+    comes = {number: [box(14)] for number in range(28, 41, 4)}
+    assert set(follow(leaves | {20: [], 24: []} | comes, 44)["id"]) == {1, 2}
+    stays = {number: [box(140 - 2 * number)] for number in range(0, 17, 4)}      # the same, amid the picture
+    assert set(follow(stays | {20: [], 24: []} | {number: [box(114)] for number in comes}, 44)["id"]) == {1}
+
+
+def test_a_hidden_face_that_jumped_is_of_the_same_size():
+    looks = {number: [box(300)] for number in range(0, 17, 4)} | {20: [], 24: []}
+    for side, ids in ((SIDE, {1}), (1.4 * SIDE, {1, 2})):
+        assert set(follow(looks | {number: [box(320, side=side)] for number in (28, 32, 36)}, 40)["id"]) == ids
 
 
 def test_people_who_cross_keep_their_ids():

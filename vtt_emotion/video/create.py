@@ -4,7 +4,7 @@ In two halves, so that a long film can be read in parts (parts.py): a `Reading` 
 are made of all of it.
 """
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,17 @@ from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
 from vtt_emotion.video.backends import make_step
-from vtt_emotion.video.detection import find_detector, framing_of, make_detector
+from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
-from vtt_emotion.video.frames import count_frames, read_frames
+from vtt_emotion.video.frames import count_frames, film_rate, read_frames
 from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
 from vtt_emotion.video.overlay import write_overlay
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
 from vtt_emotion.video.tracks import Tracker
+
+RATE = 24                                        # frames a second that options which count frames are meant of
 
 
 @dataclass
@@ -53,6 +55,15 @@ def find_gallery(gallery, friends, dicts_path):
     return read_gallery(gallery or own) if gallery or (friends and own.is_file()) else {}
 
 
+def at_rate(ops, rate):
+    """The options for a film of `rate` frames a second: those that count frames are meant of `RATE`, and mean times."""
+    def scaled(concern, *names):
+        return replace(concern, **{name: value and max(1, round(value * rate / RATE))
+                                   for name in names for value in [getattr(concern, name)]})
+    return replace(ops, tracking=scaled(ops.tracking, "detect_every", "max_gap", "max_hidden"),
+                   results=scaled(ops.results, "frame_stride"))
+
+
 def options_of(tracking):
     """The options (dict) that faces depend on, as a faces file tells them."""
     return {name: value for name, value in vars(tracking).items() if name != "detect_threads"}
@@ -65,7 +76,8 @@ def make_tracker(tracking):
 def look_for_faces(cut, tracking, tracker):
     """`follow_faces` over `with_cuts`' frames, by the options."""
     detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
-    return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads or os.cpu_count())
+    return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads or os.cpu_count(),
+                        make_wide(detector))
 
 
 def follow(source, path, fps, tracking):
@@ -100,6 +112,7 @@ def see(followed, ops, step, encode):
 
 def read_source(source, ops, step, gallery, kept=None):
     """(records of one source, its `Reading`), read once; `kept` is the file of its faces, None where none is kept."""
+    ops = at_rate(ops, film_rate(source, ops.source.fps))
     followed, made = follow(source, kept, ops.source.fps, ops.tracking)
     reading = see(followed, ops, step, bool(gallery) or ops.names.link == "true")
     if made and kept:

@@ -19,6 +19,7 @@ MARKER = "source.json"                           # in a folder of extracted fram
 BACK, AHEAD = 1.0, 10.0                          # s that a time must leap by to be another recording's
 STRAIGHT = False, False, False
 LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}    # 8 bits a pixel
+RATES = (5, 240)                                 # frames a second, between which a container is believed
 
 
 class Frame:
@@ -131,6 +132,14 @@ def count_frames(source):
         return len(frame_files(source))
     with Film(source) as film:
         return film.promised
+
+
+def film_rate(source, fps):
+    """How many frames a second a source has on average; `fps` of a folder, 24 of a video that is silent."""
+    if source.is_dir():
+        return fps
+    with Film(source) as film:
+        return float(np.clip(float(film.stream.average_rate or 24), *RATES))
 
 
 def film_length(source):

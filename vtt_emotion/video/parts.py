@@ -15,9 +15,18 @@ from itertools import chain
 
 import numpy as np
 
-from vtt_emotion.video.create import Reading, look_for_faces, make_tracker, options_of, read_source, records_of, see
+from vtt_emotion.video.create import (
+    Reading,
+    at_rate,
+    look_for_faces,
+    make_tracker,
+    options_of,
+    read_source,
+    records_of,
+    see,
+)
 from vtt_emotion.video.faces_file import describe, read_faces, write_faces
-from vtt_emotion.video.frames import Index, Unfit, film_length, index_frames, read_frames_from
+from vtt_emotion.video.frames import Index, Unfit, film_length, film_rate, index_frames, read_frames_from
 from vtt_emotion.video.shots import WARM_UP, with_cuts
 
 FEWEST = 3                                       # parts that a film is read in, unless in one
@@ -61,6 +70,7 @@ def plan_parts(source, minutes):
 
 def read_part(source, plan, number, ops, step, encode):
     """The `Part` of a plan by its number from 0; step, encode: as of `see`."""
+    ops = at_rate(ops, film_rate(source, ops.source.fps))
     tracking, start = ops.tracking, plan.starts[number]
     stop = plan.starts[number + 1] if number + 1 < len(plan.starts) else None
     first, seen = max(0, start - WARM_UP), {}         # cuts are found by the frames before
@@ -129,7 +139,8 @@ def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
 
     read_parts: called with (source, plan, encode), gives the `Part`s of a plan in order, read side by side or not.
     """
-    made, encode = describe(source, options_of(ops.tracking)), bool(gallery) or ops.names.link == "true"
+    scaled = at_rate(ops, film_rate(source, ops.source.fps))
+    made, encode = describe(source, options_of(scaled.tracking)), bool(gallery) or ops.names.link == "true"
     if not minutes or (kept and kept.is_file() and read_faces(kept)[0] == made):
         return read_source(source, ops, step, gallery, kept)
     try:
@@ -140,4 +151,4 @@ def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
     reading.shots.append(len(reading.seconds))
     if kept:
         write_faces(kept, made, reading.faces, reading.shots)
-    return records_of(source, reading, ops, gallery), reading
+    return records_of(source, reading, scaled, gallery), reading
