@@ -40,7 +40,7 @@ def reader(id, seconds=(0.0, 0.5, 1.0)):
 def ids_of(files, folder):
     """{file: ids in it} of the results in a folder of an fsspec file system."""
     found = {}
-    for name in ("a.json", "a.segments.json"):
+    for name in ("a.json", "a.segments.json", "a.shots.json"):
         if files.exists(f"{folder}/{name}"):
             found[name] = {item.get("object", item)["id"] for item in json.loads(files.cat(f"{folder}/{name}"))}
     if files.exists(f"{folder}/archive/a.parquet"):

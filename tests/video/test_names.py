@@ -253,7 +253,8 @@ def test_a_gallery_as_it_is_downloaded(tmp_path, monkeypatch, capsys):
 
 
 def test_people_are_encoded_by_the_box_that_their_detector_says():
-    picture, faces = np.zeros((300, 300, 3), np.uint8), seen([0], side=100)
+    picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)                 # not blurred
+    faces = seen([0], side=100)
     portraits = Portraits(1, lambda box: box + 20)
     portraits.see(_Frame(0, picture), faces)
     (_, _, crop, box), = portraits.held[1]

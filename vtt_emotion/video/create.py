@@ -14,6 +14,7 @@ from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
+from vtt_emotion.results.shots import Shots, shots_path
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
@@ -38,6 +39,7 @@ class Reading:
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
     labels: tuple = EMOTIONS                     # of the logits
+    height: int = 0                              # px of a frame with a face, 0 where none has one
 
 
 def is_of(source, path):
@@ -107,7 +109,7 @@ def see(followed, ops, step, encode):
         faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
         places, logits = emotions.finish()
     return Reading(faces, shots, seconds, places, logits, portraits.finish() if portraits else {},
-                   emotions.stream.labels)
+                   emotions.stream.labels, emotions.height)
 
 
 def read_source(source, ops, step, gallery, kept=None):
@@ -144,13 +146,16 @@ def create(source, path, ops, step, gallery, read=read_source):
     print(f"{source}: {reading.shots[-1]:,} frames, {len(reading.shots) - 1} shots, "
           f"{reading.faces['id'].max(initial=0)} faces followed")
     remove_made_of(path)                         # of the results before
-    count = write_records(path, timelines.passing(records))
+    shots = Shots(reading.shots, reading.seconds, film_seconds(reading.seconds), reading.height)
+    count = write_records(path, shots.passing(timelines.passing(records)))
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
     segments = timelines.segments(**ops.segments.plain())
     write_records(segments_path(path), segments)
     print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
+    write_records(shots_path(path), shots.rows())
+    print(f"wrote {shots_path(path)}: {len(reading.shots) - 1:,} shots")
     if results.overlay:
         frames = tqdm(read_frames(source, ops.source.fps), "overlay", unit="frame", disable=None)
         write_overlay(drawn, frames, read_results(path), results.every)

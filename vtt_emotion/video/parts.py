@@ -131,7 +131,8 @@ def join(plan, parts):
     return Reading(*(np.concatenate([getattr(one, name) for one in readings]) if name in ("faces", "places", "logits")
                      else list(chain.from_iterable(getattr(one, name) for one in readings))
                      for name in ("faces", "shots", "seconds", "places", "logits")),
-                   {id: found for one in readings for id, found in one.encodings.items()})
+                   {id: found for one in readings for id, found in one.encodings.items()},
+                   height=max(one.height for one in readings))
 
 
 def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
