@@ -33,14 +33,14 @@ def reader(id, seconds=(0.0, 0.5, 1.0)):
         write_faces(kept, describe(source, {"id": id}), np.zeros(0, FACE), [0, len(seconds)])
         return [{"type": "emotion", "class": "happy", "seconds": time, "object": {
             "id": id, "name": None, "box": [0, 0, 9, 9], "confidence": 0.9}} for time in seconds], SimpleNamespace(
-            seconds=list(seconds), shots=[0, len(seconds)], faces=np.zeros(0, FACE))
+            seconds=list(seconds), shots=[0, len(seconds)], height=9, faces=np.zeros(0, FACE))
     return read
 
 
 def ids_of(files, folder):
     """{file: ids in it} of the results in a folder of an fsspec file system."""
     found = {}
-    for name in ("a.json", "a.segments.json", "a.shots.json"):
+    for name in ("a.json", "a.segments.json"):
         if files.exists(f"{folder}/{name}"):
             found[name] = {item.get("object", item)["id"] for item in json.loads(files.cat(f"{folder}/{name}"))}
     if files.exists(f"{folder}/archive/a.parquet"):
