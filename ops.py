@@ -630,16 +630,18 @@ class EpisodeSource(FrameRate):
 class Tracking:
     shot_ratio: Annotated[float, Limit(0)] = 3.0
     """A cut changes the picture this many times as much as the frames around it (PySceneDetect, adaptive)."""
-    shot_least: Annotated[float, Limit(0)] = 15.0
-    """And by at least this much: the mean change of hue, saturation and value, 0 to 255."""
+    shot_least: Annotated[float, Limit(0)] = 8.0
+    """And by at least this much: the mean change of brightness, 0 to 255."""
     shot_sure: Annotated[float, Limit(0)] = 45.0
     """A change by this much is a cut, whatever is around it."""
     detect_every: Annotated[int, Limit(1, 100)] = 4
-    """Frames between two looks for faces; a face is followed in between."""
+    """Frames between two looks for faces; a face is followed in between. Frames here, and below, are a 24 fps film's:
+    they mean times, and are scaled by the rate of another."""
     detector: Detector = "centerface"
     """What looks for faces: CenterFace, or dlib's HOG, which sees frontal faces alone, or its cnn, which wants CUDA."""
     detect_width: Annotated[int | None, Limit(80, 100000)] = None
-    """Longer side that frames are scaled to before faces are looked for, px; without it 480, for hog and cnn 1280."""
+    """Longer side that frames are scaled to before faces are looked for, px; without it 480, in between 800 for small
+    faces, for hog and cnn 1280."""
     min_face: Annotated[int, Limit(0, 100000)] = 0
     """Least side of a face to be found, px of the frame, instead of --detect-width; 0 leaves that. centerface finds
     those of 16 px or more in what it looks at (43 px of a frame 1280 wide), hog and cnn those of 80."""
@@ -730,11 +732,11 @@ class Names:
     """Faces to name people by, a folder of name/*.jpg; without it Friends episodes have parse_friends.py's."""
     name_distance: Annotated[float, Limit(0, 2)] = 0.5
     """Greatest distance of a face's encoding to those of its name; beyond it the name is null."""
-    link: bool = False
+    link: Literal["true", "false"] = "true"
     """Give a person one id in all shots."""
     link_distance: Annotated[float, Limit(0, 2)] = 0.55
     """Greatest distance, on average, of the encodings of one person's faces."""
-    name_crops: Annotated[int, Limit(1, 1000)] = 6
+    name_crops: Annotated[int, Limit(1, 1000)] = 2
     """Crops of a face that are encoded, the best, half a second apart."""
 
 

@@ -147,7 +147,8 @@ def test_a_stopped_run_leaves_no_half_file(trained, tmp_path, monkeypatch):
         results(trained, "--episode", "1", "--results-path", str(tmp_path))
     assert (tmp_path / "friends_s01_ep01.json").read_text() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["friends_s01_ep01.faces.npz", "friends_s01_ep01.json",
-                                                                "friends_s01_ep01.segments.json"]
+                                                                "friends_s01_ep01.segments.json",
+                                                                "friends_s01_ep01.shots.json"]
 
 
 def test_the_sample_videos_are_found(trained):

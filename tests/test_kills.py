@@ -71,7 +71,8 @@ def whole(folder):
                 if path.name.endswith(".segments.json"):
                     read_segments(path)
                 else:
-                    read_results(path) if path.parent.name == "results" else json.loads(path.read_text())
+                    plain = path.parent.name == "results" and not path.name.endswith(".shots.json")
+                    read_results(path) if plain else json.loads(path.read_text())
             elif path.suffix in READERS:
                 READERS[path.suffix](path)
 

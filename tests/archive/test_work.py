@@ -33,7 +33,7 @@ def reader(id, seconds=(0.0, 0.5, 1.0)):
         write_faces(kept, describe(source, {"id": id}), np.zeros(0, FACE), [0, len(seconds)])
         return [{"type": "emotion", "class": "happy", "seconds": time, "object": {
             "id": id, "name": None, "box": [0, 0, 9, 9], "confidence": 0.9}} for time in seconds], SimpleNamespace(
-            seconds=list(seconds), shots=[0, len(seconds)], faces=np.zeros(0, FACE))
+            seconds=list(seconds), shots=[0, len(seconds)], height=9, faces=np.zeros(0, FACE))
     return read
 
 

@@ -129,7 +129,7 @@ def test_dlibs_network_is_asked_in_its_own_terms(monkeypatch):
     ("centerface", (1280, 720), {"detect_width": 640}, 640), ("centerface", (1280, 720), {"min_face": 32}, 640),
     ("centerface", (1920, 1080), {"min_face": 32}, 960), ("hog", (1280, 720), {"min_face": 40}, 2560),
     ("cnn", (1280, 720), {"min_face": 80, "detect_width": 99}, 1280),
-    ("centerface", (1280, 720), {"min_face": 1}, 5120)])
+    ("centerface", (1280, 720), {"min_face": 1}, 5120), ("centerface", (640, 360), {"min_face": 24}, 480)])
 def test_what_is_looked_at(name, size, options, wide):
     """The longer side is scaled to the width, or so that the least face is as large as the detector wants it."""
     assert scaled_width(size, make_detector(name, **options)) == wide

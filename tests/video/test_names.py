@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +18,7 @@ from vtt_emotion.video.names import (
     name_face,
     read_gallery,
     seen_together,
+    sharpness_share,
     write_gallery,
 )
 
@@ -66,7 +68,7 @@ def test_who_is_seen_with_whom():
 
 
 def persons(faces, encodings, gallery=None, link_distance=0.5):
-    found = identify(faces, dict(enumerate(encodings, 1)), set(range(1, 30)), gallery or {}, 0.5, link_distance)
+    found = identify(faces, dict(enumerate(encodings, 1)), gallery or {}, 0.5, link_distance)
     return [found[id] for id in sorted(found)]
 
 
@@ -123,16 +125,21 @@ def test_identify_names_whole_persons(people):
     faces, encodings = seen(range(10), range(10), range(20, 30)), [a(4), b(4), a(1) + 0.02]
     assert persons(faces, encodings, {"anna": a(5)}) == [(1, "anna"), (2, None), (1, "anna")]
     assert persons(faces, encodings, link_distance=None) == [(1, None), (2, None), (3, None)]
-    assert identify(np.zeros(0, FACE), {}, set(), {}, 0.5, 0.5) == {}
+    assert identify(np.zeros(0, FACE), {}, {}, 0.5, 0.5) == {}
 
 
-def test_a_face_that_is_never_seen_clearly_is_linked_by_name_alone(people):
-    a, b = people
-    faces, encodings = seen(range(10), range(20, 30), range(40, 50)), {1: a(4), 2: a(4), 3: a(4)}
-    found = identify(faces, encodings, {1, 3}, {}, 0.5, 0.5)
+def test_a_face_without_an_encoding_is_a_person_of_its_own(people):
+    a, _ = people
+    found = identify(seen(range(10), range(20, 30), range(40, 50)), {1: a(4), 3: a(4)}, {}, 0.5, 0.5)
     assert [found[id] for id in (1, 2, 3)] == [(1, None), (2, None), (1, None)]
-    found = identify(faces, encodings, {1, 3}, {"anna": a(3)}, 0.5, 0.5)
-    assert [found[id] for id in (1, 2, 3)] == [(1, "anna")] * 3
+
+
+def test_sharp_faces_are_told_from_blurred_ones_whatever_their_contrast():
+    rng = np.random.default_rng(0)
+    sharp = cv2.resize(draw(rng, random_look(rng), "neutral"), (64, 64), interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(sharp, None, 3)
+    assert sharpness_share(sharp) > 0.9 and sharpness_share(sharp // 3) > 0.9 and sharpness_share(blurred) == 0
+    assert sharpness_share(np.full((64, 64, 3), 90, np.uint8)) == 0
 
 
 def test_names_never_cross(people):
@@ -153,6 +160,8 @@ def test_a_face_is_better_frontal_large_and_surely_there():
     turned[2, 0] = 38
     good = [goodness(seen([0], **kind))[0] for kind in ({}, {"side": 50}, {"landmarks": turned}, {"side": 300})]
     assert good[2] < good[1] < good[0] < good[3] == 1
+    turned[2, 0] = 30
+    assert goodness(seen([0], landmarks=turned))[0] == pytest.approx(0.3 * good[0])
     unsure = seen([0])
     unsure["score"] = 0.5
     assert goodness(unsure)[0] == good[0] / 2
@@ -190,9 +199,8 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
         faces["score"] = 1 if number in (9, 30) else 0.8
         portraits.see(_Frame(number, draw(rng, looks["bert"], "angry")), faces if number < 36 else faces[:0])
     assert not portraits.held                                # encoded when it was gone, and its pictures let go
-    encodings, clear = portraits.finish()
-    encodings = encodings[1]
-    assert clear == {1} and encodings.shape == (2, 128)
+    encodings = portraits.finish()[1]
+    assert encodings.shape == (2, 128)
     far = {name: np.linalg.norm(encodings[:, None] - rows[None], axis=2).mean() for name, rows in gallery.items()}
     assert far["bert"] < far["anna"]
     write_gallery(tmp_path / "g.npz", gallery)
@@ -245,7 +253,8 @@ def test_a_gallery_as_it_is_downloaded(tmp_path, monkeypatch, capsys):
 
 
 def test_people_are_encoded_by_the_box_that_their_detector_says():
-    picture, faces = np.zeros((300, 300, 3), np.uint8), seen([0], side=100)
+    picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)                 # not blurred
+    faces = seen([0], side=100)
     portraits = Portraits(1, lambda box: box + 20)
     portraits.see(_Frame(0, picture), faces)
     (_, _, crop, box), = portraits.held[1]

@@ -11,7 +11,7 @@ from vtt_emotion.core.crop import iou
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
-from vtt_emotion.video.detection import make_detector
+from vtt_emotion.video.detection import CenterFace, make_detector
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces import FACE, make_faces
 from vtt_emotion.video.faces_file import VERSION, describe, fingerprint, read_faces, write_faces
@@ -73,8 +73,8 @@ def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
 
 def test_small_faces_are_found_where_asked_for(make_video, tmp_path):
     path = make_video(tmp_path / "a.mp4", [head((720, 1280), 84, (600, 300))[0]] * 8)             # 40 px
+    assert len(find(read_frames(path), detector="hog")[0]) == 0
     for detector, least in (("centerface", 24), ("hog", 36)):
-        assert len(find(read_frames(path), detector=detector)[0]) == 0
         faces, _ = find(read_frames(path), detector=detector, min_face=least)
         x0, y0, x1, y1 = faces["box_xyxy"][0]
         assert 25 < x1 - x0 < 50 and abs((x0 + x1) / 2 - 600) < 8 and len(faces) == 8
@@ -129,6 +129,27 @@ def test_frames_wait_in_a_queue_that_does_not_grow_and_each_is_handed_on_once(mo
         assert 12 <= Frame.most <= tracker.delay + 4 * (threads + 4)
         found[threads] = faces
     assert (found[1] == found[2]).all() and (found[1] == found[4]).all() and len(found[1]) > 500
+
+
+def test_looks_stay_wide_where_a_wide_look_found_small_faces(monkeypatch):
+    near, wide, looked = CenterFace(), CenterFace(800), []
+
+    def look_at(frame, detector):
+        looked.append((frame.number, detector is wide))
+        small = detector is wide and frame.number >= 48
+        sides = np.array([100, 20] if small else [100], np.float32)
+        places = 200 * np.arange(len(sides), dtype=np.float32)
+        boxes = np.stack([places, places, places + sides, places + sides], 1)
+        return make_faces(boxes)
+
+    monkeypatch.setattr("vtt_emotion.video.reading.look_at", look_at)
+    monkeypatch.setattr(Frame, "size", (1280, 720))
+    frames = ((Frame(number), number == 80) for number in range(88))
+    faces, *_ = read_through(follow_faces(frames, near, Tracker(4, 1.0, 8, 24, 2), 1, wide), [])
+    both = [(number, kind) for number in (0, 24) for kind in (True, False)]
+    narrow = [(number, False) for number in range(0, 48, 4) if number % 24]
+    assert sorted(looked) == sorted(both + narrow + [(number, True) for number in range(48, 88, 4)])
+    assert set(faces["frame"][faces["id"] == 2]) == set(range(46, 80))
 
 
 def test_a_look_that_fails_ends_the_reading(monkeypatch):

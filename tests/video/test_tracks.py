@@ -1,9 +1,12 @@
 import numpy as np
+import pytest
 
+from ops import ResultsOps
+from vtt_emotion.video.create import at_rate, make_tracker
 from vtt_emotion.video.faces import make_faces
 from vtt_emotion.video.tracks import Tracker, distance
 
-SIDE = 40
+SIDE, SIZE = 40, (800, 600)
 
 
 def tracker(every=4, **options):
@@ -25,7 +28,7 @@ def follow(looks, stop, **options):
     one = tracker(**options)
     parts = []
     for number, boxes in looks.items():
-        one.look(number, found(*boxes))
+        one.look(number, found(*boxes), SIZE)
         parts.append(one.certain())
     rows = np.concatenate([*parts, one.end_shot(stop)])
     assert (np.diff(rows["frame"]) >= 0).all()               # handed on in order, none late
@@ -92,6 +95,33 @@ def test_who_is_hidden_for_half_a_second_keeps_the_id_and_has_no_boxes_meanwhile
     assert set(follow(looks, 97)["id"]) == {1, 2}
 
 
+@pytest.mark.parametrize("rate", [12, 24, 60, 120])
+def test_ids_do_not_depend_on_the_frame_rate(rate):
+    ops = at_rate(ResultsOps(), rate)
+    assert ops.results.frame_stride == round(rate / 6) and ResultsOps().results.frame_stride == 4
+    one, every = make_tracker(ops.tracking), ops.tracking.detect_every
+    for number in range(0, 4 * rate, every):
+        away = rate <= number < 1.5 * rate or 2.5 * rate <= number < 3.8 * rate  # half a second, and too long
+        one.look(number, found(*([] if away else [box(100 + 72 * number / rate)])), SIZE)
+    rows = one.end_shot(4 * rate)
+    assert set(rows["id"][rows["frame"] < 2.4 * rate]) == {1} and len(set(rows["id"])) <= 2
+    assert not ((rows["frame"] > 1.1 * rate) & (rows["frame"] < 1.4 * rate)).any()
+
+
+def test_who_leaves_the_frame_does_not_come_back_as_somebody_else():
+    leaves = {number: [box(40 - 2 * number)] for number in range(0, 17, 4)}      # at the left edge, on the way out
+    comes = {number: [box(14)] for number in range(28, 41, 4)}
+    assert set(follow(leaves | {20: [], 24: []} | comes, 44)["id"]) == {1, 2}
+    stays = {number: [box(140 - 2 * number)] for number in range(0, 17, 4)}      # the same, amid the picture
+    assert set(follow(stays | {20: [], 24: []} | {number: [box(114)] for number in comes}, 44)["id"]) == {1}
+
+
+def test_a_hidden_face_that_jumped_is_of_the_same_size():
+    looks = {number: [box(300)] for number in range(0, 17, 4)} | {20: [], 24: []}
+    for side, ids in ((SIDE, {1}), (1.4 * SIDE, {1, 2})):
+        assert set(follow(looks | {number: [box(320, side=side)] for number in (28, 32, 36)}, 40)["id"]) == ids
+
+
 def test_people_who_cross_keep_their_ids():
     for speed in (1.5, 3, 5):                                                    # px a frame: 1 to 3 sides a second
         people = {"anna": lambda number, v=speed: box(300 + v * (number - 48)),
@@ -124,10 +154,10 @@ def test_people_who_walk_turn_and_shake_keep_their_ids():
 def test_nobody_crosses_a_cut():
     one = tracker()
     for number in (0, 4):
-        one.look(number, found(box(100)))
+        one.look(number, found(box(100)), SIZE)
     before = one.end_shot(6)
     for number in (6, 10):
-        one.look(number, found(box(100)))
+        one.look(number, found(box(100)), SIZE)
     after = one.end_shot(12)
     assert before["frame"].tolist() == list(range(6)) and after["frame"].tolist() == list(range(6, 12))
     assert set(before["id"]) == {1} and set(after["id"]) == {2}
@@ -136,7 +166,7 @@ def test_nobody_crosses_a_cut():
 def test_rows_are_certain_after_a_delay_and_an_hour_long_shot_is_forgotten():
     one, handed = tracker(), 0
     for number in range(0, 4000, 4):
-        one.look(number, found(box(100 + number % 7), *([box(600)] if number % 40 == 0 else [])))
+        one.look(number, found(box(100 + number % 7), *([box(600)] if number % 40 == 0 else [])), SIZE)
         handed += len(one.certain())
         assert one.due == max(0, number - one.delay + 1)
     assert one.delay == 12 and handed == one.due             # the second face is never on two looks in a row
@@ -152,7 +182,7 @@ def test_waiting_changes_nothing():
     looks |= {number: looks[number][1:] for number in (40, 44, 100)}
     late = tracker()
     for number, boxes in looks.items():
-        late.look(number, found(*boxes))
+        late.look(number, found(*boxes), SIZE)
         late._forget = lambda: None
     rows = follow(looks, 200)
     late.ids = 0
@@ -162,7 +192,7 @@ def test_waiting_changes_nothing():
 def test_faces_without_landmarks_have_none():
     one = tracker()
     for number in (0, 4):
-        one.look(number, make_faces([box(100)]))
+        one.look(number, make_faces([box(100)]), SIZE)
     rows = one.end_shot(8)
     assert np.isnan(rows["landmarks"]).all() and np.isfinite(rows["box_xyxy"]).all() and (rows["score"] == 1).all()
 

@@ -21,8 +21,9 @@ class Job:
 
 def files_of(name, overlay, table):
     """The names of the files that must all be there for a video's results to be complete."""
-    segments, film, part = made_of(f"{name}.json")
-    return [f"{name}.json", str(segments), *([str(film)] if overlay else []), *([part.as_posix()] if table else [])]
+    segments, shots, film, part = made_of(f"{name}.json")
+    return [f"{name}.json", str(segments), str(shots), *([str(film)] if overlay else []),
+            *([part.as_posix()] if table else [])]
 
 
 def is_there(job, overlay, table):

@@ -30,8 +30,17 @@ def parse(options_class, argv, doc):
 
     print_log()
     defaults = options_class.by_recipe(_recipe(argv)) if hasattr(options_class, "by_recipe") else options_class()
+    argv = _with_values(sys.argv[1:] if argv is None else argv, defaults)
     return settle(tyro.cli(options_class, args=argv, description=doc, default=defaults,
                            config=(tyro.conf.OmitArgPrefixes,)))
+
+
+def _with_values(argv, defaults):
+    """A command line on which a bare `--link`, or another option of true and false, is `--link true`."""
+    switches = {f"--{name.replace('_', '-')}" for concern in vars(defaults).values() if is_dataclass(concern)
+                for name, value in vars(concern).items() if value in ("true", "false")}
+    pairs = zip(argv, [*argv[1:], "--"])
+    return [part for one, after in pairs for part in ([one, "true"] if one in switches and after[:1] == "-" else [one])]
 
 
 def _recipe(argv):

@@ -4,7 +4,7 @@ In two halves, so that a long film can be read in parts (parts.py): a `Reading` 
 are made of all of it.
 """
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,19 @@ from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
+from vtt_emotion.results.shots import Shots, shots_path
 from vtt_emotion.video.backends import make_step
-from vtt_emotion.video.detection import find_detector, framing_of, make_detector
+from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
-from vtt_emotion.video.frames import count_frames, read_frames
+from vtt_emotion.video.frames import count_frames, film_rate, read_frames
 from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
 from vtt_emotion.video.overlay import write_overlay
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
 from vtt_emotion.video.tracks import Tracker
+
+RATE = 24                                        # frames a second that options which count frames are meant of
 
 
 @dataclass
@@ -35,8 +38,8 @@ class Reading:
     places: np.ndarray                           # (N,) of those faces that the network read
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
-    clear: set = field(default_factory=set)      # ids that may be linked
     labels: tuple = EMOTIONS                     # of the logits
+    height: int = 0                              # px of a frame with a face, 0 where none has one
 
 
 def is_of(source, path):
@@ -54,6 +57,15 @@ def find_gallery(gallery, friends, dicts_path):
     return read_gallery(gallery or own) if gallery or (friends and own.is_file()) else {}
 
 
+def at_rate(ops, rate):
+    """The options for a film of `rate` frames a second: those that count frames are meant of `RATE`, and mean times."""
+    def scaled(concern, *names):
+        return replace(concern, **{name: value and max(1, round(value * rate / RATE))
+                                   for name in names for value in [getattr(concern, name)]})
+    return replace(ops, tracking=scaled(ops.tracking, "detect_every", "max_gap", "max_hidden"),
+                   results=scaled(ops.results, "frame_stride"))
+
+
 def options_of(tracking):
     """The options (dict) that faces depend on, as a faces file tells them."""
     return {name: value for name, value in vars(tracking).items() if name != "detect_threads"}
@@ -66,7 +78,8 @@ def make_tracker(tracking):
 def look_for_faces(cut, tracking, tracker):
     """`follow_faces` over `with_cuts`' frames, by the options."""
     detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
-    return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads or os.cpu_count())
+    return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads or os.cpu_count(),
+                        make_wide(detector))
 
 
 def follow(source, path, fps, tracking):
@@ -95,14 +108,15 @@ def see(followed, ops, step, encode):
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
         faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
         places, logits = emotions.finish()
-    return Reading(faces, shots, seconds, places, logits, *(portraits.finish() if portraits else ({}, set())),
-                   emotions.stream.labels)
+    return Reading(faces, shots, seconds, places, logits, portraits.finish() if portraits else {},
+                   emotions.stream.labels, emotions.height)
 
 
 def read_source(source, ops, step, gallery, kept=None):
     """(records of one source, its `Reading`), read once; `kept` is the file of its faces, None where none is kept."""
+    ops = at_rate(ops, film_rate(source, ops.source.fps))
     followed, made = follow(source, kept, ops.source.fps, ops.tracking)
-    reading = see(followed, ops, step, bool(gallery) or ops.names.link)
+    reading = see(followed, ops, step, bool(gallery) or ops.names.link == "true")
     if made and kept:
         write_faces(kept, made, reading.faces, reading.shots)
     return records_of(source, reading, ops, gallery), reading
@@ -111,8 +125,8 @@ def read_source(source, ops, step, gallery, kept=None):
 def records_of(source, reading, ops, gallery):
     """The records of a whole source's `Reading`, with its people named."""
     results, names, faces, places = ops.results, ops.names, reading.faces, reading.places
-    people = identify(faces, reading.encodings, reading.clear, gallery, names.name_distance,
-                      names.link_distance if names.link else None)
+    people = identify(faces, reading.encodings, gallery, names.name_distance,
+                      names.link_distance if names.link == "true" else None)
     logits = smooth_logits(faces[places], reading.logits, results.frame_stride, results.smooth)
     told = faces["frame"][places] % results.every == 0
     return make_records(faces[places][told], logits[told], reading.seconds, people, results.scores == "true",
@@ -132,13 +146,16 @@ def create(source, path, ops, step, gallery, read=read_source):
     print(f"{source}: {reading.shots[-1]:,} frames, {len(reading.shots) - 1} shots, "
           f"{reading.faces['id'].max(initial=0)} faces followed")
     remove_made_of(path)                         # of the results before
-    count = write_records(path, timelines.passing(records))
+    shots = Shots(reading.shots, reading.seconds, film_seconds(reading.seconds), reading.height)
+    count = write_records(path, shots.passing(timelines.passing(records)))
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
     segments = timelines.segments(**ops.segments.plain())
     write_records(segments_path(path), segments)
     print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
+    write_records(shots_path(path), shots.rows())
+    print(f"wrote {shots_path(path)}: {len(reading.shots) - 1:,} shots")
     if results.overlay:
         frames = tqdm(read_frames(source, ops.source.fps), "overlay", unit="frame", disable=None)
         write_overlay(drawn, frames, read_results(path), results.every)

@@ -21,7 +21,7 @@ INPUT, OUTPUTS = "picture", ("heat", "size", "offset", "landmarks")
 STRIDE, SIDES = 4, 32                            # px of the picture a cell of the outputs; its sides are multiples of
 OVERLAP = 0.3                                    # of two boxes from which they are of one face
 ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
-NARROWEST = 80                                   # px, at least, of what is looked at, for large ones
+WIDE, WIDER = 800, 1.2                           # px of a look for small faces; times that it is to be wider
 
 
 class Detector:
@@ -172,9 +172,25 @@ def scaled_width(size, detector):
     """The width that a frame of `size` (width, height) is scaled to for a detector, px."""
     longer = max(size)
     wanted = detector.detect_width or detector.width
-    if detector.min_face:
-        wanted = min(max(longer * detector.least / detector.min_face, NARROWEST), ENLARGED * longer)
+    if detector.min_face:                        # never less than without it
+        wanted = max(min(longer * detector.least / detector.min_face, ENLARGED * longer), min(wanted, longer))
     return max(1, round(size[0] * wanted / longer))
+
+
+def least_side(size, detector):
+    """The side of the least face that a detector finds in a frame of `size` (width, height), px of the frame."""
+    return detector.least * size[0] / scaled_width(size, detector)
+
+
+def make_wide(detector):
+    """A detector that finds smaller faces than a CenterFace; None of another, or of one whose width was asked for."""
+    return CenterFace(WIDE, 0, detector.min_score) if isinstance(detector, CenterFace) and not detector.detect_width \
+        else None
+
+
+def is_wider(size, wide, detector):
+    """Whether a detector of `make_wide` sees so much more than `detector` in a frame of `size` that it is worth it."""
+    return max(size) >= WIDE and scaled_width(size, wide) >= WIDER * scaled_width(size, detector)
 
 
 def open_graph(graph):

@@ -57,6 +57,7 @@ class EmotionReader:
         self.stream, self.size, self.stride, self.framing = EmotionStream(step, stride), step.size, stride, framing
         self.wanted = {number % stride for number in range(0, every * stride, every)}
         self.block, self.current, self.seen, self.rows, self.logits = [], 0, 0, [], []
+        self.height = 0                          # px of a frame with a face
         self.pool, self.pending = ThreadPoolExecutor(1), deque()
 
     def __enter__(self):
@@ -67,6 +68,7 @@ class EmotionReader:
 
     def see(self, frame, faces):
         """Crop the `faces` (dtype FACE) of the next frame."""
+        self.height = self.height or (frame.size[1] if len(faces) else 0)
         if frame.number // self.stride != self.current:
             self._send()
             self.current = frame.number // self.stride

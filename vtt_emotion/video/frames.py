@@ -14,10 +14,12 @@ from vtt_emotion.core.images import IMAGE_SUFFIXES, read_image
 from vtt_emotion.datasets.layouts import left_over
 from vtt_emotion.video.decoding import Film, decode, decode_strictly, falls_short, say_once
 
-SHOT_WIDTH = 256                                 # px; cuts are as plain on a small picture
+SHOT_WIDTH = 256                                 # px of a small picture
 MARKER = "source.json"                           # in a folder of extracted frames: the video they are of
 BACK, AHEAD = 1.0, 10.0                          # s that a time must leap by to be another recording's
 STRAIGHT = False, False, False
+LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}    # 8 bits a pixel
+RATES = (5, 240)                                 # frames a second, between which a container is believed
 
 
 class Frame:
@@ -62,8 +64,16 @@ class Frame:
             return cv2.resize(grey, self._scaled(width), interpolation=cv2.INTER_AREA)
         return self._upright(self._as_array("gray", width))
 
+    def luma(self):
+        """The brightness, uint8 (H, W), as the video stores it where it does: not turned, its pixels not square."""
+        picture = self._picture
+        if isinstance(picture, Path) or picture.format.name not in LUMA_FIRST or picture.planes[0].line_size < 0:
+            return self.grey(SHOT_WIDTH)
+        rows = np.frombuffer(picture.planes[0], np.uint8).reshape(-1, picture.planes[0].line_size)
+        return rows[:picture.height, :picture.width]
+
     def small(self, width=SHOT_WIDTH):
-        """RGB scaled to `width` px, for the shot detector; not turned."""
+        """RGB scaled to `width` px; not turned."""
         if isinstance(self._picture, Path):
             return cv2.resize(self.rgb, self._scaled(width), interpolation=cv2.INTER_AREA)
         return self._as_array("rgb24", width)
@@ -122,6 +132,14 @@ def count_frames(source):
         return len(frame_files(source))
     with Film(source) as film:
         return film.promised
+
+
+def film_rate(source, fps):
+    """How many frames a second a source has on average; `fps` of a folder, 24 of a video that is silent."""
+    if source.is_dir():
+        return fps
+    with Film(source) as film:
+        return float(np.clip(float(film.stream.average_rate or 24), *RATES))
 
 
 def film_length(source):

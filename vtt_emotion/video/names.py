@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
@@ -25,20 +26,21 @@ LOOKS = (224, 480)                               # px, at which one is looked at
 CLEARLY = 0.02                                   # so much nearer than the second name must the first be
 APART = 1e6                                      # "distance" of two faces that cannot be one person's, beyond any mean
 SPACING, LARGE = 12, 150                         # frames between crops of a face; px of a side that suffice
-USABLE, CLEAR = 0.1, 0.2                         # goodness of a crop to be encoded; of a face's best to be linked by
+TURNED = 0.3                                     # of a frontal face's goodness has one from the side
+SHARP_SIDE, BLURRED, SHARP = 64, 0.1, 0.2        # px; sharpness below which strangers look alike, and that suffices
+USABLE = 0.05                                    # goodness of a crop to be encoded
 SPARE = 0.4                                      # of a face's side, around the crop that it is encoded from
 
 
 class Portraits:
     """Keeps the best crops of each face while a video is read, and encodes them when it is gone.
 
-    The best are frontal, large and surely a face, up to `count`, each the best of another `SPACING` frames.
+    The best are frontal, large, sharp and surely a face, up to `count`, each the best of another `SPACING` frames.
     """
 
     def __init__(self, count, hog_box):
         self.count, self.hog_box = count, hog_box                      # hog_box: of what found them
-        self.held = {}                           # {id: [(goodness, -part, crop, box)]}
-        self.encodings, self.clear = {}, set()   # clear: ids that may be linked; small, dim faces are all alike
+        self.held, self.encodings = {}, {}       # held: {id: [(goodness, -part, crop, box)]}
 
     def see(self, frame, faces):
         """Take what is worth it of the `faces` (dtype FACE) of the next frame."""
@@ -51,7 +53,11 @@ class Portraits:
     def _offer(self, id, frame, box, good):
         held, part = self.held.setdefault(id, []), -(frame.number // SPACING)
         former = next((place for place, kept in enumerate(held) if kept[1] == part), None)
-        if good < USABLE or (former is not None and good <= held[former][0]):
+        least = max(USABLE, held[former][0] if former is not None else held[-1][0] if len(held) == self.count else 0)
+        if good <= least:
+            return
+        good *= sharpness_share(crop_face(frame.rgb, xyxy_to_xywh(box), SHARP_SIDE, 0, 0))
+        if good <= least:
             return
         if former is not None:
             held.pop(former)
@@ -61,23 +67,34 @@ class Portraits:
             del held[self.count:]
 
     def _encode(self, id):
-        held = self.held.pop(id)
-        self.encodings.setdefault(id, []).extend(encode_face(crop, box) for _, _, crop, box in held)
-        if held and held[0][0] >= CLEAR:
-            self.clear.add(id)
+        self.encodings.setdefault(id, []).extend(encode_face(crop, box) for _, _, crop, box in self.held.pop(id))
 
     def finish(self):
-        """({id: encodings (K, 128), K up to `count` each time it came}, the ids seen clearly enough to be linked)."""
+        """{id: encodings (K, 128)}, K up to `count` each time it came, 0 where it was never seen clearly."""
         for id in list(self.held):
             self._encode(id)
-        return {id: np.array(rows).reshape(-1, 128) for id, rows in self.encodings.items()}, self.clear
+        return {id: np.array(rows).reshape(-1, 128) for id, rows in self.encodings.items()}
 
 
 def goodness(faces):
-    """How much each of some faces (dtype FACE) would say of who it is, 0 to 1: frontal, large, surely there."""
+    """How much each of some faces (dtype FACE) would say of who it is, 0 to 1: frontal, large, surely there.
+
+    A face from the side says less, but is told from others as well.
+    """
     boxes = faces["box_xyxy"]
     sides = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], 1))
-    return frontal(faces["landmarks"]) * faces["score"] * np.minimum(sides / LARGE, 1)
+    return (TURNED + (1 - TURNED) * frontal(faces["landmarks"])) * faces["score"] * np.minimum(sides / LARGE, 1)
+
+
+def sharpness_share(crop):
+    """How sharp a crop, RGB uint8 (64, 64, 3), is, 0 to 1: blurred strangers' encodings are as near as one person's.
+
+    By the variance of its Laplacian, at a contrast of 1 (Pech-Pacheco et al., ICPR 2000): 0.04 at most of a blurred
+    street, 0.2 and more of most faces of a talk show.
+    """
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    sharpness = cv2.Laplacian((grey - grey.mean()) / max(grey.std(), 1), cv2.CV_32F).var()
+    return 0.0 if sharpness < BLURRED else min(float(sharpness) / SHARP, 1)
 
 
 def cut_out(image, box_xyxy):
@@ -174,10 +191,10 @@ def name_persons(persons, encodings, together, gallery, distance):
     return names
 
 
-def identify(faces, encodings, clear, gallery, name_distance, link_distance):
+def identify(faces, encodings, gallery, name_distance, link_distance):
     """{id: (person's number, name or None)} of all ids of `faces` (dtype FACE).
 
-    encodings, clear: of `Portraits`. link_distance None leaves every id a person of its own. Two that are seen together
+    encodings: of `Portraits`. link_distance None leaves every id a person of its own. Two that are seen together
     are never one person, nor of one name. Ids of different names are never linked, those of one name are.
     """
     ids, together = range(1, faces["id"].max(initial=0) + 1), seen_together(faces)
@@ -187,8 +204,7 @@ def identify(faces, encodings, clear, gallery, name_distance, link_distance):
         return {id: (id, names.get(id)) for id in ids}
     alone = np.array([name_face(rows, gallery, name_distance)[0] or "" for rows in known])
     other = (alone[:, None] != alone) & (alone[:, None] != "") & (alone != "")
-    sure = [rows if id in clear else rows[:0] for id, rows in zip(ids, known)]
-    persons = link_faces(sure, together | other, link_distance)
+    persons = link_faces(known, together | other, link_distance)
     names = name_persons(persons, known, together, gallery, name_distance)
     whole = [names.get(person, person) for person in persons]
     order = {one: number for number, one in enumerate(dict.fromkeys(whole), 1)}

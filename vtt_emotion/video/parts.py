@@ -15,10 +15,19 @@ from itertools import chain
 
 import numpy as np
 
-from vtt_emotion.video.create import Reading, look_for_faces, make_tracker, options_of, read_source, records_of, see
+from vtt_emotion.video.create import (
+    Reading,
+    at_rate,
+    look_for_faces,
+    make_tracker,
+    options_of,
+    read_source,
+    records_of,
+    see,
+)
 from vtt_emotion.video.faces_file import describe, read_faces, write_faces
-from vtt_emotion.video.frames import Index, Unfit, film_length, index_frames, read_frames_from
-from vtt_emotion.video.shots import LOOK_AHEAD, with_cuts
+from vtt_emotion.video.frames import Index, Unfit, film_length, film_rate, index_frames, read_frames_from
+from vtt_emotion.video.shots import WARM_UP, with_cuts
 
 FEWEST = 3                                       # parts that a film is read in, unless in one
 ALIKE = 8                                        # frames, from where a part may begin, that both are to see alike
@@ -51,7 +60,7 @@ def plan_parts(source, minutes):
     count = round(seconds[-1] / (60 * minutes))
     starts = [0]
     for start in np.searchsorted(seconds, seconds[-1] * np.arange(1, count) / count).tolist():
-        keys = index.keys[index.keys <= start - LOOK_AHEAD - 1]
+        keys = index.keys[index.keys <= start - WARM_UP]
         if len(keys) > 1 and keys[-2] > starts[-1]:          # else it would decode what the part before decodes
             starts.append(start)
     if len(starts) < 2:
@@ -61,9 +70,10 @@ def plan_parts(source, minutes):
 
 def read_part(source, plan, number, ops, step, encode):
     """The `Part` of a plan by its number from 0; step, encode: as of `see`."""
+    ops = at_rate(ops, film_rate(source, ops.source.fps))
     tracking, start = ops.tracking, plan.starts[number]
     stop = plan.starts[number + 1] if number + 1 < len(plan.starts) else None
-    first, seen = max(0, start - LOOK_AHEAD - 1), {}         # cuts are found by the frames before
+    first, seen = max(0, start - WARM_UP), {}         # cuts are found by the frames before
     cut = with_cuts(read_frames_from(source, plan.index, first), tracking.shot_ratio, tracking.shot_least,
                     tracking.shot_sure)
     frames = _between(cut, start, stop, ops.results.frame_stride, seen)
@@ -114,8 +124,7 @@ def join(plan, parts):
         faces = one.faces.copy()
         faces["id"] += ids
         readings.append(Reading(faces, one.shots[:-1], one.seconds, one.places + rows, one.logits,
-                                {id + ids: found for id, found in one.encodings.items()},
-                                {id + ids for id in one.clear}))
+                                {id + ids: found for id, found in one.encodings.items()}))
         ids, rows, following = max(ids, faces["id"].max(initial=0)), rows + len(faces), one.shots[-1]
     if following != len(plan.index.times):
         raise Unfit("its parts are not all")
@@ -123,7 +132,7 @@ def join(plan, parts):
                      else list(chain.from_iterable(getattr(one, name) for one in readings))
                      for name in ("faces", "shots", "seconds", "places", "logits")),
                    {id: found for one in readings for id, found in one.encodings.items()},
-                   set().union(*(one.clear for one in readings)))
+                   height=max(one.height for one in readings))
 
 
 def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
@@ -131,7 +140,8 @@ def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
 
     read_parts: called with (source, plan, encode), gives the `Part`s of a plan in order, read side by side or not.
     """
-    made, encode = describe(source, options_of(ops.tracking)), bool(gallery) or ops.names.link
+    scaled = at_rate(ops, film_rate(source, ops.source.fps))
+    made, encode = describe(source, options_of(scaled.tracking)), bool(gallery) or ops.names.link == "true"
     if not minutes or (kept and kept.is_file() and read_faces(kept)[0] == made):
         return read_source(source, ops, step, gallery, kept)
     try:
@@ -142,4 +152,4 @@ def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
     reading.shots.append(len(reading.seconds))
     if kept:
         write_faces(kept, made, reading.faces, reading.shots)
-    return records_of(source, reading, ops, gallery), reading
+    return records_of(source, reading, scaled, gallery), reading

@@ -9,12 +9,15 @@ from functools import cache
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.video.detection import is_wider, least_side
 from vtt_emotion.video.faces import FACE
+from vtt_emotion.video.tracks import sides
 
+WIDE_EVERY = 6                                   # looks, about a second: crowds do not come sooner
 M_MMAP_THRESHOLD, LARGE = -3, 2 << 20            # glibc's name, and bytes from which memory is given back at once
 
 
-def follow_faces(frames, detector, tracker, threads=0):
+def follow_faces(frames, detector, tracker, threads=0, wide=None):
     """Look for faces on frames as they come, and yield each frame when its faces are certain.
 
     Frames wait until then in a queue, of `tracker.delay` frames and those that are being looked at. The faces are the
@@ -24,12 +27,14 @@ def follow_faces(frames, detector, tracker, threads=0):
         frames: iterable of (`Frame`, whether it begins a shot), read once.
         detector: of `make_detector`; tracker: a new `Tracker`, by which a shot's frames are looked at.
         threads: that look; 0 is one per core.
+        wide: a detector that finds smaller faces, for the first look of a shot and each `WIDE_EVERY`th after it; where
+            it finds what `detector` would miss, it has the looks up to the next such, too.
 
     Yields:
         (frame, whether it begins a shot, its faces: array of dtype FACE, by id).
     """
     threads = threads or os.cpu_count()
-    waiting, looks = deque(), deque()            # frames; (number, whether it begins a shot, what is found on it)
+    waiting, looks = deque(), deque()            # frames; (number, size, whether it begins a shot, what is found)
 
     def hand_on(rows):
         while waiting and waiting[0][0].number < tracker.due:
@@ -38,20 +43,26 @@ def follow_faces(frames, detector, tracker, threads=0):
             yield frame, begins, rows[first:last]
 
     def settle():
-        number, begins, found = looks.popleft()
+        number, size, begins, found = looks.popleft()
         if begins:
             yield from hand_on(tracker.end_shot(number))
-        tracker.look(number, found.result())
+        tracker.look(number, found.result()[0], size)
         yield from hand_on(tracker.certain())
 
     with ThreadPoolExecutor(threads) as pool:
-        start, size, frame = 0, None, None
+        start, size, frame, probe = 0, None, None, None
         for frame, begins in frames:
             begins = begins or frame.size != size                     # the first frame, or one of another size
+            probe = None if begins else probe
             start, size = frame.number if begins else start, frame.size
             waiting.append((frame, begins))
-            if (frame.number - start) % tracker.every == 0:
-                looks.append((frame.number, begins, pool.submit(look_at, frame, detector)))
+            place, beside = divmod(frame.number - start, tracker.every)
+            if not beside:
+                if wide and place % WIDE_EVERY == 0 and is_wider(size, wide, detector):
+                    probe = found = pool.submit(look_wide, frame, detector, wide)
+                else:                            # the probe began before, so waiting for it ends
+                    found = pool.submit(look_again, frame, detector, wide, probe)
+                looks.append((frame.number, size, begins, found))
             while len(looks) > threads + 1:
                 yield from settle()
         while looks:
@@ -67,6 +78,20 @@ def look_at(frame, detector):
     if getattr(faces, "dtype", None) != FACE:
         raise InputError(f"{type(detector).__name__}.find: expected faces as of make_faces, got {type(faces).__name__}")
     return faces
+
+
+def look_wide(frame, detector, wide):
+    """(what is found on a frame, whether there are faces so small that `detector` would miss them)."""
+    found = look_at(frame, wide)
+    if (sides(found["box_xyxy"]) < least_side(frame.size, detector)).any():
+        return found, True
+    return look_at(frame, detector), False
+
+
+def look_again(frame, detector, wide, probe):
+    """The same, by the detector that a probe, a future of `look_wide` or None, found to be needed."""
+    wider = probe is not None and probe.result()[1]
+    return look_at(frame, wide if wider else detector), wider
 
 
 def look_nearer(frame, detectors):

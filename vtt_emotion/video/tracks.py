@@ -10,6 +10,8 @@ import numpy as np
 from vtt_emotion.video.faces import FACE
 
 SLOWING = 0.95                                   # of its speed a face is taken to keep from frame to frame, unseen
+EDGE = 0.3                                       # of its side a face is from the frame's edge that it leaves by
+JUMP, OTHER_SIZE = 0.5, 0.2                      # distance of a jump; logarithm by which its size may differ then
 SPEED_OVER = 3                                   # looks that its speed is measured over
 
 
@@ -35,8 +37,24 @@ class _Face:
         return box + np.tile(speed * (1 - SLOWING ** (number - self.last)) / (1 - SLOWING), 2)
 
 
+    def left(self, number, size):
+        """Whether it has left a frame of `size` (width, height): it was on its way out, or is expected beyond."""
+        x, y = middle(expected := self.expected(number))
+        if not (0 <= x < size[0] and 0 <= y < size[1]):
+            return True
+        box, moved = self.found[-1][1:5], expected - self.found[-1][1:5]
+        edge = EDGE * sides(box)
+        return bool((box[0] <= edge and moved[0] < -edge) or (box[2] >= size[0] - edge and moved[2] > edge))
+
+
 def middle(boxes_xyxy):
     return (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) / 2
+
+
+def sides(boxes_xyxy):
+    """The geometric mean of width and height of boxes (..., 4), px, at least 1."""
+    boxes_xyxy = np.asarray(boxes_xyxy, float)
+    return np.sqrt(np.prod(boxes_xyxy[..., 2:] - boxes_xyxy[..., :2], -1)).clip(1)
 
 
 def distance(boxes_xyxy, others_xyxy):
@@ -45,7 +63,7 @@ def distance(boxes_xyxy, others_xyxy):
     A face as large again is as far as one 0.7 of its side away.
     """
     a, b = np.asarray(boxes_xyxy, float)[:, None], np.asarray(others_xyxy, float)[None]
-    side_a, side_b = (np.sqrt(np.prod(boxes[..., 2:] - boxes[..., :2], -1)).clip(1) for boxes in (a, b))
+    side_a, side_b = sides(a), sides(b)
     return np.linalg.norm(middle(a) - middle(b), axis=-1) / np.sqrt(side_a * side_b) + np.abs(np.log(side_a / side_b))
 
 
@@ -67,23 +85,34 @@ class Tracker:
         self.reach = every // 2                  # frames that a face is there before its first and after its last look
         self.faces, self.looks, self.ids, self.due, self.last_look = [], 0, 0, 0, 0
 
-    def look(self, number, found):
-        """Add the faces found on frame `number`, dtype FACE; the next look is `every` later, or begins another shot."""
+    def look(self, number, found, size):
+        """Add the faces found on frame `number`, dtype FACE, of `size` (width, height); the next look is `every` later,
+        or begins another shot."""
+        former = self.last_look
         self.looks, self.last_look = self.looks + 1, number
-        active = [face for face in self.faces if number - face.last <= self._patience(face)]
+        active = [face for face in self.faces if self._may_be_seen(face, number, former, size)]
         for face in active:
             face.scores.append((number, 0.0))
-        for face, column in self._matches(number, active, found["box_xyxy"]):
+        for face, column in self._matches(number, active, found["box_xyxy"], former):
             self._add(face, number, found, column)
 
-    def _patience(self, face):
-        return self.max_hidden if face.count >= self.min_seen else self.max_gap
+    def _may_be_seen(self, face, number, former, size):
+        """Whether a face may be on a look: it is not out of sight for too long, nor has it left the
+        frame since look `former`."""
+        patience = self.max_hidden if face.count >= self.min_seen else self.max_gap
+        return number - face.last <= patience and (face.last == former or not face.left(number, size))
 
-    def _matches(self, number, active, boxes):
-        """(face, column of boxes) pairs, the nearest first; a box that is no known face's begins one."""
+    def _matches(self, number, active, boxes, former):
+        """(face, column of boxes) pairs, the nearest first; a box that is no known face's begins one.
+
+        One that was not seen on look `former` and that jumped is to be of the same size.
+        """
         free, taken = set(range(len(boxes))), set()
         if active and free:
-            far = distance([face.expected(number) for face in active], boxes)
+            expected = np.array([face.expected(number) for face in active])
+            hidden = np.array([face.last < former for face in active])
+            far, other = distance(expected, boxes), np.abs(np.log(sides(expected)[:, None] / sides(boxes)))
+            far[(far > JUMP) & (other > OTHER_SIZE) & hidden[:, None]] = np.inf
             for cell in np.argsort(far, axis=None, kind="stable"):
                 row, column = divmod(int(cell), len(boxes))
                 if far[row, column] > self.max_move:
