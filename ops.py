@@ -597,8 +597,8 @@ class Ship:
     """Raise it by this instead, where other faces set limits; the curve is printed all the same."""
     temperature_on: tuple[str, ...] = ()
     """Indexes on whose held-out faces a temperature is fitted, which the last layer is divided by; none, no other."""
-    calibrate_on: Literal["", "affectnet", "raf", "fer", "friends"] = ""
-    """Index on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
+    calibrate_on: tuple[str, ...] = ()
+    """Indexes on whose training faces an int8 graph for the CPU is calibrated, and written beside; none, no graph."""
     crops: Annotated[int, Limit(32, 100000)] = 512
     """How many of them."""
 
