@@ -17,14 +17,13 @@ from vtt_emotion.archive.places import as_place, is_url, reaching
 from vtt_emotion.archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts, sum_up, summary_lines
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import read_json
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_names
 from vtt_emotion.results.parquet import write_parquet
 from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of, segments_path
-from vtt_emotion.results.shots import SHOT_COLUMNS, TOGETHER_COLUMNS, shot_rows, shots_path, together
+from vtt_emotion.results.shots import SHOT_COLUMNS, TOGETHER_COLUMNS, read_shots, shot_rows, shots_path, together
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
 from vtt_emotion.video.faces_file import fingerprint, read_faces
@@ -46,18 +45,17 @@ def check_video(video, results):
         raise InputError(f"{video}: not the video that {results} was read from; without {kept.name} any is linked")
 
 
-def write_tables(path, format, records, segments):
+def write_tables(path, format, records, segments, shots):
     """Write the tables of results, as CSV or Parquet; yields each file. `segments` is None for photos.
 
-    As CSV also the shots, and who shares them with whom, where a reading has written its shots.
+    Where a reading has written its shots also those, and who shares them with whom.
     """
     tables = [(path.with_suffix(f".{format}"), columns_of(records), record_rows(records))]
     if segments is not None:
         tables.append((segments_path(path).with_suffix(f".{format}"), SEGMENT_COLUMNS, segments))
-    if segments is not None and format == "csv" and shots_path(path).is_file():
-        shots = read_json(shots_path(path), "create_results.py writes it")
-        tables += [(shots_path(path).with_suffix(".csv"), SHOT_COLUMNS, shot_rows(shots)),
-                   (path.with_suffix(".together.csv"), TOGETHER_COLUMNS, together(shots))]
+    if shots:
+        tables += [(shots_path(path).with_suffix(f".{format}"), SHOT_COLUMNS, shot_rows(shots)),
+                   (path.with_suffix(f".together.{format}"), TOGETHER_COLUMNS, together(shots))]
     for file, columns, rows in tables:
         (write_csv if format == "csv" else write_parquet)(file, columns, rows)
         yield file
@@ -73,13 +71,14 @@ def export(path, formats, video, names=()):
     if photos and names:
         raise InputError(f"{path}: of photos; --names is for the faces of a video")
     records = apply_names(records, names)[0]
-    segments = None if photos else segments_of(path, records, bool(names))
+    segments, shots = (None, []) if photos else (segments_of(path, records, bool(names)), read_shots(path))
     for format in dict.fromkeys(formats):
         if format in TABLES:
-            yield from write_tables(path, format, records, segments)
+            yield from write_tables(path, format, records, segments, shots)
             continue
         suffix, write = TIMED[format]
-        write(path.with_suffix(suffix), segments, **({"video": video} if format == "elan" else {}))
+        more = {"elan": {"video": video, "shots": shots}, "textgrid": {"shots": shots}}
+        write(path.with_suffix(suffix), segments, **more.get(format, {}))
         yield path.with_suffix(suffix)
 
 

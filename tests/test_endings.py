@@ -60,12 +60,15 @@ def test_too_little_memory_ends_training(site):
 def test_a_bench_of_two_steps_ends(tmp_path, monkeypatch):
     import torch
 
+    from ops import Bench
     from tools import bench_training as training_bench
 
     for name, value in (("PICTURES", 4), ("SIDE", 100), ("SIZE", 64)):
         monkeypatch.setattr(training_bench, name, value)
-    samples = training_bench.draw_pictures(tmp_path)
-    assert training_bench.time_steps(samples, torch.device("cpu"), "float32", 2, 2, 0)["step_ms"] > 0
+    assert min(training_bench.time_in_memory(1, torch.device("cpu"), "float32", 2, 2)) > 0
+    bench = Bench(batch_size=2, steps=2, num_workers=0, device="cpu")
+    samples = training_bench.draw_pictures(tmp_path / "pictures")
+    assert training_bench.time_loop(samples, tmp_path / "training", 1, "float32", bench) > 0
 
 
 def test_workers_that_are_busy_are_not_waited_for(tmp_path):

@@ -180,6 +180,6 @@ def test_results_of_a_killed_reading_are_the_same_bytes(site, trained, times):
                random.Random(3))
     finish("create_results.py", site, *options, "--resume")
     ours, theirs = contents(site / "results"), contents(site / "calm")
-    assert set(ours) == set(theirs) and len(ours) == 8
+    assert set(ours) == set(theirs) and len(ours) == 10
     assert all(ours[name] == theirs[name] for name in ours if not name.endswith(".npz"))
     assert not [name for name in os.listdir(site / "results") if name.endswith(".tmp")]

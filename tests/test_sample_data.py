@@ -106,7 +106,7 @@ def test_check_compares_records_with_the_drawing():
 def test_check_fails_below_its_floor(trained, run_main, capsys):
     (trained / "results").mkdir(exist_ok=True)
     path = trained / "results/friends_s01_ep03.json"
-    thing = {"box": [0, 0, 5, 5], "id": 1, "name": None}
+    thing = {"box": [0, 0, 5, 5], "id": 1, "name": None, "confidence": 0.5}
     path.write_text(json.dumps([{"class": "sad", "seconds": 0.0, "object": thing}]))
     options = ["--root", trained, "--episode", "3", "--check-episodes", "3"]
     said, printed = run_main(check_demo.main, [*options, "--least", "0.99"], capsys)

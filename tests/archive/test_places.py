@@ -75,7 +75,7 @@ def check(files, videos, results, film, capsys):
         out = capsys.readouterr().out
         assert said in out and tempfile.gettempdir() not in out
     folder = results.split("://")[1]
-    assert {name: files.cat_file(f"{folder}/{name}") for name in calm} == calm and len(calm) == 4
+    assert {name: files.cat_file(f"{folder}/{name}") for name in calm} == calm and len(calm) == 5
     assert left_over() == before
     export_results.main(["--archive", f"{results}/archive"])
     assert "1 videos, 0.0 hours of film, 12 records" in capsys.readouterr().out

@@ -372,7 +372,7 @@ def test_no_face_gives_a_page_too(tmp_path, make_video, capsys):
 def test_names_are_escaped(tmp_path):
     name = "<script>alert(1)</script>"
     path = tmp_path / "a & <b>.json"
-    path.write_text(json.dumps([record(0, name=name), record(0, name="\ud800", id=2)]))
+    path.write_text(json.dumps([record(0, name=name), record(0, name="\u2028", id=2)]))
     report.main(["--results", str(path)])
     text = (tmp_path / "a & <b>.html").read_text()
     assert name not in text

@@ -16,10 +16,13 @@ from lxml import etree
 from praatio import textgrid
 
 import export_results
+from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.records import write_records
 from vtt_emotion.results.segments import find_segments, segments_path
-from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.results.shots import shots_path
+from vtt_emotion.results.tiers import SHOTS, person_tiers
 from vtt_emotion.video.faces_file import describe, write_faces
 from vtt_emotion.video.tracks import FACE
 
@@ -290,3 +293,28 @@ def test_another_film_is_not_linked(results, make_video, run_main, capsys):
     run(results, "--to", "elan", "--video", one)
     other.rename(results.with_suffix(".overlay.mp4"))
     run(results, "--to", "elan", "--video", results.with_suffix(".overlay.mp4"))
+
+
+def test_shots_are_tables_and_a_tier_that_is_no_coding(results):
+    people = [{"id": 0, "name": "rachel"}, {"id": 1, "name": None}]
+    shots = [{"shot": 1, "start": 0.0, "end": 2.5, "first_frame": 0, "end_frame": 62, "framing": "close-up",
+              "people": people},
+             {"shot": 2, "start": 2.5, "end": 5.2, "first_frame": 62, "end_frame": 130, "framing": None, "people": []}]
+    write_records(shots_path(results), shots)
+    run(results)
+    document = pympi.Eaf(results.with_suffix(".eaf"))
+    grid = textgrid.openTextgrid(results.with_suffix(".TextGrid"), False)
+    assert sorted(document.get_annotation_data_for_tier(SHOTS)) == [(0, 2500, "close-up"), (2500, 5200, "no face")]
+    assert grid.maxTimestamp == 5.2
+    assert [entry.label for entry in grid.getTier(SHOTS).entries] == ["close-up", "no face"]
+    for suffix in (".eaf", ".TextGrid"):                     # what people code in it is read without it
+        assert {span["person"] for span in read_coded(results.with_suffix(suffix))} == set(person_tiers(
+            find_segments(json.loads(results.read_text()))))
+    shown = pandas.read_parquet(results.with_suffix(".shots.parquet"))
+    assert shown["framing"].fillna("none").tolist() == ["close-up", "none"]
+    assert shown["people"].tolist() == ["rachel; 1", ""]
+    together = pandas.read_csv(results.with_suffix(".together.csv"))
+    assert together[["id", "other", "shots", "seconds"]].values.tolist() == [[0, 1, 1, 2.5]]
+    shots_path(results).write_text('[{"shot": 1}]')
+    with pytest.raises(InputError, match="shot 0: expected shot, start, end .*; found no start"):
+        run(results)

@@ -92,7 +92,7 @@ def test_scores_are_a_boolean(picture):
     ({"every": True}, "every=True: expected a whole number"),
     ({"min_score": "high"}, "min_score='high': expected a number"),
     ({"min_score": 2}, "--min-score 2.0: expected from 0.01 to 1"),
-    ({"link": "yes"}, "link='yes': expected True or False"),
+    ({"link": "yes"}, "link='yes': expected one of 'true', 'false'"),
     ({"scores": 1}, "scores=1: expected one of 'true', 'false'"),
     ({"gallery": 5}, "gallery=5: expected text"),
     ({"overlay": True}, "no option 'overlay' here"),

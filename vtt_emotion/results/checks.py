@@ -52,6 +52,11 @@ RECORD_SAYS = ("class (an emotion), seconds (of a photo null, and its file) and 
 SEGMENT = {"id": whole, "name": either(null, text), "class": emotion, "start": TIME, "end": TIME, "confidence": SHARE,
            "peak": SHARE, "peak_seconds": TIME, "frames": whole}
 SEGMENT_SAYS = "id, name, class (an emotion), start before end (s), confidence, peak, peak_seconds and frames"
+PERSON = {"id": whole, "name": either(null, text)}
+SHOT = {"shot": whole, "start": TIME, "end": TIME, "first_frame": whole, "end_frame": whole,
+        "framing": either(null, text), "people": lambda value: isinstance(value, list) and all(
+            misfit(one, PERSON) is None for one in value)}
+SHOT_SAYS = "shot, start, end (s), first_frame, end_frame, framing (text or null) and people (each with id and name)"
 ENTRY = {"id": whole, "name": either(null, lambda value: text(value) and value.strip()), "from": if_any(TIME),
          "to": if_any(TIME)}
 ENTRY_SAYS = "a whole number as id, a name or null, and from and to in seconds, from before to, or neither"

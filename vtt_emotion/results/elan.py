@@ -1,4 +1,4 @@
-"""Segments as an annotation file of ELAN (.eaf, EAF 3.0): a tier a person."""
+"""Segments as an annotation file of ELAN (.eaf, EAF 3.0): a tier a person, and one of the shots."""
 import mimetypes
 import os
 from datetime import datetime
@@ -6,13 +6,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.results.tiers import all_tiers
 
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 
 
-def write_eaf(path, segments, video=None):
-    """Write segments as a whole .eaf file; `video`, a file or None, is linked, absolutely and relatively to `path`."""
+def write_eaf(path, segments, video=None, shots=()):
+    """Write segments and shots as a whole .eaf file; `video`, a file or None, is linked, absolutely and from `path`."""
     from pympi import Eaf
 
     document = Eaf(author="")
@@ -24,7 +24,7 @@ def write_eaf(path, segments, video=None):
         relative = Path(os.path.relpath(video, Path(path).parent)).as_posix()
         document.add_linked_file(Path(video).resolve().as_uri(), quote(os.fsencode(f"./{relative}")),
                                  mimetypes.guess_type(video)[0] or "unknown")
-    for person, spans in person_tiers(segments).items():
+    for person, spans in all_tiers(segments, shots).items():
         document.add_tier(person, part=person)
         for start, end, emotion in spans:
             document.add_annotation(person, start, end, emotion)

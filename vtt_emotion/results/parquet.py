@@ -3,19 +3,21 @@ from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
 
 TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_seconds": "float64", "id": "int64",
-         "frames": "int64", "confidence": "float32", "peak": "float32", "xmin": "int32", "ymin": "int32",
-         "xmax": "int32", "ymax": "int32", "name": "string", "file": "string"} | dict.fromkeys(EMOTIONS, "float32")
+         "frames": "int64", "shot": "int64", "first_frame": "int64", "end_frame": "int64", "other": "int64",
+         "shots": "int64", "framing": "string", "people": "string", "other_name": "string", "confidence": "float32",
+         "peak": "float32", "xmin": "int32", "ymin": "int32", "xmax": "int32", "ymax": "int32", "name": "string",
+         "file": "string"} | dict.fromkeys(EMOTIONS, "float32")
 
 
 def as_frame(columns, rows, labels=EMOTIONS):
-    """Rows (dicts) as a pandas DataFrame with the columns' types; the class is a category of the labels."""
+    """Rows (dicts) as a pandas DataFrame with the columns' types; a class is a category of the labels."""
     import pandas
 
     types = TYPES | dict.fromkeys(labels, "float32")
     frame = pandas.DataFrame.from_records(list(rows), columns=list(columns))
     frame = frame.round({column: 0 for column in columns if types.get(column) == "int32"})
     frame = frame.astype({column: types[column] for column in columns if column in types})
-    return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))})
+    return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))}) if "class" in frame else frame
 
 
 def write_parquet(path, columns, rows):

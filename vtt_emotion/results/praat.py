@@ -1,14 +1,17 @@
-"""Segments as a TextGrid of Praat, for who aligns emotions with sound: an interval tier a person."""
+"""Segments as a TextGrid of Praat, for who aligns emotions with sound: a tier a person, and one of the shots."""
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.results.tiers import all_tiers
 
 
-def write_textgrid(path, segments):
-    """Write segments as a whole .TextGrid file (long form); what lies between them is empty intervals, as Praat's."""
+def write_textgrid(path, segments, shots=()):
+    """Write segments and shots as a whole .TextGrid file (long form), with empty intervals between them, as Praat's.
+
+    It lasts as long as the film where there are shots, else to the end of the last segment.
+    """
     from praatio.data_classes.interval_tier import IntervalTier
     from praatio.textgrid import Textgrid
 
-    tiers = person_tiers(segments)
+    tiers = all_tiers(segments, shots)
     end = max((spans[-1][1] for spans in tiers.values()), default=1000) / 1000
     grid = Textgrid(0, end)
     for person, spans in tiers.items():

@@ -5,6 +5,9 @@ from itertools import combinations
 from pathlib import Path
 from statistics import median
 
+from vtt_emotion.core.files import read_json
+from vtt_emotion.results.checks import SHOT, SHOT_SAYS, check_all
+
 # The least height of a shot's largest face, as a share of the frame's, by the head's share of what is shown of a body.
 FRAMINGS = ((0.75, "extreme close-up"), (0.4, "close-up"), (0.25, "medium close-up"), (0.15, "medium shot"),
             (0.1, "medium long shot"), (0.0, "long shot"))
@@ -15,6 +18,12 @@ TOGETHER_COLUMNS = ("id", "name", "other", "other_name", "shots", "seconds")
 def shots_path(results: str | Path) -> Path:
     """Where the shots of a results file are: NAME.shots.json beside it."""
     return Path(results).with_suffix(".shots.json")
+
+
+def read_shots(results: str | Path) -> list[dict]:
+    """The shots beside a results file, as of `Shots.rows`; none where there is no such file. InputError for another."""
+    path = shots_path(results)
+    return check_all(path, "shot", read_json(path, ""), SHOT, SHOT_SAYS) if path.is_file() else []
 
 
 class Shots:

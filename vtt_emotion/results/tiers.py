@@ -1,4 +1,5 @@
-"""Segments as tiers: a person each, in which nothing overlaps, in whole milliseconds."""
+"""Segments as tiers: a person each, in which nothing overlaps, in whole milliseconds; and the shots as one more."""
+SHOTS = "shots of the film"
 
 
 def person_tiers(segments):
@@ -16,4 +17,13 @@ def person_tiers(segments):
             person = f"{person} ({segment['id']})"
         if end > start:
             tiers.setdefault(person, []).append((start, end, segment["class"]))
+    return tiers
+
+
+def all_tiers(segments, shots):
+    """`person_tiers`, and of shots (dicts, as `Shots.rows` gives) the tier `SHOTS` of how each is framed."""
+    tiers = person_tiers(segments)
+    if shots:
+        tiers[SHOTS] = [(round(1000 * shot["start"]), round(1000 * shot["end"]), shot["framing"] or "no face")
+                        for shot in shots if round(1000 * shot["end"]) > round(1000 * shot["start"])]
     return tiers

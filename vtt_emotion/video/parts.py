@@ -10,7 +10,7 @@ decode the frames between. Finding all cuts first would be simpler, but would de
 else, on one core: a fifth of all the time. A part that holds no such cut is empty, and the one before it goes on.
 """
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -123,8 +123,8 @@ def join(plan, parts):
             raise Unfit("its parts do not follow on each other")
         faces = one.faces.copy()
         faces["id"] += ids
-        readings.append(Reading(faces, one.shots[:-1], one.seconds, one.places + rows, one.logits,
-                                {id + ids: found for id, found in one.encodings.items()}))
+        readings.append(replace(one, faces=faces, shots=one.shots[:-1], places=one.places + rows,
+                                encodings={id + ids: found for id, found in one.encodings.items()}))
         ids, rows, following = max(ids, faces["id"].max(initial=0)), rows + len(faces), one.shots[-1]
     if following != len(plan.index.times):
         raise Unfit("its parts are not all")
@@ -132,7 +132,7 @@ def join(plan, parts):
                      else list(chain.from_iterable(getattr(one, name) for one in readings))
                      for name in ("faces", "shots", "seconds", "places", "logits")),
                    {id: found for one in readings for id, found in one.encodings.items()},
-                   height=max(one.height for one in readings))
+                   readings[0].labels, max(one.height for one in readings))
 
 
 def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
