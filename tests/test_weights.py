@@ -41,7 +41,7 @@ def test_the_cards_commands_run_as_written(sample, tmp_path, capsys, monkeypatch
     monkeypatch.setattr(ship_weights, "LOSES", 1)
     where = ["--root", str(tmp_path), "--fer-path", str(sample / "datasets/FER2013")]
     ran = [words[1] for words in commands()]
-    assert ran[0] == "parse_fer" and ran[-4:] == ["tools.ship_weights", *["evaluate"] * 3]
+    assert ran[0] == "parse_fer" and ran[-2:] == ["tools.ship_weights", "evaluate"]
     assert {"parse_labelled", "model_train", "model_tsm_train"} < set(ran)
     photos = tmp_path / "photos"
     photos.mkdir()

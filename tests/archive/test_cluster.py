@@ -108,7 +108,7 @@ def test_a_node_that_dies_costs_nothing(cluster, second, films, calm, tmp_path, 
     killer.join()
     said = capsys.readouterr().out
     assert left[0] >= COUNT // 2 and f"{COUNT} of {COUNT} videos" in said
-    assert contents(tmp_path / "results") == calm and len(calm) == 3 * COUNT
+    assert contents(tmp_path / "results") == calm and len(calm) == 4 * COUNT
     assert len(list((tmp_path / "results/archive").glob("*.parquet"))) == COUNT
 
 

@@ -68,8 +68,7 @@ def train(ops, frames: int) -> dict | None:
         folder = run_folder(ops.run.runs_path, ops.run.name)
         with locked(folder, "trained") if ranks.first else nullcontext():
             training = _prepare(ops, folder, ranks, *faces)
-            with _kept(training, unreadable):
-                _loop(ops, training, unreadable)
+            _loop(ops, training, unreadable)
     return training.run.progress.best if ranks.first else None
 
 
@@ -77,8 +76,8 @@ def _loop(ops, training, unreadable):
     """Train from the run's step to --max-steps; log, validate, and save on the way."""
     options, run, ranks, at = ops.run, training.run, training.ranks, training.run.progress
     (loader, _), (loss, _), meter = training.loaders, training.losses, Meter(ranks)
-    with stop_at_a_step() as asked, tqdm(loader, "train", options.max_steps, initial=at.step, unit="step",
-                                         disable=ranks.silent) as steps:
+    with stop_at_a_step() as asked, _kept(training, unreadable), tqdm(
+            loader, "train", options.max_steps, initial=at.step, unit="step", disable=ranks.silent) as steps:
         if at.owed:                              # the validation that the last run failed in
             run.log(step=at.step, **_validate(training, options.precision))
             training.save()
