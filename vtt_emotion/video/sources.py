@@ -42,7 +42,7 @@ def find_videos(folder):
 
     Beside videos that name their episode others, and a second one of an episode, are left out, and said on stderr.
     """
-    files = sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() not in (".json", ".txt"))    # notes
+    files = sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() not in (".json", ".txt"))
     videos = choose(folder, files, VIDEO_SUFFIXES, is_video, "video")
     episodes, others = {}, []
     for path in videos:
