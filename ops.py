@@ -612,6 +612,14 @@ class ShipDetector:
 
 
 @dataclass
+class ShipEncoder:
+    output: Path = Path("weights/dlib_face.onnx")
+    """What is written; people are told apart by weights/dlib_face.onnx."""
+    faces: Count = 20
+    """Drawn faces whose encodings are compared with dlib's own."""
+
+
+@dataclass
 class EpisodeSource(FrameRate):
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""

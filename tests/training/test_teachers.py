@@ -10,7 +10,7 @@ from resnet_tsm import load_checkpoint
 from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
-from vtt_emotion.training.face_network import face_network, find_model, read_parameters
+from vtt_emotion.training.face_network import Encoder, face_network
 from vtt_emotion.training.networks import load
 from vtt_emotion.training.teachers import mix
 
@@ -27,18 +27,13 @@ def test_the_face_network_says_what_dlib_says(faces):
         said = net.features(faces[:1])
         net.train()
         normalised = net.features(faces)
-    weight, = _last_layer()
-    image = np.ascontiguousarray((faces[0] * 255).byte().permute(1, 2, 0).numpy())
+    encoder, image = Encoder().eval(), np.ascontiguousarray((faces[0] * 255).byte().permute(1, 2, 0).numpy())
     expected = np.array(load_model("face_recognition_model_v1").compute_face_descriptor(image))
-    assert np.abs((said @ weight)[0].numpy() - expected).max() < 1e-5            # numbers of about 0.1
+    with torch.no_grad():
+        whole, = encoder(torch.from_numpy(image[None]))
+    for encoding in (whole, (said @ encoder.last)[0]):
+        assert np.abs(encoding.numpy() - expected).max() < 1e-5                  # numbers of about 0.1
     assert torch.allclose(normalised[:1], said, atol=0.02)                       # by the statistics of these faces
-
-
-def _last_layer():
-    """The weight (256, 128) of the layer that the network here lacks; its head has two more numbers, its sizes."""
-    data = find_model("face_recognition_model_v1").read_bytes()
-    at = data.index(b"fc_2")
-    return [values.view(256, 128) for values in read_parameters(b"fc_2" + data[at + 4 + 2 + 3:], "fc_2")]
 
 
 def test_what_cannot_be_a_teacher(tmp_path, faces):

@@ -1,8 +1,10 @@
 import cv2
+import dlib
 import numpy as np
 import pytest
 from PIL import Image
 
+from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image, write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
@@ -205,6 +207,15 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
     assert far["bert"] < far["anna"]
     write_gallery(tmp_path / "g.npz", gallery)
     assert all((read_gallery(tmp_path / "g.npz")[name] == rows).all() for name, rows in gallery.items())
+
+
+def test_encodings_are_dlibs():
+    rng = np.random.default_rng(5)
+    for emotion in ("happy", "neutral", "sad"):
+        image, box = draw(rng, random_look(rng), emotion), (50, 55, 150, 155)
+        expected = load_model("face_recognition_model_v1").compute_face_descriptor(
+            image, load_model("shape_predictor")(image, dlib.rectangle(*box)))
+        assert np.abs(names.encode_face(image, box) - np.array(expected)).max() < 2e-3           # numbers of about 0.1
 
 
 def test_a_gallerys_pictures_are_turned_as_their_note_says(tmp_path):

@@ -35,6 +35,8 @@ class Block(nn.Module):
     def forward(self, x):
         out = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
         x = avg_pool2d(x, 2) if self.halved else x
+        if x.shape[1:] == out.shape[1:]:
+            return (x + out).relu()
         size = [max(sides) for sides in zip(x.shape[1:], out.shape[1:])]
         return sum(pad(part, [side for axis in (2, 1, 0) for side in (0, size[axis] - part.shape[axis + 1])])
                    for part in (x, out)).relu()
@@ -93,11 +95,10 @@ def read_parameters(data, layer):
         yield torch.frombuffer(bytearray(data[at:at + 4 * count]), dtype=torch.float32)
 
 
-def face_network(faces):
-    """`FaceNetwork` with dlib's weights, its last layer random.
+def read_network():
+    """`FaceNetwork` with dlib's weights, its last layer random: in evaluation it says what dlib's says.
 
-    dlib's file has a scale and an offset in the place of each normalisation. So that training can normalise, each gets
-    the statistics that `faces`, float RGB (N, 3, H, W) in [0, 1], have there, and the scale that makes up for them.
+    dlib's file has a scale and an offset in the place of each normalisation.
     """
     net, data = FaceNetwork().eval(), find_model("face_recognition_model_v1").read_bytes()
     with torch.no_grad():
@@ -108,11 +109,34 @@ def face_network(faces):
             norm.weight.copy_(values[:norm.num_features])
             norm.bias.copy_(values[norm.num_features:])
             norm.running_var.fill_(1 - norm.eps)         # with the mean of 0: as the file says
+    return net
+
+
+def face_network(faces):
+    """`read_network` for training, which normalises: each normalisation gets the statistics that `faces`, float RGB
+    (N, 3, H, W) in [0, 1], have there, and the scale that makes up for them.
+    """
+    net = read_network()
+    with torch.no_grad():
         hooks = [norm.register_forward_pre_hook(_take_statistics) for norm in net.norms()]
         net.features(faces)
         for hook in hooks:
             hook.remove()
     return net
+
+
+class Encoder(nn.Module):
+    """dlib's face recognition whole: chips, RGB uint8 (N, 150, 150, 3), to encodings (N, 128)."""
+
+    def __init__(self):
+        super().__init__()
+        self.net, data = read_network(), find_model("face_recognition_model_v1").read_bytes()
+        # In its place in the file, after two numbers of 2 and 3 bytes: the sizes that its head has more than others'.
+        last, = read_parameters(b"fc_2" + data[data.index(b"fc_2") + 9:], "fc_2")
+        self.register_buffer("last", last.view(256, 128))
+
+    def forward(self, chips):
+        return self.net.features(chips.permute(0, 3, 1, 2).float() / 255) @ self.last
 
 
 def _take_statistics(norm, inputs):

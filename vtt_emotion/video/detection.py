@@ -193,10 +193,10 @@ def is_wider(size, wide, detector):
     return max(size) >= WIDE and scaled_width(size, wide) >= WIDER * scaled_width(size, detector)
 
 
-def open_graph(graph):
-    """The ONNX Runtime session of a graph that tools.ship_detector made: its path, or its bytes.
+def open_graph(graph, names=(INPUT, *OUTPUTS), kind="detector"):
+    """The ONNX Runtime session of a graph that tools.ship_detector made, or of another kind: its path, or its bytes.
 
-    One thread runs it, so that several may at once, and sums come out the same.
+    names: of its input and its outputs. One thread runs it, so that several may at once, and sums come out the same.
 
     Raises:
         InputError: there is none, or another.
@@ -208,11 +208,11 @@ def open_graph(graph):
     try:
         session = onnxruntime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), options,
                                                providers=["CPUExecutionProvider"])
-        if [part.name for part in (*session.get_inputs(), *session.get_outputs())] != [INPUT, *OUTPUTS]:
+        if [part.name for part in (*session.get_inputs(), *session.get_outputs())] != list(names):
             raise ValueError("its inputs or outputs are others")
     except Exception as error:                   # ONNX Runtime's own errors share no class
-        raise InputError(f"{graph}: not the face detector's graph, or a damaged one ({str(error).splitlines()[0]}); "
-                         "ship_detector.py makes it") from None
+        raise InputError(f"{graph}: not the face {kind}'s graph, or a damaged one ({str(error).splitlines()[0]}); "
+                         f"tools.ship_{kind} makes it") from None
     return session
 
 

@@ -4,6 +4,7 @@ An encoding is dlib's: 128 numbers, nearer than about 0.6 for two pictures of on
 Recognition with Deep Metric Learning", 2017).
 """
 import logging
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -15,10 +16,14 @@ from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.images import IMAGE_SUFFIXES, read_image
+from vtt_emotion.core.weights import SHIPPED
 from vtt_emotion.datasets.layouts import left_over
 from vtt_emotion.datasets.npy import read_arrays
-from vtt_emotion.video.detection import frontal, make_detector
+from vtt_emotion.video.detection import frontal, make_detector, open_graph
 
+ENCODER = SHIPPED / "dlib_face.onnx"             # by tools.ship_encoder
+CHIPS, ENCODINGS = "chips", "encodings"          # its input and output
+CHIP = (150, 0.25)                               # px of a chip's side, share of it around the face: dlib's own
 GALLERY = "friends_gallery.npz"                  # in dicts/, by parse_friends.py
 NEAREST = 3                                      # of a name's faces that a face is compared with
 PICTURE = (300, 1000)                            # px, between which a gallery's pictures are scaled
@@ -269,10 +274,16 @@ def write_gallery(path, gallery):
         np.savez(file, **gallery)
 
 
-def encode_face(image, box_xyxy):
+@cache
+def load_encoder():
+    """The ONNX Runtime session of dlib's network: chips, RGB uint8 (N, 150, 150, 3), to encodings (N, 128)."""
+    return open_graph(ENCODER, (CHIPS, ENCODINGS), "encoder")
+
+
+def encode_face(image: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
     """dlib's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
     import dlib
 
     box = dlib.rectangle(*(round(float(value)) for value in box_xyxy))
-    return np.array(load_model("face_recognition_model_v1").compute_face_descriptor(
-        image, load_model("shape_predictor")(image, box)))
+    chip = dlib.get_face_chip(image, load_model("shape_predictor")(image, box), *CHIP)
+    return load_encoder().run([ENCODINGS], {CHIPS: chip[None]})[0][0].astype(float)
