@@ -82,7 +82,7 @@ def add_beside(data, readings, rows, place, times, ops, source, beside):
     return add_truth(data, annotations, readings, rows, place, times, ops.page.fps)
 
 
-def see(source, readings, rows, moments, page, framing):
+def collect_pictures(source, readings, rows, moments, page, framing):
     """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay).
 
     Args:
@@ -127,7 +127,7 @@ def write(path, records, names, source, ops):
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
     moments, framing = strongest(segments, readings), find_framing(path, ops.margins)
-    seen, every, kept = see(source, readings, rows, moments, page, framing)
+    seen, every, kept = collect_pictures(source, readings, rows, moments, page, framing)
     times = seen.times if source else np.concatenate([one.faces["time"] for one in (readings, beside) if one])
     times = np.unique(times).astype(np.int64)
     place = place_frames(source or path, readings.faces["time"], times)

@@ -43,7 +43,7 @@ class Crops:
     def __init__(self, stride, size, framing):
         self.stride, self.size, self.framing, self.blocks, self.spent = stride, size, framing, {}, 0.0
 
-    def see(self, frame, faces):
+    def take(self, frame, faces):
         spent, crops = seconds_of(lambda: [crop_face(frame.rgb, xyxy_to_xywh(face["box_xyxy"]), self.size,
                                                      *self.framing) for face in faces])
         self.spent += spent

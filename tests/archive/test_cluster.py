@@ -169,7 +169,7 @@ def test_a_long_film_is_read_in_parts_side_by_side(cluster, second, films, tmp_p
     parts = contents(tmp_path / "results")
     shutil.rmtree(tmp_path / "results")
     create_results.main(["--root", str(tmp_path), "--videos", str(tmp_path / "long.mp4"), *OPTIONS])
-    assert contents(tmp_path / "results") == parts and len(parts) == 3
+    assert contents(tmp_path / "results") == parts and len(parts) == 4
 
 
 @pytest.mark.long

@@ -442,5 +442,6 @@ def test_of_two_metadata_files_one_is_asked_for(tmp_path, parsed, capsys):
 
 
 def test_emotions_are_in_the_projects_order(drawn):
-    _, path = drawn
+    root, path = drawn
+    report.main(["--root", str(root), "--results", str(path)])
     assert page_data(path.with_suffix(".html"))["emotions"] == list(EMOTIONS)

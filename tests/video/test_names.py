@@ -199,7 +199,7 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
         faces = seen([number], side=100)
         faces["box_xyxy"], faces["landmarks"] = (50, 55, 150, 155), np.nan
         faces["score"] = 1 if number in (9, 30) else 0.8
-        portraits.see(_Frame(number, draw(rng, looks["bert"], "angry")), faces if number < 36 else faces[:0])
+        portraits.take(_Frame(number, draw(rng, looks["bert"], "angry")), faces if number < 36 else faces[:0])
     assert not portraits.held                                # encoded when it was gone, and its pictures let go
     encodings = portraits.finish()[1]
     assert encodings.shape == (2, 128)
@@ -267,7 +267,7 @@ def test_people_are_encoded_by_the_box_that_their_detector_says():
     picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)                 # not blurred
     faces = seen([0], side=100)
     portraits = Portraits(1, lambda box: box + 20)
-    portraits.see(_Frame(0, picture), faces)
+    portraits.take(_Frame(0, picture), faces)
     (_, _, crop, box), = portraits.held[1]
     wanted, placed = names.cut_out(picture, faces["box_xyxy"][0] + 20)
     assert crop.shape == wanted.shape and box.tolist() == placed.tolist()

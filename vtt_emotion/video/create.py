@@ -99,7 +99,7 @@ def follow(source, path, fps, tracking):
     return look_for_faces(cut, tracking, make_tracker(tracking)), made
 
 
-def see(followed, ops, step, encode):
+def read_followed(followed, ops, step, encode):
     """The `Reading` of frames with their faces; encode: whether people are to be told apart."""
     results = ops.results
     name = ops.tracking.detector
@@ -116,7 +116,7 @@ def read_source(source, ops, step, gallery, kept=None):
     """(records of one source, its `Reading`), read once; `kept` is the file of its faces, None where none is kept."""
     ops = at_rate(ops, film_rate(source, ops.source.fps))
     followed, made = follow(source, kept, ops.source.fps, ops.tracking)
-    reading = see(followed, ops, step, bool(gallery) or ops.names.link == "true")
+    reading = read_followed(followed, ops, step, bool(gallery) or ops.names.link == "true")
     if made and kept:
         write_faces(kept, made, reading.faces, reading.shots)
     return records_of(source, reading, ops, gallery), reading

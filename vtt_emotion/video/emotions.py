@@ -66,7 +66,7 @@ class EmotionReader:
     def __exit__(self, *_):
         self.pool.shutdown(cancel_futures=True)
 
-    def see(self, frame, faces):
+    def take(self, frame, faces):
         """Crop the `faces` (dtype FACE) of the next frame."""
         self.height = self.height or (frame.size[1] if len(faces) else 0)
         if frame.number // self.stride != self.current:

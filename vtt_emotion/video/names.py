@@ -47,7 +47,7 @@ class Portraits:
         self.count, self.hog_box = count, hog_box                      # hog_box: of what found them
         self.held, self.encodings = {}, {}       # held: {id: [(goodness, -part, crop, box)]}
 
-    def see(self, frame, faces):
+    def take(self, frame, faces):
         """Take what is worth it of the `faces` (dtype FACE) of the next frame."""
         here = faces["id"].tolist()
         for id in [id for id in self.held if id not in here]:

@@ -21,9 +21,9 @@ from vtt_emotion.video.create import (
     look_for_faces,
     make_tracker,
     options_of,
+    read_followed,
     read_source,
     records_of,
-    see,
 )
 from vtt_emotion.video.faces_file import describe, read_faces, write_faces
 from vtt_emotion.video.frames import Index, Unfit, film_length, film_rate, index_frames, read_frames_from
@@ -69,7 +69,7 @@ def plan_parts(source, minutes):
 
 
 def read_part(source, plan, number, ops, step, encode):
-    """The `Part` of a plan by its number from 0; step, encode: as of `see`."""
+    """The `Part` of a plan by its number from 0; step, encode: as of `read_followed`."""
     ops = at_rate(ops, film_rate(source, ops.source.fps))
     tracking, start = ops.tracking, plan.starts[number]
     stop = plan.starts[number + 1] if number + 1 < len(plan.starts) else None
@@ -82,7 +82,7 @@ def read_part(source, plan, number, ops, step, encode):
         return Part(start, None, seen)
     tracker = make_tracker(tracking)
     tracker.due = head[0].number
-    reading = see(look_for_faces(chain([head], frames), tracking, tracker), ops, step, encode)
+    reading = read_followed(look_for_faces(chain([head], frames), tracking, tracker), ops, step, encode)
     reading.shots[-1] += head[0].number
     return Part(head[0].number, reading, seen)
 

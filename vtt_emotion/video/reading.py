@@ -121,7 +121,7 @@ def give_memory_back():
 def read_through(followed, consumers):
     """Read a video to its end: (faces, of dtype FACE by frame, then id; first frames of shots and their end; seconds).
 
-    followed: of `follow_faces` or `known_faces`. consumers: each frame and its faces are shown to them, by `see`.
+    followed: of `follow_faces` or `known_faces`. consumers: each frame and its faces are given to them, by `take`.
     """
     give_memory_back()
     shots, parts, seconds = [], [np.zeros(0, FACE)], []
@@ -132,5 +132,5 @@ def read_through(followed, consumers):
             parts.append(faces)
         seconds.append(frame.seconds)
         for consumer in consumers:
-            consumer.see(frame, faces)
+            consumer.take(frame, faces)
     return np.concatenate(parts), [*shots, len(seconds)], seconds
