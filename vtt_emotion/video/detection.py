@@ -143,7 +143,7 @@ class Hog(NamedDetector):
 
 class Cnn(Hog):
     """dlib's network (King, 2015), which wants CUDA, and one thread at a time."""
-    threads = 1  # type: ignore[assignment]
+    threads = 1
 
     def _boxes(self, picture):
         picture = np.stack([picture] * 3, 2) if picture.ndim == 2 else picture

@@ -11,14 +11,13 @@ told by `logging`.
 """
 import copy
 import os
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, get_type_hints
 
 import numpy as np
 
-from ops import EpisodeSource, Margins, Names, Place, Results, Tracking
+from ops import ResultsOps
 from vtt_emotion.core import images
 from vtt_emotion.core.command_line import fitting, settle
 from vtt_emotion.core.errors import InputError
@@ -39,17 +38,6 @@ if TYPE_CHECKING:
 
 Picture = str | Path | np.ndarray
 UNUSED = {"results_path", "resume", "overlay"}   # of ops.Results: here nothing is written
-
-
-@dataclass
-class Options:
-    """What the functions below take as keywords, but for `place` and the other fields of `source` than fps."""
-    place: Place = field(default_factory=Place)
-    source: EpisodeSource = field(default_factory=EpisodeSource)
-    tracking: Tracking = field(default_factory=Tracking)
-    margins: Margins = field(default_factory=Margins)
-    names: Names = field(default_factory=Names)
-    results: Results = field(default_factory=Results)
 
 
 def find_faces(picture: Picture, detector: str | Detector = "centerface", **options) -> np.ndarray:
@@ -116,8 +104,8 @@ def _frame(first, records, labels, scores):
 
 
 def _settled(detector, network, given):
-    """The `Options` with those that a function was given, each checked."""
-    ops = Options()
+    """The options with those that a function was given, each checked."""
+    ops = ResultsOps()
     known = {name: concern for concern in (ops.tracking, ops.margins, ops.names, ops.results)
              for name in vars(concern) if name not in UNUSED} | {"fps": ops.source}
     named = {"detector": detector, "weights": network}
