@@ -1,6 +1,7 @@
 """Indexes that the ancestor project wrote (docs/formats.md), turned into the form of this one's."""
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from vtt_emotion.datasets.layouts import find_folders, named, only
 MOSTLY = 0.99                                    # of all boxes; a few of a real list are empty or inverted
 
 
-def convert_ancestor(source, index, path, root):
+def convert_ancestor(source: str, index: dict, path: Path, root: Path) -> None:
     """Turn an index into this project's form, in place, and say how; one that this project wrote is left as it is.
 
     AffectNet's images were relative to their folder, and become so to `root`; RAF's boxes `bb` were corners, and become
