@@ -96,7 +96,7 @@ def figures(confusion: ArrayLike) -> dict[str, np.ndarray]:
                 "f1": f1, "mean_recall": np.nansum(recall, -1) / present, "macro_f1": np.nansum(f1, -1) / present}
 
 
-def or_none(figure: float) -> float | None:
+def or_none(figure: float | np.ndarray) -> float | None:
     """A figure as float; None where it is not defined."""
     return float(figure) if np.isfinite(figure) else None
 
