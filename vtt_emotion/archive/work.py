@@ -53,7 +53,7 @@ def read_job(job: Job, ops: Any, step: Any, gallery: dict, table: bool,
     table: whether its part of the archive's table is written too. read: as of `create`.
     """
     with fetched(job.source) as source, placed(job.folder, files_of(job.name, True, True)[1:]) as folder, \
-            named({str(folder): job.folder, str(source): job.source}):
+            naming_originals({str(folder): job.folder, str(source): job.source}):
         path = folder / f"{job.name}.json"
         with locked(path, "written"):
             count, segments, frames, seconds = create(source, path, ops, step, gallery, read)
@@ -64,16 +64,16 @@ def read_job(job: Job, ops: Any, step: Any, gallery: dict, table: bool,
 
 
 @contextmanager
-def named(places: dict) -> Iterator[None]:
-    """Say in what is printed where the files are of which copies were used: {path of the copy: URL}."""
-    places = {copy: url for copy, url in places.items() if is_url(url)}
-    if not places:
+def naming_originals(urls: dict) -> Iterator[None]:
+    """Replace in what is printed meanwhile the path of each copy by the URL that it is of: {path: URL}."""
+    urls = {copy: url for copy, url in urls.items() if is_url(url)}
+    if not urls:
         yield
         return
     said = io.StringIO()
     with redirect_stdout(said):
         yield
     text = said.getvalue()
-    for copy, url in places.items():
+    for copy, url in urls.items():
         text = text.replace(copy, url)
     print(text, end="")

@@ -84,8 +84,8 @@ class _Dtype:
     def __init__(self, code):
         code = code.decode("latin1") if isinstance(code, bytes) else code
         if not isinstance(code, str) or not PLAIN_TYPE.fullmatch(code):
-            told = repr(code[:20]) if isinstance(code, str) else type(code).__name__
-            raise pickle.UnpicklingError(f"it holds an array of type {told}")
+            kind = repr(code[:20]) if isinstance(code, str) else type(code).__name__
+            raise pickle.UnpicklingError(f"it holds an array of type {kind}")
         self.dtype = np.dtype(object if "O" in code else code)
 
     def __setstate__(self, state):

@@ -139,8 +139,8 @@ def agreement_lines(figures: dict) -> Iterator[str]:
     """Tables of `measure_pairs`' figures, of all and by `persons`, each with its 95 % interval."""
     def cell(figure):
         value, low, high = figure or (None, None, None)
-        told = "-" if value is None else f"{value:.2f}" if low is None else f"{value:.2f} ({low:.2f} to {high:.2f})"
-        return f"{told:>23}"
+        text = "-" if value is None else f"{value:.2f}" if low is None else f"{value:.2f} ({low:.2f} to {high:.2f})"
+        return f"{text:>23}"
 
     yield f"{'':16}{'records':>8}{'read':>6}" + "".join(f"{name.replace('_f', ' F'):>23}" for name in SUMMARY)
     for name, row in {"all": figures, **figures["persons"]}.items():

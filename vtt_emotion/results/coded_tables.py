@@ -48,8 +48,8 @@ def read_table(path: Path, text: str) -> Iterable[tuple]:
 
 
 def _of_one_video(path, head, columns, rows, reading):
-    places = {name: head.index(shown) for name, shown in columns.items()}
-    cells = [(where, {name: row[place] if place < len(row) else "" for name, place in places.items()})
+    positions = {name: head.index(shown) for name, shown in columns.items()}
+    cells = [(where, {name: row[at] if at < len(row) else "" for name, at in positions.items()})
              for where, row in rows]
     for name in VIDEO:
         videos = {row[name]: None for _, row in cells if row.get(name)}
@@ -150,7 +150,7 @@ def _milliseconds(time):
 
 
 def _unnamed(row):
-    """(places of start and end, whether they are ms) in a row of ELAN's text without names: tier, times, annotation."""
+    """(columns of start and end, whether in ms) of a row of ELAN's text without names: tier, times, annotation."""
     forms = [next((form for form in (CLOCK, SECONDS, MILLISECONDS) if form.fullmatch(cell)), None) for cell in row]
     start = next((place for place in range(1, len(row) - 1) if forms[place]), None)
     end = next((place for place in range(start + 1, len(row) - 1) if forms[place] is forms[start]), None) \

@@ -108,7 +108,7 @@ def compare_networks(measured: dict[str, dict], again: dict[str, dict], hits: di
     return pairs
 
 
-def named(figure: str) -> str:
+def in_words(figure: str) -> str:
     """A figure's name as it is printed."""
     return figure.replace("_", " ").replace("f1", "F1")
 
@@ -119,17 +119,17 @@ def class_lines(figures: dict) -> Iterator[str]:
     for name, row in figures["classes"].items():
         cells = [f"{row[key]:.1%}" if row[key] is not None else "-" for key in ("recall", "precision", "f1")]
         yield f"{name:10}{row['faces']:8,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>8}"
-    ends = ", ".join(f"{named(name)} {low:.1%} to {high:.1%}" for name, (low, high) in figures["intervals"].items())
+    ends = ", ".join(f"{in_words(name)} {low:.1%} to {high:.1%}" for name, (low, high) in figures["intervals"].items())
     yield f"95 % intervals: {ends}"
-    told = ", ".join(f"{named(name)} {figures[name]:.2%}" for name in FIGURES)
-    yield f"{figures['faces']:,} faces: {told}"
+    points = ", ".join(f"{in_words(name)} {figures[name]:.2%}" for name in FIGURES)
+    yield f"{figures['faces']:,} faces: {points}"
 
 
 def network_lines(networks: Sequence[dict], pairs: Sequence[dict]) -> Iterator[str]:
     """Tables of several networks (dicts of `measure`'s figures, weights, intervals) and of `compare`'s pairs."""
     wide = max(len(figures["weights"]) for figures in networks) + 2
     yield f"{networks[0]['faces']:,} faces".ljust(wide) + "".join(
-        f"{named(name):>27}" for name in FIGURES)
+        f"{in_words(name):>27}" for name in FIGURES)
     for figures in networks:
         cells = [f"{figures[name]:.2%} ({low:.1%} to {high:.1%})" for name, (low, high) in
                  figures["intervals"].items()]
@@ -140,10 +140,10 @@ def network_lines(networks: Sequence[dict], pairs: Sequence[dict]) -> Iterator[s
         yield figures["weights"].ljust(wide) + "".join(
             f"{'-' if recall is None else format(recall, '.1%'):>10}" for recall in recalls)
     for pair in pairs:
-        told = ", ".join(f"{named(name)} {100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
+        points = ", ".join(f"{in_words(name)} {100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
                          for name, (value, low, high) in ((name, pair[name]) for name in FIGURES[:3]))
         yield (f"{pair['second']} against {pair['first']}: right alone {pair['only_second']:,} to "
-               f"{pair['only_first']:,} times, McNemar's p {pair['p']:.2g}; points {told}")
+               f"{pair['only_first']:,} times, McNemar's p {pair['p']:.2g}; points {points}")
 
 
 def draw_confusion(confusions: dict[str, np.ndarray], path: str | Path, truth: str = "true") -> None:

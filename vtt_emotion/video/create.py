@@ -37,7 +37,7 @@ class Reading:
     faces: np.ndarray                            # dtype FACE, by frame, then id
     shots: list                                  # first frames of shots, and the end
     seconds: list                                # of every frame
-    places: np.ndarray                           # (N,) of those faces that the network read
+    read_rows: np.ndarray                        # (N,) rows of `faces` that the network read
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
     labels: tuple = EMOTIONS                     # of the logits
@@ -108,8 +108,8 @@ def read_followed(followed: Iterator[tuple], ops: Any, step: Any, encode: bool) 
     framing = framing_of(name, ops.margins)
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
         faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
-        places, logits = emotions.finish()
-    return Reading(faces, shots, seconds, places, logits, portraits.finish() if portraits else {},
+        read_rows, logits = emotions.finish()
+    return Reading(faces, shots, seconds, read_rows, logits, portraits.finish() if portraits else {},
                    emotions.stream.labels, emotions.height)
 
 
@@ -126,12 +126,13 @@ def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray
 
 def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.ndarray]) -> Iterator[dict]:
     """The records of a whole source's `Reading`, with its people named."""
-    results, names, faces, places = ops.results, ops.names, reading.faces, reading.places
+    results, names, faces = ops.results, ops.names, reading.faces
     people = identify(faces, reading.encodings, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
-    logits = smooth_logits(faces[places], reading.logits, results.frame_stride, results.smooth)
-    told = faces["frame"][places] % results.every == 0
-    return make_records(faces[places][told], logits[told], reading.seconds, people, results.scores == "true",
+    read = faces[reading.read_rows]
+    logits = smooth_logits(read, reading.logits, results.frame_stride, results.smooth)
+    written = read["frame"] % results.every == 0
+    return make_records(read[written], logits[written], reading.seconds, people, results.scores == "true",
                         reading.labels)
 
 

@@ -96,7 +96,7 @@ class EmotionReader:
             self.logits.append(self.pending.popleft().result())
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """(places among all faces seen (N,), their logits (N, K) float32), in order, of those that were read."""
+        """(rows among all faces seen (N,), their logits (N, K) float32), in order, of those that were read."""
         self._send()
         self._take(0)
         return (np.concatenate([np.zeros(0, int), *self.rows]),

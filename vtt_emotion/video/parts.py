@@ -127,12 +127,13 @@ def join(plan: Plan, parts: list[Part]) -> Reading:
             raise Unfit("its parts do not follow on each other")
         faces = one.faces.copy()
         faces["id"] += ids
-        readings.append(replace(one, faces=faces, shots=one.shots[:-1], places=one.places + rows,
+        readings.append(replace(one, faces=faces, shots=one.shots[:-1], read_rows=one.read_rows + rows,
                                 encodings={id + ids: found for id, found in one.encodings.items()}))
         ids, rows, following = max(ids, faces["id"].max(initial=0)), rows + len(faces), one.shots[-1]
     if following != len(plan.index.times):
         raise Unfit("its parts are not all")
-    arrays = {name: np.concatenate([getattr(one, name) for one in readings]) for name in ("faces", "places", "logits")}
+    arrays = {name: np.concatenate([getattr(one, name) for one in readings])
+              for name in ("faces", "read_rows", "logits")}
     return Reading(shots=[first for one in readings for first in one.shots],
                    seconds=[time for one in readings for time in one.seconds],
                    encodings={id: found for one in readings for id, found in one.encodings.items()},

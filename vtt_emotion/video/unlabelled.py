@@ -46,8 +46,8 @@ def video_faces(video: Path, path: Path, apart: float) -> tuple[str, Iterator[tu
             due = [row for row in rows if frame.seconds >= taken.get(int(row["id"]), -np.inf) + apart - 1e-6]
             taken |= {int(row["id"]): frame.seconds for row in due}
             if due:
-                told = {"file": video.name, "seconds": round(frame.seconds, 3)}
-                yield told, frame.rgb, np.array([row["box_xyxy"] for row in due])
+                entry = {"file": video.name, "seconds": round(frame.seconds, 3)}
+                yield entry, frame.rgb, np.array([row["box_xyxy"] for row in due])
 
     return about["options"]["detector"], find()
 
