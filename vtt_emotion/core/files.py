@@ -26,7 +26,7 @@ def as_text(name: str) -> str:
 def short_name(name: str, most: int = 200) -> str:
     """A file's name as text, in at most `most` bytes, of 255 that file systems allow.
 
-    A longer one is cut and told by a sum.
+    A longer one is cut, and a checksum of the whole name is added.
     """
     data = as_text(name).encode()
     if len(data) <= most:

@@ -18,7 +18,7 @@ def convert_ancestor(source: str, index: dict, path: Path, root: Path) -> None:
     AffectNet's images were relative to their folder, and become so to `root`; RAF's boxes `bb` were corners, and become
     `gt`, x, y, w, h; of Friends `pos` was ["ep01", period, "ross", frame], and becomes [episode, character id].
 
-    Where boxes `bb` cannot be corners they are taken for x, y, w, h; that is told by all boxes of the index.
+    Where boxes `bb` cannot be corners they are taken for x, y, w, h; all boxes of the index decide which they are.
     """
     said = {"affectnet": _name_images, "raf": _turn_boxes, "friends": _number_episodes}
     line = said[source](index, root) if source in said else None

@@ -184,10 +184,10 @@ def read_checkpoint(path: str | Path) -> dict:
 
 def average(sources: Sequence[str | Path], toward: str | Path | None = None,
             by: float = 0.5) -> tuple[torch.nn.Module, dict]:
-    """(the network of checkpoints, about them): of several, trained one from another, with the mean of their weights.
+    """(a network with the mean weights of checkpoints that were trained one from another, about the last of them).
 
-    Or of what lies from there on the way to the checkpoint `toward`, at the share `by` of it. Wortsman et al., "Model
-    soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. What is told is of the last. InputError
+    With `toward` the weights are moved from that mean to those of the checkpoint `toward`, by the share `by` of the
+    way. Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. InputError
     where one is missing, damaged or something else, or works at another size.
     """
     shares = [(1 - by if toward else 1) / len(sources)] * len(sources) + ([by] if toward else [])

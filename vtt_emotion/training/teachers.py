@@ -34,7 +34,7 @@ class Readable(Dataset):
     def __getitem__(self, key: tuple) -> tuple[torch.Tensor, torch.Tensor]:
         try:
             return self.clips[key][0], torch.ones(len(EMOTIONS))
-        except InputError:                       # told when it is trained on
+        except InputError:                       # reported when it is trained on
             size = self.clips.img_sz
             return (torch.zeros(self.clips.frames, 3, size, size, dtype=torch.uint8),
                     torch.full((len(EMOTIONS),), torch.nan))

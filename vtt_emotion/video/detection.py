@@ -76,7 +76,7 @@ class NamedDetector(Detector):
 class CenterFace(NamedDetector):
     """Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019, in ONNX Runtime.
 
-    The arguments are told of in ops.Tracking.
+    ops.Tracking describes the arguments.
     """
     width, least = 480, 16
     threads: int | None = None
@@ -162,7 +162,7 @@ def find_detector(name: str | Detector) -> Any:
 
 def make_detector(name: str | Detector, detect_width: int | None = None, min_face: int = 0,
                   min_score: float = 0.5) -> Any:
-    """The detector of a name, the arguments as told of in ops.Tracking; a `Detector` is given back as it is."""
+    """The detector of a name, with arguments as in ops.Tracking; a `Detector` is given back as it is."""
     return find_detector(name)(detect_width, min_face, min_score) if isinstance(name, str) else name
 
 

@@ -6,8 +6,7 @@ score (0 to 1) for each label, and the face's xmin, ymin, xmax, ymax (px); of a 
 
 Every function takes as keywords the options of create_results.py on faces, names and the network (`min_face=40`,
 `every=4`, `link=True`, `scores=False`, `device="cpu"`), and checks them as the command line does, by an InputError.
-Nothing is written but graphs exported once, into `graphs_path`, by default the user's cache. What there is to tell is
-told by `logging`.
+Nothing is written but graphs exported once, into `graphs_path`, by default the user's cache. Messages go to `logging`.
 """
 import copy
 import os

@@ -87,7 +87,7 @@ class Portraits:
 def goodness(faces: np.ndarray) -> np.ndarray:
     """How much each of some faces (dtype FACE) would say of who it is, 0 to 1: frontal, large, surely there.
 
-    A face from the side says less, but is told from others as well.
+    A face from the side says less, but it too can be told from others.
     """
     boxes = faces["box_xyxy"]
     sides = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], 1))
