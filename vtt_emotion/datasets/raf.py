@@ -1,6 +1,7 @@
 """RAF-DB's subsets and where their parts lie."""
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.layouts import find_files, find_folders, named, only
@@ -22,14 +23,14 @@ class Subset:
     points: str | None
 
 
-def subset_of(path):
+def subset_of(path: str) -> str:
     """The subset that a list is of; one in no folder named after a subset is basic's."""
     if path.lower().endswith(LISTS["multi"]):
         return "multi"
     return "compound" if "compound" in path.lower() else "basic"
 
 
-def read_layout(root, name, labels):
+def read_layout(root: Path, name: str, labels: str) -> Subset:
     """The `Subset` of this name whose list is `labels`."""
     home = PurePosixPath(labels).parent
     while home.name.lower() == "emolabel":
@@ -44,7 +45,7 @@ def read_layout(root, name, labels):
     return Subset(name, labels, part("Image", "original"), part("Image", "aligned"), points)
 
 
-def find_subsets(root, wanted):
+def find_subsets(root: Path, wanted: Iterable[str]) -> list[Subset]:
     """Those of the `wanted` subsets that are there.
 
     Raises:

@@ -6,11 +6,15 @@
     soft       all faces; where several emotions have the largest share, each of them is right
 """
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.training.samples import Samples
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def hold_to(samples: Samples, protocol: str) -> Samples:
@@ -26,7 +30,7 @@ def hold_to(samples: Samples, protocol: str) -> Samples:
                    targets=samples.targets[counted])
 
 
-def credit_ties(logits, target):
+def credit_ties(logits: "Tensor", target: "Tensor") -> "Tensor":
     """Targets (N, 7) in which what logits (N, 7) name is the largest where it is one of several largest."""
     said, credited = logits.argmax(1, keepdim=True), target.clone()
     tied = target.gather(1, said) == target.max(1, keepdim=True).values

@@ -1,5 +1,6 @@
 """The samples of an index as flat arrays: which there are, and which are trained and validated on."""
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Samples:
     targets: np.ndarray
     framing: tuple = (0.0, 0.0)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
 
@@ -65,7 +66,8 @@ def _split(entry, image):
     return entry.get("split", "test" if os.path.basename(image).startswith("test_") else "train")
 
 
-def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0.0, 0.0)):
+def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = None,
+                 episodes: Iterable[int] | None = None, framing: tuple[float, float] = (0.0, 0.0)) -> Samples:
     """The samples of an index, of one split (its own), or of some Friends episodes.
 
     Raises:
@@ -88,7 +90,9 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
                    np.asarray(targets, np.float32), framing)
 
 
-def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
+def read_mixture(mixture: dict[str, float], dicts_path: Path, roots: dict[str, Path],
+                 margins: dict[str, tuple[float, float]],
+                 train_episodes: tuple[int, ...]) -> tuple[list[Samples], list[float]]:
     """The training `Samples` of each index of a mixture, and their shares.
 
     mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}.
@@ -110,7 +114,8 @@ def where(source: str, split: str, episodes: tuple[int, ...]) -> dict:
     return {"episodes": episodes} if row.by_episode else {"split": split} if row.splits else {}
 
 
-def read_held_out(source, dicts_path, roots, margins, valid_episodes):
+def read_held_out(source: str, dicts_path: Path, roots: dict[str, Path], margins: dict[str, tuple[float, float]],
+                  valid_episodes: tuple[int, ...]) -> Samples:
     """The `Samples` validated on: Friends' validation episodes, or another index's own held-out split."""
     row = SOURCES[kind_of(source)]
     if row.never:
@@ -119,7 +124,7 @@ def read_held_out(source, dicts_path, roots, margins, valid_episodes):
                         **where(source, row.held_out, valid_episodes))
 
 
-def check_episodes(train_episodes, valid_episodes):
+def check_episodes(train_episodes: Iterable[int], valid_episodes: Iterable[int]) -> None:
     """Refuse Friends episodes that are both trained and validated on."""
     both = sorted(set(train_episodes) & set(valid_episodes))
     if both:
