@@ -105,7 +105,7 @@ def read_beside(ops):
     page = ops.page
     if page.compare and page.coded:
         raise InputError(f"--compare {page.compare}, --coded {page.coded}: expected one of them")
-    return (as_readings(page.compare, read_results(page.compare)) if page.compare else None,
+    return (as_readings(read_results(page.compare)) if page.compare else None,
             read_coded(page.coded, ops.coders.tiers, ops.coders.words, ops.coders.coded_fps) if page.coded else [])
 
 
@@ -122,7 +122,7 @@ def write(path, records, names, source, ops):
     """Write the page beside the results in `path`; returns what there is to say of it, lines."""
     page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
     records, parts = apply_names(records, names)
-    readings, segments = as_readings(path, records), segments_of(path, records, bool(names))
+    readings, segments = as_readings(records), segments_of(path, records, bool(names))
     rows, labels = choose_rows(readings, page.rows, coded_labels(spans, people))
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
