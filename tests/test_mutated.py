@@ -1,11 +1,13 @@
 """Files of every kind mutated at random, through whole scripts: a right answer or one sentence, and within a minute."""
 import csv
 import io
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import parse_coded
 import report
 from tests.conftest import TINY, write_film
 from tests.results.test_coded_tables import eaf
+from tests.results.test_strangers import strange
 from tests.test_fuzz import mutate
 from vtt_emotion.core.command_line import STOPS, run_script
 from vtt_emotion.core.images import write_image
@@ -28,13 +31,16 @@ from vtt_emotion.results.records import read_results
 from vtt_emotion.training.runs import read_checkpoint
 
 HERE = Path(__file__).resolve().parents[1]
-SECONDS = 60                                     # that a script may take
+SECONDS, PATIENCE = 60, 300                      # of work that a script may take; by the clock of a machine at much else
+CLOCKS = {signal.SIGPROF: (signal.ITIMER_PROF, SECONDS), signal.SIGALRM: (signal.ITIMER_REAL, PATIENCE)}
 APART = 15                                       # one in so many is given to scripts in processes of their own
 ENDS = 1 << 16                                   # bytes of a checkpoint's start and end, where its plan is
 EXPORT = export_results.main, ("--results", "kept/clip.json", "--to", "csv", "parquet", "elan", "vtt", "textgrid")
 PAGE = report.main, ("--results", "kept/clip.json", "--video", "films/clip.mp4", "--people", "guest", "any")
 TRAIN = (*TINY, "--optimizer", "sgd", "--mixture", "coded", "1", "--valid-on", "coded", "--valid-every", "2",
          "--log-every", "1")
+CUT = parse_coded.main, ("--coded-path", "films", "--results-path", "kept", "--people", "guest", "any",
+                         "--valid-videos", "held", "--coded-apart", "0.1")
 ONWARD = model_train.main, (*TRAIN, "--max-steps", "2", "--name", "run", "--resume")
 
 
@@ -67,9 +73,8 @@ CHAINS = {
                         (model_train.main, (*TRAIN, "--weights", "fer.pt", "--max-steps", "1", "--name", "new"))]),
             ("runs/run/last.pt", [ONWARD])], 2, 20),
     "eaf": ([("coded.eaf", [(PAGE[0], (*PAGE[1], "--coded", "coded.eaf"))])], 1, 20),
-    "csv": ([("films/clip.csv", [(PAGE[0], (*PAGE[1], "--coded", "films/clip.csv")),
-                                 (parse_coded.main, ("--coded-path", "films", "--results-path", "kept", "--people",
-                                                     "guest", "any", "--dicts-path", "d", "--faces-path", "f"))]),
+    "csv": ([("films/clip.csv", [(PAGE[0], (*PAGE[1], "--coded", "films/clip.csv"))]), ("films/*.csv", [CUT]),
+             ("films/clip.csv", [(PAGE[0], (*PAGE[1], "--coded", "films/clip.csv"))]), ("films/*.csv", [CUT]),
              ("runs/run/log.csv", [ONWARD])], 1, 25)}
 
 
@@ -97,8 +102,7 @@ def site(tmp_path_factory):
         patch.chdir(root)
         create_results.main(["--videos", "films/clip.mp4", "films/held.mp4", "--device", "cpu", "--results-path",
                              "kept"])
-        parse_coded.main(["--coded-path", "films", "--results-path", "kept", "--people", "guest", "any",
-                          "--valid-videos", "held", "--coded-apart", "0.1"])
+        parse_coded.main([*CUT[1]])
         model_train.main([*TRAIN, "--weights", "fer", "--max-steps", "1", "--name", "run"])
     return root
 
@@ -118,16 +122,18 @@ def hang(*_):
 
 def ended_here(main, argv):
     """(status, standard error) of a script in this process."""
-    heard, handlers = io.StringIO(), {number: signal.getsignal(number) for number in (*STOPS, signal.SIGALRM)}
-    signal.signal(signal.SIGALRM, hang)
-    signal.alarm(SECONDS)
+    heard, handlers = io.StringIO(), {number: signal.getsignal(number) for number in (*STOPS, *CLOCKS)}
+    for number, (clock, seconds) in CLOCKS.items():
+        signal.signal(number, hang)
+        signal.setitimer(clock, seconds)
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(heard):
             run_script(lambda: main(list(argv)))
     except SystemExit as stop:
         return stop.code, heard.getvalue()
     finally:
-        signal.alarm(0)
+        for clock, _ in CLOCKS.values():
+            signal.setitimer(clock, 0)
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return 0, heard.getvalue()
@@ -136,7 +142,7 @@ def ended_here(main, argv):
 def ended_apart(main, argv):
     """The same in a process of its own."""
     done = subprocess.run([sys.executable, str(HERE / f"{main.__module__}.py"), *argv], capture_output=True,
-                          text=True, timeout=SECONDS)
+                          text=True, timeout=PATIENCE)
     said = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
     assert done.returncode in (0, 1) and len(said) == done.returncode, done.stderr
     return (said[-1] if done.returncode else 0), done.stderr
@@ -153,14 +159,49 @@ def check_answer(main, argv):
         assert read_checkpoint(f"runs/{name}/last.pt")["step"] == int(argv[argv.index("--max-steps") + 1])
 
 
-def mutated(path, rng):
-    """The bytes of a file, mutated; of a large one near its ends, where more than numbers lies."""
+def mutated(path, case, rng):
+    """The bytes of a file, mutated; of one of parts, as JSON and zip files are, one part in every second case."""
     data = path.read_bytes()
+    if case % 2 and path.suffix == ".json":
+        return json.dumps(strange(json.loads(data), rng)).encode()
+    if case % 2 and zipfile.is_zipfile(path):
+        return part_mutated(path, rng)
     if len(data) < 4 * ENDS:
         return mutate(data, rng)
-    if rng.random() < 0.5:
+    if rng.random() < 0.5:                       # near its ends, where more than numbers lies
         return mutate(data[:ENDS], rng) + data[ENDS:]
     return data[:-ENDS] + mutate(data[-ENDS:], rng)
+
+
+def part_mutated(path, rng):
+    """The bytes of a zip file with its first, which is the plan of a checkpoint, mutated, or numbers in another."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(made, "w") as new:
+        small = [info.filename for info in old.infolist() if info.file_size < ENDS]
+        chosen = small[rng.integers(len(small)) * rng.integers(2)]
+        for info in old.infolist():
+            part = old.read(info)
+            if info.filename == chosen:
+                part = mutate(part, rng) if chosen == small[0] else flipped(part, rng)
+            new.writestr(info, part)
+    return made.getvalue()
+
+
+def flipped(data, rng):
+    """Bytes with one or two bits flipped."""
+    data = bytearray(data)
+    for place in rng.integers(len(data), size=rng.integers(1, 3)):
+        data[place] ^= 1 << int(rng.integers(8))
+    return bytes(data)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", CHAINS)
+def test_files_as_they_are(site, kind, tmp_path, monkeypatch):
+    for place, (_, chain) in enumerate(CHAINS[kind][0]):
+        shutil.copytree(site, tmp_path / str(place), copy_function=link_large)
+        monkeypatch.chdir(tmp_path / str(place))
+        assert not run_chain(chain, 1)
 
 
 def run_chain(chain, case):
@@ -190,7 +231,7 @@ def test_mutated_files(site, counts, tmp_path, monkeypatch):
             pattern, chain = CHAINS[kind][0][case % len(CHAINS[kind][0])]
             rng = np.random.default_rng((*kind.encode(), case))
             path = rng.choice(sorted(whole.glob(pattern)))
-            data = mutated(path, rng)
+            data = mutated(path, case // len(CHAINS[kind][0]), rng)
             path.unlink()                        # the site's is linked
             path.write_bytes(data)
             try:
