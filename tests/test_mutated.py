@@ -31,7 +31,7 @@ from vtt_emotion.results.records import read_results
 from vtt_emotion.training.runs import read_checkpoint
 
 HERE = Path(__file__).resolve().parents[1]
-SECONDS, PATIENCE = 60, 300                      # of work that a script may take; by the clock of a machine at much else
+SECONDS, PATIENCE = 60, 300                      # of work, and by the clock, that a script may take
 CLOCKS = {signal.SIGPROF: (signal.ITIMER_PROF, SECONDS), signal.SIGALRM: (signal.ITIMER_REAL, PATIENCE)}
 APART = 15                                       # one in so many is given to scripts in processes of their own
 ENDS = 1 << 16                                   # bytes of a checkpoint's start and end, where its plan is
