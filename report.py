@@ -29,7 +29,7 @@ from vtt_emotion.results.records import episode_of, read_results, results_name
 from vtt_emotion.results.segments import segments_of
 from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.faces_file import read_faces
-from vtt_emotion.video.frames import count_frames, film_start, read_frames
+from vtt_emotion.video.frames import count_frames, facts_of, read_frames
 from vtt_emotion.video.sources import find_source
 
 ReportOps = compose(place=Place, friends=Friends, metadata=Metadata, margins=Margins, coders=Coders, page=Page)
@@ -105,7 +105,7 @@ def read_beside(ops):
     page = ops.page
     if page.compare and page.coded:
         raise InputError(f"--compare {page.compare}, --coded {page.coded}: expected one of them")
-    return (as_readings(page.compare, read_results(page.compare)) if page.compare else None,
+    return (as_readings(read_results(page.compare)) if page.compare else None,
             read_coded(page.coded, ops.coders.tiers, ops.coders.words, ops.coders.coded_fps) if page.coded else [])
 
 
@@ -122,7 +122,7 @@ def write(path, records, names, source, ops):
     """Write the page beside the results in `path`; returns what there is to say of it, lines."""
     page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
     records, parts = apply_names(records, names)
-    readings, segments = as_readings(path, records), segments_of(path, records, bool(names))
+    readings, segments = as_readings(records), segments_of(path, records, bool(names))
     rows, labels = choose_rows(readings, page.rows, coded_labels(spans, people))
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
@@ -140,7 +140,7 @@ def write(path, records, names, source, ops):
     output, video = path.with_suffix(".html"), find_video(path, source)
     texts = page_texts(path, page, source, video)
     data |= {"title": path.stem, "video": video and relative_url(video, output), "videoName": texts["video"],
-             "start": 1000 * film_start(video) if video else 0,
+             "start": 1000 * facts_of(video).start if video else 0,
              "burnt": texts["burnt"], "numbered": source is not None, "reach": max(2000, 2 * every),
              "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated", "names": names,
              "parts": parts}

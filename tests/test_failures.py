@@ -100,10 +100,10 @@ def test_a_read_only_folder(site, script):
 
 
 STOPS = [(script, number, status) for script in ("extract_friends.py", "create_results.py", "model_train.py")
-         for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130))]
+         for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129))]
 
 
-@pytest.mark.parametrize("script,number,status", mostly_long(STOPS, STOPS[0], STOPS[3]))
+@pytest.mark.parametrize("script,number,status", mostly_long(STOPS, STOPS[0], STOPS[4], STOPS[-1]))
 def test_asked_to_stop(site, script, number, status):
     """In the midst of its work: when the first it writes is there."""
     options, folder, links = WRITERS[script]

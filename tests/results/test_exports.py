@@ -178,6 +178,14 @@ def test_results_without_a_face(tmp_path):
     assert not textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=True).tiers
 
 
+def test_results_of_a_film_of_one_frame(tmp_path):
+    write_records(tmp_path / "a.json", [])
+    write_records(shots_path(tmp_path / "a.json"), [{"shot": 1, "start": 0, "end": 0, "first_frame": 0, "end_frame": 1,
+                                                     "framing": None, "people": []}])
+    run(tmp_path / "a.json")
+    assert not textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=True).tiers
+
+
 def test_two_faces_of_one_name_at_once_have_a_tier_each():
     both = [{"id": id, "name": "ross", "class": "sad", "start": id / 10, "end": 2.0} for id in (1, 2)]
     assert person_tiers(both) == {"ross": [(100, 2000, "sad")], "ross (2)": [(200, 2000, "sad")]}

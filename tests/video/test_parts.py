@@ -8,6 +8,7 @@ from ops import ResultsOps
 from tests.conftest import write_film
 from vtt_emotion.archive.work import Job, read_job
 from vtt_emotion.core.command_line import settle
+from vtt_emotion.core.images import write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from vtt_emotion.video.create import load_step
 from vtt_emotion.video.frames import Unfit, index_frames, read_frames, read_frames_from
@@ -99,8 +100,9 @@ def test_a_film_that_cannot_be_read_from_the_middle_is_read_in_one(pictures, ops
         plan_parts(film, MINUTES)
     with pytest.raises(Unfit):
         plan_parts(write_film(tmp_path / "film.ts", pictures[:150], 24, *CODECS["closed"]), MINUTES)
+    write_image(tmp_path / "frames/00000.jpg", pictures[0])
     with pytest.raises(Unfit):
-        plan_parts(tmp_path, MINUTES)
+        plan_parts(tmp_path / "frames", MINUTES)
     read_job(Job(film, tmp_path / "parts", "film"), ops, step, {}, False, in_parts(ops, step, found))
     assert not found and (tmp_path / "parts/film.json").is_file()
 

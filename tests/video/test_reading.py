@@ -5,12 +5,14 @@ import time
 import numpy as np
 import pytest
 
+import create_results
 from ops import Tracking
 from vtt_emotion import __version__
 from vtt_emotion.core.crop import iou
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
+from vtt_emotion.video import decoding
 from vtt_emotion.video.detection import CenterFace, make_detector
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces import FACE, make_faces
@@ -306,3 +308,10 @@ def test_a_fingerprint_tells_videos_and_folders_apart(make_video, tmp_path):
 def test_a_faces_file_says_what_wrote_it(tmp_path):
     write_faces(tmp_path / "a.faces.npz", {"version": VERSION, "source": "a", "options": {}}, np.zeros(0, FACE), [0])
     assert np.load(tmp_path / "a.faces.npz")["program"] == f"vtt_emotion {__version__}"
+
+
+def test_a_film_is_opened_once_to_ask_and_once_to_read(make_video, tmp_path, monkeypatch):
+    opened, film = [], make_video(tmp_path / "a.mp4", [np.zeros((48, 64, 3), np.uint8)] * 3)
+    monkeypatch.setattr(decoding, "_open", lambda path, open_it=decoding._open: opened.append(path) or open_it(path))
+    create_results.main(["--root", str(tmp_path), "--video", str(film), "--device", "cpu"])
+    assert opened == [film] * 2

@@ -14,7 +14,8 @@ from vtt_emotion.video.batch import name_videos, videos_in
 from vtt_emotion.video.sources import VIDEO_SUFFIXES, say_left_out
 
 WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}     # a file put there is whole, or none
-# A store that accepts and stays silent is asked six times, by s3fs itself.
+ANSWER = 25                                      # s that a store has to answer a question
+# A store that accepts and stays silent is asked five times, by s3fs itself.
 PATIENCE = dict.fromkeys(("s3", "s3a"), {"config_kwargs": {"connect_timeout": 4, "read_timeout": 4,
                                                            "retries": {"max_attempts": 0}}})
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
@@ -54,18 +55,32 @@ def reaching(url: str) -> Iterator[tuple[Any, str]]:
     except FileNotFoundError:
         raise InputError(f"{url}: no such file") from None
     except Exception as error:                   # each file system has errors of its own, of no common class
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        silent = f"no answer in {ANSWER} s" if isinstance(error, TimeoutError) else type(error).__name__
+        reason = str(error).splitlines()[0] if str(error) else silent
         raise InputError(f"{url}: could not be reached ({reason})") from None
+
+
+def ask(files: Any, what: str, path: str, **more: Any) -> Any:
+    """`files.WHAT(path)`, a question; a store that stays silent has `ANSWER` s, whatever tries it has of its own.
+
+    Raises:
+        TimeoutError: it did not answer.
+    """
+    from fsspec.asyn import AsyncFileSystem, sync
+
+    if isinstance(files, AsyncFileSystem):
+        return sync(files.loop, getattr(files, f"_{what}"), path, timeout=ANSWER, **more)
+    return getattr(files, what)(path, **more)
 
 
 def list_videos(url: str) -> list[str]:
     """The URLs of a video, or of the videos right in a folder, by name. InputError where there is none."""
     with reaching(url) as (files, path):
-        if not files.exists(path):
+        if not ask(files, "exists", path):
             raise InputError(f"{url}: no such video")
-        if files.isfile(path):
+        if ask(files, "isfile", path):
             return [url]
-        names = sorted(PurePosixPath(entry["name"]).name for entry in files.ls(path, detail=True)
+        names = sorted(PurePosixPath(entry["name"]).name for entry in ask(files, "ls", path, detail=True)
                        if entry["type"] == "file")
     names = [name for name in names if name[0] != "."]
     videos = [name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
@@ -79,7 +94,7 @@ def size_of(place: Any) -> int:
     """Bytes of a video, here or elsewhere (a folder that was listed is not asked again); 0 of a folder of frames."""
     if is_url(place):
         with reaching(place) as (files, path):
-            return files.info(path)["size"]
+            return ask(files, "info", path)["size"]
     return place.stat().st_size if place.is_file() else 0
 
 
@@ -132,14 +147,16 @@ def placed(folder: Any, last: Sequence[str]) -> Iterator[Path]:
 def remove(url: str) -> None:
     """Remove a file at a URL, where there is one."""
     with reaching(url) as (files, path):
-        if files.exists(path):
-            files.rm_file(path)
+        if ask(files, "exists", path):
+            ask(files, "rm_file", path)
 
 
 def put(path: Path, url: str) -> None:
     """Put a file at a URL, whole or not at all."""
     with reaching(url) as (files, target):
-        files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        folder = target.rpartition("/")[0]
+        if not ask(files, "exists", folder):     # s3fs would ask a silent store for its bucket for a minute
+            files.makedirs(folder, exist_ok=True)
         protocols = {files.protocol} if isinstance(files.protocol, str) else set(files.protocol)
         if protocols & WHOLE:
             files.put_file(str(path), target)
@@ -152,6 +169,6 @@ def all_there(folder: str, names: Iterable[str]) -> bool:
     """Whether files of these names lie in a folder elsewhere."""
     for name in names:
         with reaching(f"{folder}/{name}") as (files, path):
-            if not files.exists(path):
+            if not ask(files, "exists", path):
                 return False
     return True

@@ -14,7 +14,6 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
 
 NEAR = 2                                         # ms by which a record's time may miss its frame's
-LONGEST = 4_000_000_000                          # ms; times are 32 bits in the page
 STRONGEST = 5                                    # segments of each emotion whose pictures stay in the page
 
 
@@ -38,36 +37,22 @@ class Readings:
         return len(self.faces) > 0 and bool(np.isfinite(self.faces["scores"]).all())
 
 
-def as_readings(path: str | Path, records: Iterable[dict]) -> Readings:
-    """The records of the results in `path` as `Readings`. InputError names the first one that is not as expected."""
-    labels, rows = {}, []
-    for place, record in enumerate(records):
-        try:
-            rows.append(_as_row(record, labels))
-        except (KeyError, TypeError, ValueError, OverflowError):
-            raise InputError(f"{path}: record {place}: expected seconds, a box of four numbers, a confidence (and, "
-                             "if any, frontal, and all seven scores) from 0 to 1, a whole number as id and a name or "
-                             "null") from None
+def as_readings(records: Iterable[dict]) -> Readings:
+    """The records of `read_results` as `Readings`."""
+    labels = {}                                  # {(whether it is a name, name or id): its place}
+    rows = [_as_row(record, labels) for record in records]
     return Readings(np.array(rows, READING), [name if named else f"face {name}" for named, name in labels],
                     [named for named, _ in labels])
 
 
 def _as_row(record, labels):
-    """A record as a tuple of READING's fields; labels: {(whether it is a name, name or id): its place}, added to.
-
-    KeyError, TypeError, ValueError or OverflowError where it is not as expected.
-    """
-    face, given = record["object"], "scores" in record["object"]
-    id, name, box = face["id"], face["name"], tuple(float(value) for value in face["box"])
-    scores = tuple(float(face["scores"][emotion]) for emotion in EMOTIONS) if given else (math.nan,) * len(EMOTIONS)
-    time, confidence = round(1000 * record["seconds"]), float(face["confidence"])
-    frontal = float(face.get("frontal", 1))
-    if not (isinstance(id, int) and abs(id) < 1 << 63 and isinstance(name, str | None) and time < LONGEST
-            and all(map(math.isfinite, box)) and len(box) == 4
-            and all(0 <= share <= 1 for share in (confidence, frontal, *(scores if given else ())))):
-        raise ValueError
+    """A record as a tuple of READING's fields; labels: as of `as_readings`, added to."""
+    face = record["object"]
+    id, name, frontal, scores = face["id"], face["name"], face.get("frontal"), face.get("scores") or {}
     label = labels.setdefault((True, name) if name else (False, id), len(labels))
-    return time, id, label, EMOTIONS.index(record["class"]), confidence, scores, box, frontal
+    return (round(1000 * record["seconds"]), id, label, EMOTIONS.index(record["class"]), face["confidence"],
+            tuple(scores.get(emotion, math.nan) for emotion in EMOTIONS), tuple(face["box"]),
+            1 if frontal is None else frontal)
 
 
 def choose_rows(readings: Readings, most: int, kept: Collection[str] = ()) -> tuple[np.ndarray, list[str]]:

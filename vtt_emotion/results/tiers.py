@@ -25,7 +25,6 @@ def person_tiers(segments: Iterable[dict]) -> dict[str, list[tuple[int, int, str
 def all_tiers(segments: Iterable[dict], shots: Sequence[dict]) -> dict[str, list[tuple[int, int, str]]]:
     """`person_tiers`, and of shots (dicts, as `Shots.rows` gives) the tier `SHOTS` of how each is framed."""
     tiers = person_tiers(segments)
-    if shots:
-        tiers[SHOTS] = [(round(1000 * shot["start"]), round(1000 * shot["end"]), shot["framing"] or "no face")
-                        for shot in shots if round(1000 * shot["end"]) > round(1000 * shot["start"])]
-    return tiers
+    spans = [(round(1000 * shot["start"]), round(1000 * shot["end"]), shot["framing"] or "no face")
+             for shot in shots if round(1000 * shot["end"]) > round(1000 * shot["start"])]
+    return tiers | ({SHOTS: spans} if spans else {})         # a film of one frame has none

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from vtt_emotion.core.command_line import stop
+from vtt_emotion.core.command_line import STOPS, stop
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.runs import is_finite
@@ -95,7 +95,8 @@ def stop_at_a_step() -> Iterator[list]:
             stop(number, frame)
         asked.append(number)
 
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, *STOPS)
+              if signal.getsignal(number) != signal.SIG_IGN}             # as nohup has SIGHUP
     try:
         yield asked
     finally:

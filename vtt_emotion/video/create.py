@@ -21,7 +21,7 @@ from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
-from vtt_emotion.video.frames import count_frames, film_rate, read_frames
+from vtt_emotion.video.frames import facts_of, read_frames
 from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
 from vtt_emotion.video.overlay import write_overlay
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
@@ -83,13 +83,14 @@ def look_for_faces(cut: Iterator, tracking: Tracking, tracker: Tracker) -> Itera
     return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads, make_wide(detector))
 
 
-def follow(source: Path, path: Path | None, fps: float, tracking: Tracking) -> tuple[Iterator[tuple], dict | None]:
+def follow(source: Path, path: Path | None, fps: float, tracking: Tracking,
+           count: int | None = None) -> tuple[Iterator[tuple], dict | None]:
     """A source's frames with the faces on them, and what a new faces file is to tell; None where `path` has them.
 
-    path is None where no such file is wanted.
+    path is None where no such file is wanted; count: the frames that the source says it has.
     """
     made = describe(source, options_of(tracking))
-    frames = tqdm(read_frames(source, fps), "faces", count_frames(source), unit="frame", disable=None)
+    frames = tqdm(read_frames(source, fps), "faces", count, unit="frame", disable=None)
     if path and path.is_file():
         about, faces, shots = read_faces(path)
         if about == made:
@@ -116,8 +117,9 @@ def read_followed(followed: Iterator[tuple], ops: Any, step: Any, encode: bool) 
 def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray],
                 kept: Path | None = None) -> tuple[Iterator[dict], Reading]:
     """(records of one source, its `Reading`), read once; `kept` is the file of its faces, None where none is kept."""
-    ops = at_rate(ops, film_rate(source, ops.source.fps))
-    followed, made = follow(source, kept, ops.source.fps, ops.tracking)
+    facts = facts_of(source, ops.source.fps)
+    ops = at_rate(ops, facts.rate)
+    followed, made = follow(source, kept, ops.source.fps, ops.tracking, facts.frames)
     reading = read_followed(followed, ops, step, bool(gallery) or ops.names.link == "true")
     if made and kept:
         write_faces(kept, made, reading.faces, reading.shots)

@@ -128,35 +128,32 @@ def _read_matrix(picture):
     return (True, b < 0, c < 0) if abs(a) + abs(d) < abs(b) + abs(c) else (False, d < 0, a < 0)
 
 
-def count_frames(source: str | Path) -> int | None:
-    """How many frames a source says it has; a container may be wrong, or silent (None)."""
+@dataclass
+class Facts:
+    """What a source says of itself: its frames (None: nothing), how many a second, its length, s, and its start.
+
+    The length is 0 where it is silent, or a folder. start: where a video's own times start, s: 0 of a player's clock,
+    and of the frames' `seconds`.
+    """
+    frames: int | None
+    rate: float
+    length: float = 0.0
+    start: float = 0.0
+
+
+def facts_of(source: str | Path, fps: float = 24000 / 1001) -> Facts:
+    """The `Facts` of a source, opened once; a container may be wrong. fps: of a folder."""
     source = Path(source)
     if source.is_dir():
-        return len(frame_files(source))
+        return Facts(len(frame_files(source)), fps)
     with Film(source) as film:
-        return film.promised
+        rate = float(np.clip(float(film.stream.average_rate or 24), *RATES))
+        return Facts(film.promised, rate, film.length, film.start or 0.0)
 
 
-def film_rate(source: Path, fps: float) -> float:
-    """How many frames a second a source has on average; `fps` of a folder, 24 of a video that is silent."""
-    if source.is_dir():
-        return fps
-    with Film(source) as film:
-        return float(np.clip(float(film.stream.average_rate or 24), *RATES))
-
-
-def film_length(source: Path) -> float:
-    """How long a video is, s, as its container says; 0 where it is silent, or a folder."""
-    if source.is_dir():
-        return 0.0
-    with Film(source) as film:
-        return film.length
-
-
-def film_start(video: Path) -> float:
-    """Where a video file's own times start, s: 0 of a player's clock, and of the frames' `seconds`."""
-    with Film(video) as film:
-        return film.start or 0.0
+def count_frames(source: str | Path) -> int | None:
+    """How many frames a source says it has, or None."""
+    return facts_of(source).frames
 
 
 def read_marker(folder: Path) -> tuple[str, int, int, list[float]] | None:

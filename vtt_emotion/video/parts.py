@@ -29,7 +29,7 @@ from vtt_emotion.video.create import (
     records_of,
 )
 from vtt_emotion.video.faces_file import describe, read_faces, write_faces
-from vtt_emotion.video.frames import Index, Unfit, film_length, film_rate, index_frames, read_frames_from
+from vtt_emotion.video.frames import Index, Unfit, facts_of, index_frames, read_frames_from
 from vtt_emotion.video.shots import WARM_UP, with_cuts
 
 FEWEST = 3                                       # parts that a film is read in, unless in one
@@ -56,7 +56,7 @@ def plan_parts(source: Path, minutes: float) -> Plan:
 
     It need not where it has fewer than three: with what they cost, two save little.
     """
-    if round(film_length(source) / (60 * minutes)) < FEWEST:
+    if round(facts_of(source).length / (60 * minutes)) < FEWEST:
         raise Unfit(source)
     index = index_frames(source)
     seconds = (index.times - index.times[0]) / index.second
@@ -74,7 +74,7 @@ def plan_parts(source: Path, minutes: float) -> Plan:
 
 def read_part(source: Path, plan: Plan, number: int, ops: Any, step: Any, encode: bool) -> Part:
     """The `Part` of a plan by its number from 0; step, encode: as of `read_followed`."""
-    ops = at_rate(ops, film_rate(source, ops.source.fps))
+    ops = at_rate(ops, facts_of(source, ops.source.fps).rate)
     tracking, start = ops.tracking, plan.starts[number]
     stop = plan.starts[number + 1] if number + 1 < len(plan.starts) else None
     first, seen = max(0, start - WARM_UP), {}         # cuts are found by the frames before
@@ -146,7 +146,7 @@ def read_in_parts(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarr
 
     read_parts: called with (source, plan, encode), gives the `Part`s of a plan in order, read side by side or not.
     """
-    scaled = at_rate(ops, film_rate(source, ops.source.fps))
+    scaled = at_rate(ops, facts_of(source, ops.source.fps).rate)
     made, encode = describe(source, options_of(scaled.tracking)), bool(gallery) or ops.names.link == "true"
     if not minutes or (kept and kept.is_file() and read_faces(kept)[0] == made):
         return read_source(source, ops, step, gallery, kept)
