@@ -14,10 +14,11 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
 import json
 import sys
 
-from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, FriendsSplit, Margins, Place, compose
+from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, Margins, Place, Split, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import checked_logits, name_device
 from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
@@ -34,22 +35,25 @@ from vtt_emotion.training.measures import (
     network_lines,
     resample,
 )
-from vtt_emotion.training.protocols import credit_ties, hold_to
+from vtt_emotion.training.protocols import COMPOUND, as_compound, credit_ties, hold_to
 from vtt_emotion.training.samples import read_samples, where
 
-EvaluateOps = compose(place=Place, datasets=Datasets, split=FriendsSplit, margins=Margins, evaluate=Evaluate,
+EvaluateOps = compose(place=Place, datasets=Datasets, split=Split, margins=Margins, evaluate=Evaluate,
                       coders=Coders, agreement=Agreement)
 
 
-def find_split(index, split, episodes):
+def find_split(index, split, episodes, subsets):
     """(what `read_samples` is to take, name of the split): Friends goes by episodes, CK+ is taken whole."""
     row = SOURCES[kind_of(index)]
     if split and not row.splits:
         raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
     if split and split not in row.splits:
         raise InputError(f"--split {split}: {index} has {', '.join(row.splits)}")
+    if subsets and not row.subsets:
+        raise InputError(f"--subsets {' '.join(subsets)}: {index} has none; RAF-DB has")
     split = split or row.held_out
-    return where(index, split, episodes), "_".join(map(str, episodes)) if row.by_episode else split or "all"
+    name = "_".join(map(str, episodes)) if row.by_episode else split or "all"
+    return where(index, split, episodes, subsets), "_".join([name, *subsets])
 
 
 def measure_coded(coding, coders):
@@ -101,7 +105,7 @@ def predict_all(ops, part, shown):
     evaluate, device, logits, sizes = ops.evaluate, torch.device(name_device(ops.evaluate.device)), {}, {}
     found = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[kind_of(evaluate.index)],
                          framing=ops.margins.by_source()[kind_of(evaluate.index)], **part)
-    samples = hold_to(found, evaluate.protocol)
+    samples = found if of_compound(part) else hold_to(found, evaluate.protocol)
     if len(samples) < len(found):
         print(f"{len(found) - len(samples):,} of {len(found):,} faces are not counted by the protocol "
               f"{evaluate.protocol}")
@@ -117,11 +121,19 @@ def predict_all(ops, part, shown):
     return logits, target, sizes
 
 
-def figures_of(logits, target, sizes, soft):
-    """(a dict of figures of each network, with its intervals; how each two differ); soft: of a tie each is right."""
+def of_compound(part):
+    """Whether what `read_samples` takes is measured by RAF-DB's compound classes."""
+    return part.get("subsets") == ("compound",)
+
+
+def figures_of(logits, target, sizes, soft, names):
+    """(a dict of figures of each network, with its intervals; how each two differ).
+
+    logits: {network: (N, K)}; target (N, K) and `names` of K classes; soft: of a tie each is right.
+    """
     targets = {name: credit_ties(said, target) if soft else target for name, said in logits.items()}
     again = {name: resample(said, targets[name]) for name, said in logits.items()}
-    measured = {name: measure_logits(said, targets[name]) for name, said in logits.items()}
+    measured = {name: measure_logits(said, targets[name], names) for name, said in logits.items()}
     networks = [{"weights": name, "img_sz": sizes.get(name), **figures, "intervals": intervals(figures, again[name])}
                 for name, figures in measured.items()]
     hits = {name: (said.argmax(1) == targets[name].argmax(1)).numpy() for name, said in logits.items()}
@@ -137,12 +149,15 @@ def main(argv=None):
         raise InputError(f"--weights {' '.join(evaluate.weights)}: expected one or several checkpoints, each once")
     if evaluate.ensemble and len(evaluate.weights) < 2:
         raise InputError("--ensemble: expected --weights with several checkpoints")
-    part, split = find_split(index, evaluate.split, ops.split.valid_episodes)
+    part, split = find_split(index, evaluate.split, ops.split.valid_episodes, ops.split.subsets)
     shown = {name: getattr(evaluate, name) for name in ("camera_motion", "colour", "small", "turn", "shadow")}
     logits, target, sizes = predict_all(ops, part, shown)
     if evaluate.ensemble:
         logits["ensemble"] = ensemble(list(logits.values()))
-    networks, pairs = figures_of(logits, target, sizes, evaluate.protocol == "soft")
+    names = COMPOUND if of_compound(part) else EMOTIONS
+    if of_compound(part):
+        logits, target = as_compound(logits, target)
+    networks, pairs = figures_of(logits, target, sizes, evaluate.protocol == "soft", names)
     figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip,
                "protocol": evaluate.protocol, "precision": evaluate.precision, **shown}
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
@@ -150,7 +165,8 @@ def main(argv=None):
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     titles = [f"{index} {split}" + (f", {one['weights']}" if pairs else "") for one in networks]
-    draw_confusion({title: one["confusion"] for title, one in zip(titles, networks)}, path.with_suffix(".png"))
+    draw_confusion({title: one["confusion"] for title, one in zip(titles, networks)}, path.with_suffix(".png"),
+                   names=names)
     print(*(network_lines(networks, pairs) if pairs else class_lines(networks[0])), sep="\n")
     print(f"wrote {path} and {path.with_suffix('.png').name}")
 

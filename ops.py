@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
+RafSubset = Literal["basic", "compound", "multi"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Dataset:
     by_emotion: bool                             # [emotion][example], each with `emo`; else [example], with `em`
     images: int                                  # of an entry: 1, or a buffer's 4
     splits: tuple[str, ...]                      # the entries', none where they have none
+    subsets: tuple[str, ...] = ()                # the entries'; it is measured on the first alone
     held_out: str = ""
     by_episode: bool = False
     never: str = ""
@@ -80,6 +82,7 @@ SOURCES = {
         folders={"raf_path": ("datasets/RAF-DB", "RAF-DB: the folder with basic/, compound/ and multi/, whichever are "
                               "there.")},
         index="raf_parsed.npy", by_emotion=False, images=1, splits=("train", "test"), held_out="test",
+        subsets=("basic", "compound", "multi"),
         margin=0.06, licence="research alone, by agreement with its authors"),
     "fer": Dataset(
         folders={"fer_path": ("datasets/FER2013", "FER2013 with the FER+ votes.")},
@@ -304,6 +307,12 @@ class FriendsSplit:
 
 
 @dataclass
+class Split(FriendsSplit):
+    subsets: tuple[RafSubset, ...] = ()
+    """RAF-DB's subsets to train on, or to measure on; none given trains on all and measures on basic."""
+
+
+@dataclass
 class Parse(Files):
     strict: bool = False
     """Make any defect that the format's description does not know an error, not a dropped row."""
@@ -319,7 +328,7 @@ class AffectNetLists:
 
 @dataclass
 class RafSubsets:
-    subsets: tuple[Literal["basic", "compound", "multi"], ...] = ("basic", "compound", "multi")
+    subsets: tuple[RafSubset, ...] = ("basic", "compound", "multi")
     """RAF-DB subsets to read; a subset that is not on disk is left out."""
 
 
@@ -847,7 +856,7 @@ class ResultsOps:
 class StaticTrainOps:
     place: Place = field(default_factory=Place)
     datasets: Datasets = field(default_factory=Datasets)
-    split: FriendsSplit = field(default_factory=FriendsSplit)
+    split: Split = field(default_factory=Split)
     margins: Margins = field(default_factory=Margins)
     data: StaticData = field(default_factory=StaticData)
     loader: Loader = field(default_factory=Loader)

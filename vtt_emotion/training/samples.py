@@ -65,8 +65,17 @@ def _split(entry, image):
     return entry.get("split", "test" if os.path.basename(image).startswith("test_") else "train")
 
 
-def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0.0, 0.0)):
-    """The samples of an index, of one split (its own), or of some Friends episodes.
+def _subset(entry):
+    """An entry's subset of RAF-DB; the ancestor's indexes do not say it, but the label does."""
+    shares = [share for share in np.asarray(entry["em"], float) if share > 0]
+    told = "basic" if len(shares) == 1 else "compound" if len(shares) == 2 and shares[0] == shares[1] else "multi"
+    return entry.get("subset", told)
+
+
+def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0.0, 0.0), subsets=()):
+    """The samples of an index, of one split (its own), of some subsets, or of some Friends episodes.
+
+    A box that its entry says is the `whole` image is (0, 0, 0, 0), and so gets no margin.
 
     Raises:
         InputError: no index, a wrong one, or nothing in the split.
@@ -76,22 +85,25 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
     for images, box, target, entry in _entries(source, read_index(path), path, root):
         if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
+        if subsets and _subset(entry) not in subsets:
+            continue
         found.add(entry["pos"][0] if episodes is not None else split)
         paths.append([os.fsencode(image) for image in images])
-        boxes.append(box)
+        boxes.append((0, 0, 0, 0) if entry.get("whole") else box)
         targets.append(target)
     absent = sorted(set(episodes) - found) if episodes is not None else []
     if absent or not paths:
         wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
-        raise InputError(f"{path}: holds no {wanted}")
+        of_subsets = f" of {' and '.join(subsets)}" if subsets else ""
+        raise InputError(f"{path}: holds no {wanted}{of_subsets}")
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
                    np.asarray(targets, np.float32), framing)
 
 
-def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
+def read_mixture(mixture, dicts_path, roots, margins, train_episodes, subsets=()):
     """The training `Samples` of each index of a mixture, and their shares.
 
-    mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}.
+    mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}; subsets: as of `where`.
     """
     for source, share in mixture.items():
         if not 0 <= share < float("inf"):
@@ -100,14 +112,18 @@ def read_mixture(mixture, dicts_path, roots, margins, train_episodes):
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")
     sources = [read_samples(source, dicts_path, roots[kind_of(source)], framing=margins[kind_of(source)],
-                            **where(source, "train", train_episodes)) for source in shares]
+                            **where(source, "train", train_episodes, subsets)) for source in shares]
     return sources, list(shares.values())
 
 
-def where(source: str, split: str, episodes: tuple[int, ...]) -> dict:
-    """What `read_samples` takes of a source: a split, of Friends episodes, all of what has neither."""
+def where(source: str, split: str, episodes: tuple[int, ...], subsets: tuple[str, ...] = ()) -> dict:
+    """What `read_samples` takes of a source: a split, of Friends episodes, all of what has neither.
+
+    Of a source with subsets those given; without them all, and of what is held out the first.
+    """
     row = SOURCES[kind_of(source)]
-    return {"episodes": episodes} if row.by_episode else {"split": split} if row.splits else {}
+    part = {"episodes": episodes} if row.by_episode else {"split": split} if row.splits else {}
+    return part | ({"subsets": subsets or row.subsets[:1 if split == row.held_out else None]} if row.subsets else {})
 
 
 def read_held_out(source, dicts_path, roots, margins, valid_episodes):

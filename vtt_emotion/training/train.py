@@ -168,7 +168,8 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
 def _faces(ops, frames):
     """(faces to train on, the chance of each to be drawn, faces to validate on)."""
     roots, margins, dicts = ops.datasets.roots(), ops.margins.by_source(), ops.place.dicts_path
-    sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, ops.split.train_episodes)
+    sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, ops.split.train_episodes,
+                                   ops.split.subsets)
     valid = hold_to(read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes), "ties-out")
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
     return (FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0)),
