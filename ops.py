@@ -479,6 +479,8 @@ class Run(Runs, Device):
     """Training steps in all, earlier ones of a resumed run included."""
     valid_every: Count = 1000
     """Steps between two validations."""
+    patience: Annotated[int, Limit(0)] = 0
+    """Validations in a row without a better mean recall after which training ends; 0 goes on to --max-steps."""
     save_every: Count = 200
     """Steps between two writings of last.pt, what a killed run can lose at the most."""
     log_every: Count = 50

@@ -138,7 +138,7 @@ def _changes(old, new):
     for name in sorted(set(old) | set(new)):
         if isinstance(old.get(name), dict) and isinstance(new.get(name), dict):
             yield from _changes(old[name], new[name])
-        elif old.get(name) != new.get(name) and name not in ("resume", "weights"):       # neither matters to it
+        elif name in old and old[name] != new.get(name) and name not in ("resume", "weights"):   # neither matters to it
             yield f"{name} {old.get(name)} -> {new.get(name)}"
 
 

@@ -2,6 +2,7 @@
 import signal
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 import torch
@@ -69,6 +70,9 @@ def train(ops, frames: int) -> dict | None:
         with locked(folder, "trained") if ranks.first else nullcontext():
             training = _prepare(ops, folder, ranks, *faces)
             _loop(ops, training, unreadable)
+            at = training.run.progress
+            if ranks.first and at.step < ops.run.max_steps:
+                print(f"ended at step {at.step:,}: no better mean recall in {ops.run.patience} validations")
     return training.run.progress.best if ranks.first else None
 
 
@@ -81,7 +85,7 @@ def _loop(ops, training, unreadable):
         if at.owed:                              # the validation that the last run failed in
             run.log(step=at.step, **_validate(training, options.precision))
             training.save()
-        for clips, target, reasons in steps:
+        for clips, target, reasons in takewhile(lambda _: not _in_vain(options, at), steps):
             clips, target = (part.to(ranks.device, non_blocking=True) for part in (clips, target))
             if ops.augment.mixup:
                 rng = np.random.default_rng((options.seed, at.step, 0, 1))     # neither sampler's nor loader's
@@ -109,6 +113,11 @@ def _loop(ops, training, unreadable):
                 training.save()
             if asks and at.step < options.max_steps:
                 raise Stopped(asked[0] if asked else signal.SIGTERM)
+
+
+def _in_vain(options, at):
+    """Whether the last `--patience` validations have brought no better mean recall."""
+    return bool(options.patience and at.best) and at.step - at.best["step"] >= options.patience * options.valid_every
 
 
 def _validate(training, precision):
