@@ -8,19 +8,18 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
     python evaluate.py --index raf --split test --weights runs/static/best.pt
     python evaluate.py --index friends --valid-episodes 9 10 --weights runs/tsm/best.pt --flip
     python evaluate.py --index fer --protocol majority
+    python evaluate.py --indexes fer raf affectnet ck --weights runs/a/best.pt runs/b/best.pt
     python evaluate.py --index fer --weights fer runs/a/best.pt runs/b/best.pt --ensemble
     python evaluate.py --coded interview.eaf --results results/interview.json
 """
 import json
 import sys
 
-from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, Margins, Place, Split, compose
+from ops import Agreement, Coders, Datasets, Evaluate, Margins, Place, Split, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.core.weights import checked_logits, name_device
-from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
 from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.names import apply_names, read_names
@@ -34,26 +33,12 @@ from vtt_emotion.training.measures import (
     measure_logits,
     network_lines,
     resample,
+    table_lines,
 )
-from vtt_emotion.training.protocols import COMPOUND, as_compound, credit_ties, hold_to
-from vtt_emotion.training.samples import read_samples, where
+from vtt_emotion.training.protocols import COMPOUND, as_compound, credit_ties
 
 EvaluateOps = compose(place=Place, datasets=Datasets, split=Split, margins=Margins, evaluate=Evaluate,
                       coders=Coders, agreement=Agreement)
-
-
-def find_split(index, split, episodes, subsets):
-    """(what `read_samples` is to take, name of the split): Friends goes by episodes, CK+ is taken whole."""
-    row = SOURCES[kind_of(index)]
-    if split and not row.splits:
-        raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
-    if split and split not in row.splits:
-        raise InputError(f"--split {split}: {index} has {', '.join(row.splits)}")
-    if subsets and not row.subsets:
-        raise InputError(f"--subsets {' '.join(subsets)}: {index} has none; RAF-DB has")
-    split = split or row.held_out
-    name = "_".join(map(str, episodes)) if row.by_episode else split or "all"
-    return where(index, split, episodes, subsets), "_".join([name, *subsets])
 
 
 def measure_coded(coding, coders):
@@ -90,42 +75,6 @@ def measure_coded(coding, coders):
     print(f"wrote {path} and {path.with_suffix('.png').name}")
 
 
-def predict_all(ops, part, shown):
-    """({network: logits (N, 7)}, soft targets (N, 7), {network: size of its input, px}) of all --weights.
-
-    part: of `find_split`; shown: keywords of `FaceClips`, how the faces are shown.
-    """
-    import torch  # after the options: --help need not wait for it
-
-    from vtt_emotion.training.batches import EveryOnce, make_loader
-    from vtt_emotion.training.clips import FaceClips
-    from vtt_emotion.training.engine import predict
-    from vtt_emotion.training.networks import load
-
-    evaluate, device, logits, sizes = ops.evaluate, torch.device(name_device(ops.evaluate.device)), {}, {}
-    found = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[kind_of(evaluate.index)],
-                         framing=ops.margins.by_source()[kind_of(evaluate.index)], **part)
-    samples = found if of_compound(part) else hold_to(found, evaluate.protocol)
-    if len(samples) < len(found):
-        print(f"{len(found) - len(samples):,} of {len(found):,} faces are not counted by the protocol "
-              f"{evaluate.protocol}")
-    alike = samples.paths.shape[1] == 1 and not evaluate.camera_motion         # four frames would be read as one is
-    for weights in evaluate.weights:
-        net = load(weights, ops.place.root, trained=True, img_sz=evaluate.img_sz)
-        sizes[weights] = net.img_sz
-        clips = FaceClips([samples], net.img_sz, 1 if alike else evaluate.frames, **shown)
-        loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers,
-                             device.type == "cuda")
-        said, target = predict(net.to(device), loader, device, evaluate.flip, evaluate.precision)
-        logits[weights] = checked_logits(said, weights)
-    return logits, target, sizes
-
-
-def of_compound(part):
-    """Whether what `read_samples` takes is measured by RAF-DB's compound classes."""
-    return part.get("subsets") == ("compound",)
-
-
 def figures_of(logits, target, sizes, soft, names):
     """(a dict of figures of each network, with its intervals; how each two differ).
 
@@ -140,22 +89,19 @@ def figures_of(logits, target, sizes, soft, names):
     return networks, compare_networks(measured, again, hits)
 
 
-def main(argv=None):
-    ops = parse(EvaluateOps, argv, __doc__)
-    if ops.agreement.coded is not None:
-        return measure_coded(ops.agreement, ops.coders)
-    evaluate, index = ops.evaluate, ops.evaluate.index
-    if not evaluate.weights or len(set(evaluate.weights)) < len(evaluate.weights):
-        raise InputError(f"--weights {' '.join(evaluate.weights)}: expected one or several checkpoints, each once")
-    if evaluate.ensemble and len(evaluate.weights) < 2:
-        raise InputError("--ensemble: expected --weights with several checkpoints")
-    part, split = find_split(index, evaluate.split, ops.split.valid_episodes, ops.split.subsets)
+def measure(ops, index, split):
+    """Measure all --weights on a split of an index, or on folds; written, drawn, and printed. Returns their figures."""
+    from vtt_emotion.training import predictions  # after the options: --help need not wait for PyTorch
+
+    evaluate = ops.evaluate
+    part, split = predictions.find_split(index, split, ops.split.valid_episodes, ops.split.subsets)
     shown = {name: getattr(evaluate, name) for name in ("camera_motion", "colour", "small", "turn", "shadow")}
-    logits, target, sizes = predict_all(ops, part, shown)
+    logits, target, sizes = (predictions.predict_folds if ops.split.folds else predictions.predict_all)(
+        ops, index, part, shown)
     if evaluate.ensemble:
         logits["ensemble"] = ensemble(list(logits.values()))
-    names = COMPOUND if of_compound(part) else EMOTIONS
-    if of_compound(part):
+    names = COMPOUND if predictions.of_compound(part) else EMOTIONS
+    if names == COMPOUND:
         logits, target = as_compound(logits, target)
     networks, pairs = figures_of(logits, target, sizes, evaluate.protocol == "soft", names)
     figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip,
@@ -169,6 +115,23 @@ def main(argv=None):
                    names=names)
     print(*(network_lines(networks, pairs) if pairs else class_lines(networks[0])), sep="\n")
     print(f"wrote {path} and {path.with_suffix('.png').name}")
+    return networks
+
+
+def main(argv=None):
+    ops = parse(EvaluateOps, argv, __doc__)
+    if ops.agreement.coded is not None:
+        return measure_coded(ops.agreement, ops.coders)
+    evaluate = ops.evaluate
+    if not evaluate.weights or len(set(evaluate.weights)) < len(evaluate.weights):
+        raise InputError(f"--weights {' '.join(evaluate.weights)}: expected one or several checkpoints, each once")
+    if evaluate.ensemble and len(evaluate.weights) < 2:
+        raise InputError("--ensemble: expected --weights with several checkpoints")
+    if evaluate.indexes and (evaluate.split or ops.split.subsets or ops.split.folds):
+        raise InputError("--indexes: each is measured on its own held-out split, without --split, --subsets, --folds")
+    found = {index: measure(ops, index, evaluate.split) for index in evaluate.indexes or (evaluate.index,)}
+    if evaluate.indexes:
+        print(*table_lines(found), sep="\n")
 
 
 if __name__ == "__main__":

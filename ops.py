@@ -54,6 +54,7 @@ class Dataset:
     subsets: tuple[str, ...] = ()                # the entries'; it is measured on the first alone
     held_out: str = ""
     by_episode: bool = False
+    folds: bool = False                          # its `pos` begins with a subject, which --folds goes by
     never: str = ""
     margin: float | None                         # see Margins; None where the index has crops
     lift: float = 0.0
@@ -92,7 +93,7 @@ SOURCES = {
     "ck": Dataset(
         folders={"ck_path": ("datasets/CK+", "CK+: the folder with cohn-kanade-images/ and Emotion/.")},
         index="ck_parsed.npy", by_emotion=True, images=4, splits=(),
-        never="CK+ has no validation split; it is trained on whole",
+        folds=True, never="CK+ has no validation split; it is trained on whole, or by --folds",
         margin=0.08, lift=0.135, framing="CK+'s box spans the landmarks, brows to chin.",
         licence="research alone, by agreement with its authors"),
     "friends": Dataset(
@@ -310,6 +311,15 @@ class FriendsSplit:
 class Split(FriendsSplit):
     subsets: tuple[RafSubset, ...] = ()
     """RAF-DB's subsets to train on, or to measure on; none given trains on all and measures on basic."""
+    folds: Annotated[int, Limit(0)] = 0
+    """Parts that CK+'s subjects, in the order of their names, are dealt out to by turns, one held out; as many as
+    subjects leave one out. 0 trains on CK+ whole."""
+
+
+@dataclass
+class Fold(Split):
+    fold: Annotated[int, Limit(0)] = 0
+    """The one that is held out, from 1; 0 trains one network after another, each without one of them."""
 
 
 @dataclass
@@ -487,6 +497,8 @@ class Run(Runs, Device):
     """Steps between two rows of log.csv."""
     seed: Seed = 0
     """Seed of the initial weights, the samples' order and the augmentation."""
+    seeds: Count = 1
+    """Trainings, one after another, of seeds that count up, in NAME_seed0 and so on; mean and deviation are printed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's arithmetic in training; auto is bfloat16 on CUDA and on CPUs that have instructions for it."""
     batch_norm: Literal["batch", "sync", "running"] = "batch"
@@ -520,6 +532,8 @@ class Plot(Runs):
 class Evaluate(Readers, Device):
     index: str = "friends"
     """Index to measure on."""
+    indexes: tuple[str, ...] = ()
+    """Several indexes instead, each by its own held-out split: a table of all networks on all of them."""
     split: str = ""
     """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
     protocol: Literal["ties-out", "majority", "soft"] = "ties-out"
@@ -858,7 +872,7 @@ class ResultsOps:
 class StaticTrainOps:
     place: Place = field(default_factory=Place)
     datasets: Datasets = field(default_factory=Datasets)
-    split: Split = field(default_factory=Split)
+    split: Fold = field(default_factory=Fold)
     margins: Margins = field(default_factory=Margins)
     data: StaticData = field(default_factory=StaticData)
     loader: Loader = field(default_factory=Loader)

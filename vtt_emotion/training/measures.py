@@ -141,6 +141,17 @@ def network_lines(networks, pairs):
                f"{pair['only_first']:,} times, McNemar's p {pair['p']:.2g}; points {told}")
 
 
+def table_lines(found):
+    """{index: networks' figures, as of `network_lines`} as a table, a line a network: accuracy and mean recall."""
+    heads = [f"{index}, {networks[0]['faces']:,} faces" for index, networks in found.items()]
+    rows = [["accuracy, mean recall", *heads]]
+    for figures in zip(*found.values()):         # of one network on each index
+        rows.append([figures[0]["weights"], *(f"{one['accuracy']:.1%}, {one['mean_recall']:.1%}" for one in figures)])
+    wide = [max(map(len, column)) for column in zip(*rows)]
+    return [row[0].ljust(wide[0]) + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], wide[1:]))
+            for row in rows]
+
+
 def draw_confusion(confusions, path, truth="true", names=EMOTIONS):
     """Confusion matrices {title: K x K counts, `truth` by predicted} as shares of each true class, into a PNG."""
     from matplotlib.figure import Figure

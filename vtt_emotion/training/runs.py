@@ -97,7 +97,7 @@ class Run:
             csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
         if self.board:
             with naming(self.folder / "tensorboard"):
-                for name in row.keys() - {"step"}:
+                for name in (name for name in row if name != "step" and row[name] is not None):
                     self.board.add_scalar(name, float(row[name]), row["step"])
                 self.board.flush()
 

@@ -100,10 +100,11 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
                    np.asarray(targets, np.float32), framing)
 
 
-def read_mixture(mixture, dicts_path, roots, margins, train_episodes, subsets=()):
+def read_mixture(mixture, dicts_path, roots, margins, train_episodes, subsets=(), fold=(0, 0)):
     """The training `Samples` of each index of a mixture, and their shares.
 
-    mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}; subsets: as of `where`.
+    mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}; subsets: as of `where`; fold:
+    (number from 1, how many) that is held out of sources that go by folds.
     """
     for source, share in mixture.items():
         if not 0 <= share < float("inf"):
@@ -112,7 +113,8 @@ def read_mixture(mixture, dicts_path, roots, margins, train_episodes, subsets=()
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")
     sources = [read_samples(source, dicts_path, roots[kind_of(source)], framing=margins[kind_of(source)],
-                            **where(source, "train", train_episodes, subsets)) for source in shares]
+                            **where(source, "train", train_episodes, subsets),
+                            **by_fold(source, dicts_path, fold, False)) for source in shares]
     return sources, list(shares.values())
 
 
@@ -126,13 +128,34 @@ def where(source: str, split: str, episodes: tuple[int, ...], subsets: tuple[str
     return part | ({"subsets": subsets or row.subsets[:1 if split == row.held_out else None]} if row.subsets else {})
 
 
-def read_held_out(source, dicts_path, roots, margins, valid_episodes):
-    """The `Samples` validated on: Friends' validation episodes, or another index's own held-out split."""
+def by_fold(source: str, dicts_path: Path, fold: tuple[int, int], held_out: bool) -> dict:
+    """What `read_samples` takes of a source that goes by folds: the subjects of a fold, or all others; {} of another.
+
+    Subjects are dealt out by turns in the order of their names, as is usual with CK+ (Liu et al., "AU-inspired Deep
+    Networks for Facial Expression Feature Learning", 2015). fold: (number from 1, how many), of which 0 is none.
+
+    Raises:
+        InputError: more folds than subjects, or no such fold.
+    """
+    number, count = fold
+    if not (count and SOURCES[kind_of(source)].folds):
+        return {}
+    path = Path(dicts_path) / index_file(source)
+    subjects = sorted({entry["pos"][0] for *_, entry in _entries(source, read_index(path), path, None)})
+    if not (2 <= count <= len(subjects) and 1 <= number <= count):
+        raise InputError(f"--folds {count}, fold {number}: {path} has {len(subjects)} subjects; expected 2 folds to as "
+                         "many, counted from 1")
+    dealt = set(subjects[number - 1::count])
+    return {"episodes": [subject for subject in subjects if (subject in dealt) == held_out]}
+
+
+def read_held_out(source, dicts_path, roots, margins, valid_episodes, fold=(0, 0)):
+    """The `Samples` validated on: Friends' validation episodes, another index's own held-out split, or a fold."""
     row = SOURCES[kind_of(source)]
-    if row.never:
+    if row.never and not (row.folds and fold[1]):
         raise InputError(f"--valid-on {source}: {row.never}")
     return read_samples(source, dicts_path, roots[kind_of(source)], framing=margins[kind_of(source)],
-                        **where(source, row.held_out, valid_episodes))
+                        **where(source, row.held_out, valid_episodes), **by_fold(source, dicts_path, fold, True))
 
 
 def check_episodes(train_episodes, valid_episodes):

@@ -13,6 +13,7 @@ from resnet_tsm import fill
 from vtt_emotion.core.command_line import Stopped
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import locked
+from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
@@ -133,7 +134,8 @@ def _validate(training, precision):
         run.save("best.pt", net, Progress(at.step, best))
         at.best = best                           # not before it is kept: what fails is owed
     at.owed = False
-    return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}
+    return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")} | {
+        f"recall_{emotion}": recall for emotion, recall in zip(EMOTIONS, figures["recalls"])}
 
 
 @contextmanager
@@ -177,9 +179,10 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
 def _faces(ops, frames):
     """(faces to train on, the chance of each to be drawn, faces to validate on)."""
     roots, margins, dicts = ops.datasets.roots(), ops.margins.by_source(), ops.place.dicts_path
-    sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, ops.split.train_episodes,
-                                   ops.split.subsets)
-    valid = hold_to(read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes), "ties-out")
+    split, fold = ops.split, (ops.split.fold, ops.split.folds)
+    sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, split.train_episodes, split.subsets,
+                                   fold)
+    valid = hold_to(read_held_out(ops.data.valid_on, dicts, roots, margins, split.valid_episodes, fold), "ties-out")
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
     return (FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0)),
             sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),
