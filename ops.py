@@ -433,16 +433,19 @@ class Augment:
     """Greatest move of each of the crop's corners, as a share of its side: as seen from aside, sheared, stretched."""
     grey: Share = 0.0
     """Chance that a face in colour, or tinted, is shown in grey."""
+    chance: Share = 1.0
+    """Chance of noise, and of a change of brightness and contrast, each by itself."""
     mixup: Annotated[float, Limit(0, 10)] = 0.0
     """Alpha of the Beta distribution by which pairs of samples are mixed; 0 mixes none."""
 
 
 @dataclass
 class Loss:
-    loss: Literal["split_bce", "soft_ce"] = "soft_ce"
-    """split_bce: neutral or not, plus which emotion; soft_ce: cross-entropy with the soft label."""
+    loss: Literal["split_bce", "pair_bce", "soft_ce"] = "soft_ce"
+    """split_bce: neutral or not, plus which emotion; pair_bce: neutral and the greatest emotion, plus all seven;
+    soft_ce: cross-entropy with the soft label."""
     neutral_lambda: Share = 0.5
-    """split_bce's weight of the neutral/non-neutral term; the emotions get the rest."""
+    """Weight of the first term of split_bce and pair_bce; the second gets the rest."""
     logit_adjust: Annotated[float | None, Limit(0, 2)] = None
     """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named; 0.35
     where not given."""
@@ -887,11 +890,13 @@ class StaticTrainOps:
         """The options with the defaults of a recipe, by its name in `Run`."""
         options = cls()
         if recipe == "ancestor":
-            options.loader.batch_size //= 2      # 64 stills, 16 clips
-            options.loader.balance = 1.0
-            options.augment = Augment(shift=0.1, blur=0.2, level=0.2, tint=0, rotate=0, erase=0)
-            options.loss = Loss("split_bce", logit_adjust=0)
+            options.loader.batch_size, options.loader.balance = 4, 1.0
+            options.margins.affectnet_margin = 0.5           # twice the box
+            options.augment = Augment(shift=0.1, noise=0.05, blur=0.1, level=0.02, chance=0.1, tint=0, rotate=0,
+                                      erase=0)
+            options.loss = Loss("pair_bce", logit_adjust=0)
             options.optim = Optim("adam", 1e-4, 5e-5, "constant", 0)
+            options.run.weights = "none"
         return options
 
 
@@ -901,3 +906,13 @@ class SequenceTrainOps(StaticTrainOps):
     loader: Loader = field(default_factory=lambda: Loader(batch_size=32))
     optim: Optim = field(default_factory=lambda: Optim(lr=0.001, schedule="cosine", average=0.99))
     run: SequenceRun = field(default_factory=SequenceRun)
+
+    @classmethod
+    def by_recipe(cls, recipe):
+        """As of `StaticTrainOps`; the ancestor's clips were of Friends alone, and as they are."""
+        options = super().by_recipe(recipe)
+        if recipe == "ancestor":
+            options.data.mixture = (("friends", 1.0),)
+            options.augment = Augment(shift=0, flip=0, noise=0, blur=0, level=0, tint=0, rotate=0, erase=0)
+            options.run.weights = SequenceRun.weights
+        return options

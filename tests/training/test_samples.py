@@ -257,6 +257,17 @@ def test_colour_tints_and_blurs_an_enlarged_face(tmp_path):
     assert tinted[0, 0].diff().abs().mean() < 0.8 * plain[0, 0].diff().abs().mean()
 
 
+def test_noise_and_levels_come_by_chance():
+    """Each by itself; with a chance of 1 no random number is drawn for it, as before there was one."""
+    drawn = [draw_augmentation(np.random.default_rng(seed), 64, **AUGMENT, chance=0.25) for seed in range(800)]
+    noisy, levelled = (np.array([part(one) > 0 for one in drawn]) for part in (
+        lambda one: one["noise"], lambda one: abs(one["level"][1])))
+    assert noisy.mean() == pytest.approx(0.25, abs=0.05) and levelled.mean() == pytest.approx(0.25, abs=0.05)
+    assert (noisy & levelled).mean() == pytest.approx(0.0625, abs=0.03)
+    before, now = (draw_augmentation(np.random.default_rng(3), 64, **AUGMENT, **more) for more in ({}, {"chance": 1.0}))
+    assert str(before) == str(now)
+
+
 def test_augmented_with_nothing_is_the_plain_crop(parsed):
     (source,), _ = read_mixture({"raf": 1.0}, parsed / "dicts", roots(parsed), MARGINS, ())
     nothing = dict.fromkeys(AUGMENT, 0.0)

@@ -59,11 +59,13 @@ def _turn(face, degrees, corners):
     return cv2.warpAffine(face, turn, (size, size), borderMode=cv2.BORDER_REPLICATE) if degrees else face
 
 
-def draw_augmentation(rng, size, shift, flip, noise, blur, level, tint=0.0, rotate=0.0, erase=0.0, **films):
+def draw_augmentation(rng, size, shift, flip, noise, blur, level, tint=0.0, rotate=0.0, erase=0.0, chance=1.0, **films):
     """One sample's augmentation, the same for all its frames; arguments as in ops.Augment, size in px.
 
-    films: as of `_draw_film`; what is 0 of them draws no random number.
+    films: as of `_draw_film`; what is 0 of them draws no random number, nor does a chance of 1.
     """
+    if chance < 1:
+        noise, level = (most if rng.random() < chance else 0 for most in (noise, level))
     drawn = {"move": rng.uniform(-shift, shift, 2), "zoom": 1 + rng.uniform(-shift, shift),
              "flip": rng.random() < flip, "noise": rng.uniform(0, noise),
              "blur": rng.uniform(0.3, 1.0) * size / 64 if rng.random() < blur else 0.0,

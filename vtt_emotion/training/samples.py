@@ -18,7 +18,8 @@ class Samples:
     """N samples of one source as flat arrays.
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
-    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`.
+    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`;
+    grown: how many times as large as its box each whole image is, where it is no crop framed already.
     """
     name: str
     root: Path
@@ -26,6 +27,7 @@ class Samples:
     boxes: np.ndarray
     targets: np.ndarray
     framing: tuple = (0.0, 0.0)
+    grown: float = 0.0
 
     def __len__(self):
         return len(self.paths)
@@ -97,7 +99,7 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
         of_subsets = f" of {' and '.join(subsets)}" if subsets else ""
         raise InputError(f"{path}: holds no {wanted}{of_subsets}")
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
-                   np.asarray(targets, np.float32), framing)
+                   np.asarray(targets, np.float32), framing, entry.get("grown", 0.0))
 
 
 def read_mixture(mixture, dicts_path, roots, margins, train_episodes, subsets=(), fold=(0, 0)):
