@@ -15,11 +15,12 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
 import json
 import sys
 
-from ops import Agreement, Coders, Datasets, Evaluate, Margins, Place, Split, compose
+from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, Margins, Place, Split, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
 from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.names import apply_names, read_names
@@ -114,6 +115,9 @@ def measure(ops, index, split):
     draw_confusion({title: one["confusion"] for title, one in zip(titles, networks)}, path.with_suffix(".png"),
                    names=names)
     print(*(network_lines(networks, pairs) if pairs else class_lines(networks[0])), sep="\n")
+    if SOURCES[kind_of(index)].clips:
+        for one in networks:
+            print(f"{one['weights']}: WAR {one['accuracy']:.2%}, UAR {one['mean_recall']:.2%}, of clips")
     print(f"wrote {path} and {path.with_suffix('.png').name}")
     return networks
 

@@ -54,7 +54,8 @@ class Dataset:
     subsets: tuple[str, ...] = ()                # the entries'; it is measured on the first alone
     held_out: str = ""
     by_episode: bool = False
-    folds: bool = False                          # its `pos` begins with a subject, which --folds goes by
+    folds: bool = False                          # its `pos` begins with a subject, or a fold, which --folds goes by
+    clips: bool = False                          # its `pos` ends in a clip, of all whose frames the mean logits count
     never: str = ""
     margin: float | None                         # see Margins; None where the index has crops
     lift: float = 0.0
@@ -114,6 +115,20 @@ SOURCES = {
         index="taught_parsed.npy", by_emotion=False, images=1, splits=(),
         never="its labels are what a network said, so it is trained on alone",
         margin=None, licence="your own pictures"),
+    "dfew": Dataset(
+        folders={"dfew_path": ("datasets/DFEW", "DFEW: the folder with its lists and its clips' frames.")},
+        index="dfew_parsed.npy", by_emotion=True, images=4, splits=(), folds=True, clips=True,
+        never="DFEW is measured by --folds 5",
+        margin=None, licence="research alone, by agreement with its authors"),
+    "ferv39k": Dataset(
+        folders={"ferv39k_path": ("datasets/FERV39k", "FERV39k: the folder with its lists and its clips' frames.")},
+        index="ferv39k_parsed.npy", by_emotion=True, images=4, splits=("train", "test"), held_out="test", clips=True,
+        margin=None, licence="research alone, by agreement with its authors"),
+    "mafw": Dataset(
+        folders={"mafw_path": ("datasets/MAFW", "MAFW: the folder with its lists and its clips' frames.")},
+        index="mafw_parsed.npy", by_emotion=True, images=4, splits=(), folds=True, clips=True,
+        never="MAFW is measured by --folds 5",
+        margin=None, licence="research alone, by agreement with its authors"),
     "labelled": Dataset(
         folders={"labelled_path": ("datasets/Labelled", "The folder that labelled pictures, and their lists, lie in.")},
         index="labelled_parsed.npy", by_emotion=False, images=1, splits=("train", "valid", "test"), held_out="valid",
@@ -313,7 +328,7 @@ class Split(FriendsSplit):
     """RAF-DB's subsets to train on, or to measure on; none given trains on all and measures on basic."""
     folds: Annotated[int, Limit(0)] = 0
     """Parts that CK+'s subjects, in the order of their names, are dealt out to by turns, one held out; as many as
-    subjects leave one out. 0 trains on CK+ whole."""
+    subjects leave one out. 5 are DFEW's and MAFW's own. 0 trains on the whole."""
 
 
 @dataclass
@@ -334,6 +349,12 @@ class Parse(Files):
 class AffectNetLists:
     automatic: bool = False
     """Also read automatically_annotated.csv (2017 release) into the training split."""
+
+
+@dataclass
+class Clips:
+    benchmark: Literal["dfew", "ferv39k", "mafw"] = "dfew"
+    """Which one is read."""
 
 
 @dataclass

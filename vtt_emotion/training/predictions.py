@@ -1,4 +1,5 @@
 """What networks say of a split of an index, or each of the fold that it has not seen."""
+import numpy as np
 import torch
 
 from ops import SOURCES
@@ -45,14 +46,22 @@ def read_part(ops, index, part) -> Samples:
 
 
 def predict_one(ops, weights, samples, shown):
-    """(logits (N, 7), soft targets (N, 7), size of its input, px) of a network; shown: keywords of `FaceClips`."""
+    """(logits (N, 7), soft targets (N, 7), size of its input, px) of a network; shown: keywords of `FaceClips`.
+
+    Of a benchmark of clips N are clips, and their logits the mean of their frames'.
+    """
     evaluate, device = ops.evaluate, torch.device(name_device(ops.evaluate.device))
     alike = samples.paths.shape[1] == 1 and not evaluate.camera_motion         # four frames would be read as one is
     net = load(weights, ops.place.root, trained=True, img_sz=evaluate.img_sz)
     clips = FaceClips([samples], net.img_sz, 1 if alike else evaluate.frames, **shown)
     loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers, device.type == "cuda")
     said, target = predict(net.to(device), loader, device, evaluate.flip, evaluate.precision)
-    return checked_logits(said, weights), target, net.img_sz
+    said = checked_logits(said, weights)
+    if samples.clips is not None:
+        _, first, clip, frames = np.unique(samples.clips, return_index=True, return_inverse=True, return_counts=True)
+        sums = torch.zeros(len(first), said.shape[1]).index_add_(0, torch.from_numpy(clip), said)
+        said, target = sums / torch.from_numpy(frames)[:, None], target[first]
+    return said, target, net.img_sz
 
 
 def predict_all(ops, index, part, shown):

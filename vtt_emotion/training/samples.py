@@ -1,6 +1,6 @@
 """The samples of an index as flat arrays: which there are, and which are trained and validated on."""
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ class Samples:
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
     for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`;
-    grown: how many times as large as its box each whole image is, where it is no crop framed already.
+    grown: how many times as large as its box each whole image is, where it is no crop framed already; clips: (N,), the
+    clip that each sample is of, where clips are measured.
     """
     name: str
     root: Path
@@ -28,9 +29,15 @@ class Samples:
     targets: np.ndarray
     framing: tuple = (0.0, 0.0)
     grown: float = 0.0
+    clips: np.ndarray | None = None
 
     def __len__(self):
         return len(self.paths)
+
+    def take(self, rows):
+        """The samples of some rows, bool (N,) or int (K,)."""
+        return replace(self, paths=self.paths[rows], boxes=self.boxes[rows], targets=self.targets[rows],
+                       clips=None if self.clips is None else self.clips[rows])
 
 
 def _one_hot(label):
@@ -83,7 +90,7 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
         InputError: no index, a wrong one, or nothing in the split.
     """
     path = Path(dicts_path) / index_file(source)
-    paths, boxes, targets, found = [], [], [], set()
+    paths, boxes, targets, clips, found = [], [], [], [], set()
     for images, box, target, entry in _entries(source, read_index(path), path, root):
         if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
@@ -93,13 +100,15 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
         paths.append([os.fsencode(image) for image in images])
         boxes.append((0, 0, 0, 0) if entry.get("whole") else box)
         targets.append(target)
+        clips.append(str(entry["pos"][-1]) if SOURCES[kind_of(source)].clips else "")
     absent = sorted(set(episodes) - found) if episodes is not None else []
     if absent or not paths:
         wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
         of_subsets = f" of {' and '.join(subsets)}" if subsets else ""
         raise InputError(f"{path}: holds no {wanted}{of_subsets}")
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
-                   np.asarray(targets, np.float32), framing, entry.get("grown", 0.0))
+                   np.asarray(targets, np.float32), framing, entry.get("grown", 0.0),
+                   np.asarray(clips) if any(clips) else None)
 
 
 def read_mixture(mixture, dicts_path, roots, margins, train_episodes, subsets=(), fold=(0, 0)):
