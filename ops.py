@@ -5,9 +5,10 @@ theirs extend. A script composes its concerns into one options class and calls `
 (`batch_size` is `--batch-size`), unknown flags are refused, `--help` is complete. What several scripts compose alike
 stands at the end of this file. Relative paths are taken from `--root`. This file reads no file and imports no torch.
 """
+from collections.abc import Iterator
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
 RafSubset = Literal["basic", "compound", "multi"]
@@ -19,7 +20,7 @@ class Limit:
     least: float
     most: float = 1e9
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"at least {self.least}" if self.most == Limit.most else f"from {self.least} to {self.most}"
 
 
@@ -34,7 +35,7 @@ Margin = Annotated[float, Limit(-0.4, 4)]
 Lift = Annotated[float, Limit(-0.5, 0.5)]
 
 
-def compose(**concerns):
+def compose(**concerns: type) -> Any:
     """A script's options class, of its concerns by name: `compose(place=Place, raf=Raf)`."""
     return make_dataclass("Options", [(name, concern, field(default_factory=concern))
                                       for name, concern in concerns.items()])
@@ -62,7 +63,7 @@ class Dataset:
     framing: str = ""                            # what --help says of it
     licence: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         where = f"ops.SOURCES, the row of {self.index}"
         if not self.index.endswith(".npy") or not all(option.endswith("_path") for option in self.folders):
             raise ValueError(f"{where}: expected an index NAME.npy, and folders by options *_path")
@@ -144,20 +145,20 @@ else:
     Source, Detector = Literal[tuple(SOURCES)], Literal[tuple(DETECTORS)]
 
 
-def draw(options):
+def draw(options: dict[str, tuple]) -> Any:
     """A concern of the options that a table has: {option: (type, default, what it is)}."""
     return make_dataclass("Drawn", [(option, kind, field(default=default, metadata={"help": says or None}))
                                     for option, (kind, default, says) in options.items()])
 
 
-def folders(*sources):
+def folders(*sources: str) -> Any:
     """The concern of the folders of some sources."""
     return draw({option: (Path, Path(folder), says) for source in sources
                  for option, (folder, says) in SOURCES[source].folders.items()})
 
 
-def framings():
-    """{option: (type, default, what it is)} of the sources' margins and lifts."""
+def framings() -> Iterator[tuple[str, tuple]]:
+    """(option, (type, default, what it is)) of the sources' margins and lifts."""
     for source, row in SOURCES.items():
         if row.margin is not None:
             yield f"{source}_margin", (Margin, row.margin, "" if row.lift else row.framing)
@@ -388,7 +389,7 @@ class Margins(draw(dict(framings()))):  # type: ignore[misc]
     centerface_margin: Margin = 0.04
     """FER2013's pictures want 0.025 (tools.plot_framing); of labelled photographs 0.05 was read best."""
 
-    def by_source(self):
+    def by_source(self) -> dict[str, tuple[float, float]]:
         """{source: (margin, lift) of its index's boxes}; those of a detector's are by `detection.framing_of`."""
         return {source: (getattr(self, f"{source}_margin", 0.0), getattr(self, f"{source}_lift", 0.0))
                 for source in SOURCES}
@@ -471,7 +472,7 @@ class Loss:
     """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named; 0.35
     where not given."""
 
-    def adjust(self):
+    def adjust(self) -> float:
         """That power, with any loss."""
         return self.logit_adjust if self.logit_adjust is not None else 0.35 if self.loss == "soft_ce" else 0.0
 
@@ -764,7 +765,7 @@ class Segments:
     segment_gap: Annotated[float, Limit(0, 3600)] = 0.5
     """A face unseen for longer, s, ends its segment."""
 
-    def plain(self):
+    def plain(self) -> dict[str, float]:
         """The keywords of `find_segments`."""
         return {name.removeprefix("segment_"): value for name, value in vars(self).items()}
 
@@ -874,7 +875,7 @@ class Sample:
 class Datasets(folders(*SOURCES)):  # type: ignore[misc]
     """Where every dataset is."""
 
-    def roots(self):
+    def roots(self) -> dict[str, Path]:
         """{source: the folder its index's images are relative to}."""
         return {source: getattr(self, list(row.folders)[-1]) for source, row in SOURCES.items()}
 
@@ -907,7 +908,7 @@ class StaticTrainOps:
     run: Run = field(default_factory=Run)
 
     @classmethod
-    def by_recipe(cls, recipe):
+    def by_recipe(cls, recipe: str | None) -> "StaticTrainOps":
         """The options with the defaults of a recipe, by its name in `Run`."""
         options = cls()
         if recipe == "ancestor":

@@ -64,7 +64,7 @@ def find_sources(teach, margins, report):
 def label_faces(name, found, framing, steps, folder, teach, report):
     """Write those of the faces `found` that the networks are sure of into a folder; their entries."""
     entries = []
-    for told, image, boxes in found:
+    for entry, image, boxes in found:
         large = [box for box in boxes if max(box[2:] - box[:2]) >= teach.least_side]
         report.drop(f"face of less than {teach.least_side} px", len(boxes) - len(large))
         squares = [square_around(xyxy_to_xywh(box), *framing) for box in large]
@@ -75,7 +75,7 @@ def label_faces(name, found, framing, steps, folder, teach, report):
             file = f"{len(entries):06d}.jpg"
             part, box = with_surroundings(image, square)
             write_image(folder / file, part, teach.crop_quality)
-            entries.append({"img": f"{name}/{file}", "gt": box, "em": em, "split": "train", **told})
+            entries.append({"img": f"{name}/{file}", "gt": box, "em": em, "split": "train", **entry})
     return entries
 
 

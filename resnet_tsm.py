@@ -10,9 +10,12 @@ Sources: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; L
 Temporal Shift Module for Efficient Video Understanding", ICCV 2019 (the residual, online form).
 """
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.functional import interpolate
 from torchvision.models import ResNet18_Weights
 from torchvision.models.resnet import BasicBlock, ResNet
@@ -26,7 +29,10 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "weights"
 
 
-def shift(x, frames):
+State = tuple[torch.Tensor, ...]                 # of N streams, see `ResNetTSM.step`
+
+
+def shift(x: torch.Tensor, frames: int) -> torch.Tensor:
     """Take a quarter of each frame's channels from the frame before it; the first frame repeats itself.
 
         channels   frame 0   frame 1   frame 2   frame 3
@@ -43,7 +49,7 @@ def shift(x, frames):
     return torch.cat([previous, x[:, quarter:]], 1)
 
 
-def shifted_block(block, x, shifted):
+def shifted_block(block: nn.Module, x: torch.Tensor, shifted: torch.Tensor) -> torch.Tensor:
     """A torchvision BasicBlock whose residual branch sees `shifted` and whose identity path sees `x`."""
     out = block.relu(block.bn1(block.conv1(shifted)))
     out = block.bn2(block.conv2(out))
@@ -60,14 +66,14 @@ class ResNetTSM(ResNet):
     """
     labels = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
-    def __init__(self, num_classes=NUM_CLASSES):
+    def __init__(self, num_classes: int = NUM_CLASSES) -> None:
         super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=num_classes)
         self.img_sz = None
         # ImageNet's statistics, as torchvision's weights expect; not part of the checkpoint.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
 
-    def forward(self, frames, last=False):
+    def forward(self, frames: torch.Tensor, last: bool = False) -> torch.Tensor:
         """Logits for each frame of one or more face sequences.
 
         Args:
@@ -102,7 +108,8 @@ class ResNetTSM(ResNet):
         logits = logits[:, -1] if last else logits
         return logits if frames.dim() == 5 else logits[0]
 
-    def step(self, frames, state=None, fresh=None):
+    def step(self, frames: torch.Tensor, state: State | None = None,
+             fresh: torch.Tensor | None = None) -> tuple[torch.Tensor, State]:
         """Logits for the next frame of each of N streams, with the work of one frame a stream.
 
         Args:
@@ -150,7 +157,7 @@ class ResNetTSM(ResNet):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def select_rows(state, rows):
+def select_rows(state: State | None, rows: Sequence[int]) -> State | None:
     """The rows of a stream state, in the order given: dropped where left out, copied where repeated.
 
     A new stream may take any row (0, say) when its next `step` marks it `fresh`. state may be None.
@@ -158,7 +165,7 @@ def select_rows(state, rows):
     return None if state is None else tuple(part[list(rows)] for part in state)
 
 
-def load_checkpoint(path):
+def load_checkpoint(path: str | Path) -> Any:
     """A checkpoint file as written by torch.save, on the CPU, loaded with `weights_only=True`.
 
     Raises:
@@ -179,7 +186,7 @@ def load_checkpoint(path):
         raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
 
 
-def resnet18(weights=None, num_classes=NUM_CLASSES, start=False):
+def resnet18(weights: str | Path | None = None, num_classes: int = NUM_CLASSES, start: bool = False) -> ResNetTSM:
     """The network.
 
     Args:
@@ -208,7 +215,7 @@ def _is_plain(value, own):
     return torch.is_tensor(value) and value.layout is torch.strided and value.is_cpu and value.dtype in kinds
 
 
-def fill(net, checkpoint, source, start=False):
+def fill(net: nn.Module, checkpoint: dict, source: str | Path, start: bool = False) -> None:
     """Load a checkpoint or a plain state dict; with `start` ImageNet's too, whose last layer stays random.
 
     ValueError, which names `source`, where it is of another network or its numbers are not finite.

@@ -41,6 +41,24 @@ def test_a_room_imports_no_script_and_no_tool(name):
     assert not set(imports(ROOT / name)) & {*SCRIPTS, "tools"}
 
 
+def public_functions(node):
+    """The functions of a module, and of its classes, whose names and classes' names are public."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.FunctionDef) and (inner.name[0] != "_" or inner.name.startswith("__")):
+            yield inner
+        elif isinstance(inner, ast.If) or (isinstance(inner, ast.ClassDef) and inner.name[0] != "_"):
+            yield from public_functions(inner)
+
+
+@pytest.mark.parametrize("name", ["ops.py", "resnet_tsm.py", *ROOMS])
+def test_a_public_function_says_what_it_takes_and_returns(name):
+    for function in public_functions(ast.parse((ROOT / name).read_text())):
+        rest = [part for part in (function.args.vararg, function.args.kwarg) if part]
+        taken = [part for part in (*function.args.args, *function.args.kwonlyargs, *rest)
+                 if part.arg not in ("self", "cls")]
+        assert function.returns and all(part.annotation for part in taken), f"{name}: {function.name}"
+
+
 @pytest.mark.parametrize("name", ["ops", "resnet_tsm"])
 def test_options_and_network_import_nothing_of_the_project(name):
     assert not set(imports(ROOT / f"{name}.py")) & {*SCRIPTS, "vtt_emotion", "tools", "ops", "resnet_tsm"}

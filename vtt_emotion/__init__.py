@@ -5,7 +5,7 @@
 What is offered here is imported when it is asked for: `import vtt_emotion` alone takes no time.
 """
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vtt_emotion.core.interrupts import watch_imports
 
@@ -25,7 +25,7 @@ _ROOMS = {"crop_face": "core.crop", "InputError": "core.errors", "make_faces": "
 watch_imports()                                  # here, since all else is imported after this; of a script alone
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'video.library')}"), name)

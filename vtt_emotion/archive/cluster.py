@@ -12,12 +12,15 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
 from tqdm import tqdm
 
 from vtt_emotion.archive.cores import Cores
@@ -27,7 +30,7 @@ from vtt_emotion.core.command_line import print_log
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.create import load_step
-from vtt_emotion.video.parts import read_in_parts, read_part
+from vtt_emotion.video.parts import Part, Plan, read_in_parts, read_part
 
 RETRIES = 3                                      # times that a video is handed out again where its worker is lost
 AHEAD = 2                                        # times the tasks that run at once are handed to Ray; at least
@@ -59,13 +62,13 @@ class Progress:
     film: float = 0.0                            # s
     since: float = 0.0
 
-    def __str__(self):
+    def __str__(self) -> str:
         hours = (time.perf_counter() - self.since) / 3600
         return (f"{self.done:,} of {self.videos:,} videos, {self.film / 3600:,.2f} hours of film, "
                 f"{self.film / 3600 / hours:,.1f} an hour")
 
 
-def connect(address):
+def connect(address: str) -> Any:
     """Join the cluster at an address; returns ray. "auto": the one that this machine is part of; "local": a new one."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -87,7 +90,7 @@ def connect(address):
     return ray
 
 
-def greet(host, port):
+def greet(host: str, port: int) -> None:
     """OSError where no server there answers as Ray's does, which speaks gRPC over HTTP/2."""
     with socket.create_connection((host, port), WAIT) as line:
         line.sendall(GREETING)
@@ -95,7 +98,7 @@ def greet(host, port):
             raise OSError("what answers there speaks no gRPC")
 
 
-def check_room(ray, cpus, gpus, patience):
+def check_room(ray: Any, cpus: float, gpus: float, patience: float) -> None:
     """InputError where no machine of the cluster has what a task asks for, nor a joining one, for `patience` s."""
     end = time.monotonic() + patience
     while True:
@@ -110,7 +113,7 @@ def check_room(ray, cpus, gpus, patience):
         time.sleep(1)
 
 
-def attempt(job, ops, gallery, options):
+def attempt(job: Job, ops: Any, gallery: dict[str, np.ndarray], options: Any) -> Outcome:
     """The `Outcome` of a job, in a worker's process; what is wrong with the video is in it, and ends nothing.
 
     options: an ops.Cluster.
@@ -134,7 +137,7 @@ def attempt(job, ops, gallery, options):
     return outcome
 
 
-def read_beside(source, plan, encode, ops, options, cores, here):
+def read_beside(source: Path, plan: Plan, encode: bool, ops: Any, options: Any, cores: Cores, here: bool) -> list[Part]:
     """The `Part`s of a film's plan, each a task of its own; meanwhile this task's cores are left to them.
 
     here: whether the film is a copy that this machine alone has.
@@ -154,7 +157,7 @@ def read_beside(source, plan, encode, ops, options, cores, here):
         raise error.cause from None
 
 
-def attempt_part(source, plan, ops, number, encode, cores):
+def attempt_part(source: Path, plan: Plan, ops: Any, number: int, encode: bool, cores: int) -> Part:
     """`read_part` in a worker's process."""
     ops = with_threads(ops, cores)
     with Cores(cores), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -162,12 +165,12 @@ def attempt_part(source, plan, ops, number, encode, cores):
         return read_part(source, plan, number, ops, load_step(ops, cores, _loaded), encode)
 
 
-def with_threads(ops, count):
+def with_threads(ops: Any, count: int) -> Any:
     """The options with so many threads that look for faces."""
     return replace(ops, tracking=replace(ops.tracking, detect_threads=count))
 
 
-def absolute(ops):
+def absolute(ops: Any) -> Any:
     """The options with all their paths absolute: a worker's current folder is another."""
     concerns = {item.name: getattr(ops, item.name) for item in fields(ops)}
     return replace(ops, **{name: replace(concern, **{path: value.absolute() for path, value in vars(concern).items()
@@ -175,7 +178,8 @@ def absolute(ops):
                            for name, concern in concerns.items()})
 
 
-def read_on_cluster(jobs, ops, gallery, options):
+def read_on_cluster(jobs: Sequence[Job], ops: Any, gallery: dict[str, np.ndarray],
+                    options: Any) -> tuple[list[Job], list[str]]:
     """Read jobs (list of `Job`) on a cluster, the largest first; returns (jobs that have results, what failed).
 
     gallery: {name: encodings} to name people by. options: an ops.Cluster.
@@ -239,7 +243,7 @@ def _say(job, outcome, progress):
         tqdm.write(f"wrote {shown(job)}: {outcome.records:,} records of {outcome.frames:,} frames, on {outcome.host}")
 
 
-def make_jobs(sources, folder):
+def make_jobs(sources: Iterable[tuple], folder: Path | str) -> list[Job]:
     """`Job`s of [(source, name)], absolute, with their sizes."""
     folder = folder.absolute() if isinstance(folder, Path) else folder
     return [Job(source.absolute() if isinstance(source, Path) else source, folder, name, size_of(source))

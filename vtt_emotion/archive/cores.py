@@ -5,8 +5,10 @@ they find no more. Which cores are free, a machine's tasks tell each other by lo
 """
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 class Cores:
@@ -15,23 +17,25 @@ class Cores:
     Where there are none left, or the system is not Linux, they stay where they were.
     """
 
-    def __init__(self, count):
-        self.count, self.locks, self.own, self.former = count, ExitStack(), None, None
+    def __init__(self, count: int) -> None:
+        self.count, self.locks = count, ExitStack()
+        self.own: Any = None
+        self.former: Any = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Cores":
         if hasattr(os, "sched_setaffinity"):
             self.own, self.former = _take(self.count, self.locks), os.sched_getaffinity(0)
             if self.own:
                 _move(self.own)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.own:
             _move(self.former)
         self.locks.close()
 
     @contextmanager
-    def left(self):
+    def left(self) -> Iterator[None]:
         """Leave them to others while this task only waits."""
         self.__exit__()
         try:

@@ -4,8 +4,10 @@ What lies here, file:// too, is a Path and is used where it is, without fsspec. 
 """
 import re
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeGuard
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.video.batch import name_videos, videos_in
@@ -18,12 +20,12 @@ PATIENCE = dict.fromkeys(("s3", "s3a"), {"config_kwargs": {"connect_timeout": 4,
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
-def is_url(place):
+def is_url(place: object) -> TypeGuard[str]:
     """Whether a place lies elsewhere."""
     return isinstance(place, str) and "://" in place
 
 
-def as_place(text, root=Path(".")):
+def as_place(text: str | Path, root: Path = Path(".")) -> Any:
     """A Path of what lies here, from `root`, or the URL (str) of what does not."""
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(text)):
         text = str(text).rstrip("/")
@@ -32,7 +34,7 @@ def as_place(text, root=Path(".")):
 
 
 @contextmanager
-def reaching(url):
+def reaching(url: str) -> Iterator[tuple[Any, str]]:
     """(file system, path in it) of a URL; what goes wrong there is said in a sentence.
 
     Raises:
@@ -56,7 +58,7 @@ def reaching(url):
         raise InputError(f"{url}: could not be reached ({reason})") from None
 
 
-def list_videos(url):
+def list_videos(url: str) -> list[str]:
     """The URLs of a video, or of the videos right in a folder, by name. InputError where there is none."""
     with reaching(url) as (files, path):
         if not files.exists(path):
@@ -73,7 +75,7 @@ def list_videos(url):
     return [f"{url}/{name}" for name in videos]
 
 
-def size_of(place):
+def size_of(place: Any) -> int:
     """Bytes of a video, here or elsewhere (a folder that was listed is not asked again); 0 of a folder of frames."""
     if is_url(place):
         with reaching(place) as (files, path):
@@ -81,7 +83,7 @@ def size_of(place):
     return place.stat().st_size if place.is_file() else 0
 
 
-def find_videos(places):
+def find_videos(places: Iterable) -> list[tuple[Path | str, str]]:
     """[(video, name of its results)] of videos and folders of them, here (Path) and elsewhere (str), as `name_videos`.
 
     Raises:
@@ -94,7 +96,7 @@ def find_videos(places):
 
 
 @contextmanager
-def fetched(source):
+def fetched(source: Any) -> Iterator[Path]:
     """The source as a Path: itself where it lies here, else a copy, fetched once and removed at the end."""
     if not is_url(source):
         yield source
@@ -110,7 +112,7 @@ def fetched(source):
 
 
 @contextmanager
-def placed(folder, last):
+def placed(folder: Any, last: Sequence[str]) -> Iterator[Path]:
     """A folder here to write results in: `folder` itself, or one whose files are then put there, each whole.
 
     last: names of files that are put last, in this order; those there, of a reading before, are removed first.
@@ -127,14 +129,14 @@ def placed(folder, last):
             put(made[name], f"{folder}/{name}")
 
 
-def remove(url):
+def remove(url: str) -> None:
     """Remove a file at a URL, where there is one."""
     with reaching(url) as (files, path):
         if files.exists(path):
             files.rm_file(path)
 
 
-def put(path, url):
+def put(path: Path, url: str) -> None:
     """Put a file at a URL, whole or not at all."""
     with reaching(url) as (files, target):
         files.makedirs(target.rpartition("/")[0], exist_ok=True)
@@ -146,7 +148,7 @@ def put(path, url):
             files.mv(f"{target}.partial", target)
 
 
-def all_there(folder, names):
+def all_there(folder: str, names: Iterable[str]) -> bool:
     """Whether files of these names lie in a folder elsewhere."""
     for name in names:
         with reaching(f"{folder}/{name}") as (files, path):

@@ -5,6 +5,9 @@ row for each person and emotion, and one without either: the film itself. Of 30,
 rows, all that a sum over the archive needs, so that the records need not be read again.
 """
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
@@ -16,7 +19,7 @@ PEOPLE_COLUMNS = ("person", "videos", "minutes", *EMOTIONS, "records")
 VIDEO_COLUMNS = ("video", "film", "minutes", *EMOTIONS, "records")
 
 
-def schema():
+def schema() -> Any:
     """Of a video's file: id and person (its name) null where the row is the film's, person also where nobody knows."""
     import pyarrow
 
@@ -25,12 +28,12 @@ def schema():
                            ("minutes", pyarrow.float64()), ("records", pyarrow.int64())])
 
 
-def part_path(results):
+def part_path(results: str | Path) -> Path:
     """Where the table's file of a results file is."""
     return made_of(results)[-1]
 
 
-def part_rows(video, segments, seconds, records):
+def part_rows(video: str, segments: Iterable[dict], seconds: float, records: int) -> Iterator[tuple]:
     """A video's rows (tuples of `COLUMNS`): the film's, of `seconds` s and all its records, then by id and emotion."""
     yield video, None, None, None, seconds / 60, records
     sums = defaultdict(lambda: [0.0, 0])
@@ -42,7 +45,7 @@ def part_rows(video, segments, seconds, records):
         yield video, id, name, EMOTIONS[emotion], minutes, frames
 
 
-def write_part(path, video, segments, seconds, records):
+def write_part(path: str | Path, video: str, segments: Iterable[dict], seconds: float, records: int) -> None:
     """Write a video's rows, of its segments, as a whole Parquet file."""
     import pyarrow
     from pyarrow import parquet
@@ -53,7 +56,7 @@ def write_part(path, video, segments, seconds, records):
         parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema()), temporary)
 
 
-def read_parts(folder, files=None):
+def read_parts(folder: str | Path, files: Any = None) -> Any:
     """The rows of all files in a folder, a pyarrow Table; files: the fsspec file system that `folder` is a path of.
 
     Raises:
@@ -76,7 +79,7 @@ def read_parts(folder, files=None):
             from None
 
 
-def sum_up(table):
+def sum_up(table: Any) -> tuple[list[dict], list[dict], dict]:
     """(people, videos, totals) of an archive's rows.
 
     Returns:
@@ -120,7 +123,7 @@ def _pivot(faces, key, counts=None):
     return dict(rows)
 
 
-def summary_lines(people, totals, most=20):
+def summary_lines(people: list[dict], totals: dict, most: int = 20) -> Iterator[str]:
     """What `sum_up` found, as lines to print."""
     yield (f"{totals['videos']:,} videos, {totals['hours']:,.1f} hours of film, {totals['records']:,} records; "
            f"{sum(row['person'] is not None for row in people):,} people by name, {totals['faces']:,} faces without")

@@ -5,22 +5,24 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Literal, Union, get_args, get_origin
+from types import FrameType, NoneType, UnionType
+from typing import Any, Literal, TextIO, TypeVar, Union, get_args, get_origin
 
 from ops import Limit
 from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.interrupts import PROJECT
 
+Options = TypeVar("Options")
 STOPS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 OUT_OF_MEMORY = re.compile("out of memory|can.t allocate memory|insufficient memory|bad.alloc", re.IGNORECASE)
 
 
-def parse(options_class, argv, doc):
+def parse(options_class: type[Options], argv: Sequence[str] | None, doc: str | None) -> Options:
     """The options of a script from its command line (`argv`, None for sys.argv), paths joined to root."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["--version"]:
@@ -29,7 +31,8 @@ def parse(options_class, argv, doc):
     import tyro
 
     print_log()
-    defaults = options_class.by_recipe(_recipe(argv)) if hasattr(options_class, "by_recipe") else options_class()
+    by_recipe = getattr(options_class, "by_recipe", None)
+    defaults = by_recipe(_recipe(argv)) if by_recipe else options_class()
     argv = _with_values(sys.argv[1:] if argv is None else argv, defaults)
     return settle(tyro.cli(options_class, args=argv, description=doc, default=defaults,
                            config=(tyro.conf.OmitArgPrefixes,)))
@@ -57,7 +60,7 @@ def _refuse_url(name, path):
                          "machine; create_results.py takes URLs as --videos and --results-path")
 
 
-def settle(options):
+def settle(options: Any) -> Any:
     """The options, with paths joined to root; an InputError where a number is out of its limits."""
     root = options.place.root
     for concern in (getattr(options, item.name) for item in fields(options)):
@@ -74,7 +77,7 @@ def settle(options):
     return options
 
 
-def fitting(value, kind):
+def fitting(value: Any, kind: Any) -> Any:
     """A value given in Python for an option of type `kind`, as the command line would give it.
 
     kind: bool, int, float, str, Path, a Literal, a tuple of these, or one of these or None. A bool does for a Literal
@@ -95,7 +98,7 @@ def fitting(value, kind):
         if isinstance(value, str | int) and value in parts:
             return value
         raise ValueError(f"one of {', '.join(map(repr, parts))}")
-    wanted = {int: Integral, float: Real, str: (str, Path), Path: (str, Path)}.get(kind, kind)
+    wanted: Any = {int: Integral, float: Real, str: (str, Path), Path: (str, Path)}.get(kind, kind)
     if origin is None and isinstance(value, wanted) and (kind is bool or not isinstance(value, bool)):
         return kind(value)
     if origin is tuple:
@@ -106,13 +109,13 @@ def fitting(value, kind):
 class _Printer(logging.Handler):
     """What the rooms log, as scripts print it: warnings on stderr, all above any progress bar."""
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         from tqdm import tqdm
         warns = record.levelno >= logging.WARNING
         tqdm.write("warning: " * warns + record.getMessage(), file=sys.stderr if warns else sys.stdout)
 
 
-def print_log():
+def print_log() -> None:
     """Print from here on what the rooms log, which in a user's own program `logging` handles."""
     log = logging.getLogger("vtt_emotion")
     if not log.handlers:
@@ -124,12 +127,12 @@ def print_log():
 class Stopped(KeyboardInterrupt):
     """The script was asked to stop, by the signal `number`."""
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
 
 
-def stop(number, _):
+def stop(number: int, _: FrameType | None) -> None:
     """A signal's handler: stop here, through whatever cleans up."""
     raise Stopped(number)
 
@@ -137,18 +140,18 @@ def stop(number, _):
 class Heard:
     """A standard stream that may go away, its pipe closed or its disk full: the work goes on, `error` tells it."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: TextIO) -> None:
         self.stream, self.error = stream, None
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")        # a file's name may be no text
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
-    def write(self, text):
+    def write(self, text: str) -> int | None:
         return self._say(self.stream.write, text)
 
-    def flush(self):
+    def flush(self) -> None:
         return self._say(self.stream.flush)
 
     def _say(self, say, *text):
@@ -160,7 +163,7 @@ class Heard:
                 os.dup2(nowhere.fileno(), self.stream.fileno())
 
 
-def run_script(main):
+def run_script(main: Callable[[], object]) -> None:
     """Run a script's `main`; bad input ends in one sentence and status 1, not in a traceback.
 
     Asked to stop by Ctrl-C, SIGTERM or SIGHUP, it says so and exits as a shell expects it: 130, 143 or 129. Where what
@@ -179,8 +182,9 @@ def run_script(main):
             sys.exit(f"error: standard output: {sys.stdout.error.strerror}")
     except (InputError, OSError) as error:
         ignore_sigterm()
-        named = isinstance(error, OSError) and error.filename is not None and error.strerror
-        sys.exit(f"error: {error.filename}: {error.strerror}" if named else f"error: {error}")
+        if isinstance(error, OSError) and error.filename is not None and error.strerror:
+            sys.exit(f"error: {error.filename}: {error.strerror}")
+        sys.exit(f"error: {error}")
     except ModuleNotFoundError as error:
         if (PROJECT / f"{str(error.name).split('.')[0]}.py").exists():
             raise
@@ -195,12 +199,12 @@ def run_script(main):
         raise
 
 
-def ignore_sigterm():
+def ignore_sigterm() -> None:
     """Let SIGTERM pass from here on: torchrun's follows an error, and would cut its sentence short."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def torchrun_places():
+def torchrun_places() -> tuple[int, ...]:
     """(rank, processes, rank on this machine, processes on it) as torchrun says; 0, 1, 0, 1 where it started none."""
     names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
     return tuple(int(os.environ.get(name, default)) for name, default in names)

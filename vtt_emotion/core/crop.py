@@ -3,6 +3,8 @@
 Images are RGB uint8 (H, W, 3). Boxes are `box_xywh` (left, top, width, height) or `box_xyxy` (left, top, right,
 bottom), in pixels, as lists or float arrays; they may reach outside the image.
 """
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -10,15 +12,17 @@ from vtt_emotion.core.errors import InputError
 
 LARGEST = 8                                      # times its image's longer side: a box beyond it is no face's
 FARTHEST = 1e6                                   # px
+Box = Sequence[float] | np.ndarray
+Boxes = Sequence[Sequence[float]] | np.ndarray   # (N, 4)
 
 
-def check_pixels(numbers, where=""):
+def check_pixels(numbers: Sequence[float], where: str = "") -> None:
     """Refuse, by a ValueError, coordinates that are no picture's: not finite, or beyond `FARTHEST`."""
     if not all(-FARTHEST <= number <= FARTHEST for number in numbers):
         raise ValueError(f"{where}expected pixels, found {list(numbers)}"[:200])
 
 
-def square_around(box_xywh, margin=0.0, lift=0.0):
+def square_around(box_xywh: Box, margin: float = 0.0, lift: float = 0.0) -> tuple[float, float, float]:
     """The square (x, y, side) about a box's middle: its longer side, grown by `margin` of it on each side.
 
     `lift` moves it up by that share of the square's side.
@@ -28,7 +32,7 @@ def square_around(box_xywh, margin=0.0, lift=0.0):
     return x + w / 2 - side / 2, y + h / 2 - side / 2 - lift * side, side
 
 
-def crop_face(image, box_xywh, size, margin=0.0, lift=0.0):
+def crop_face(image: np.ndarray, box_xywh: Box, size: int, margin: float = 0.0, lift: float = 0.0) -> np.ndarray:
     """The one face crop, used by the parsers, the training and the results.
 
     The square of `square_around`, rounded to whole pixels, scaled to `size`. What leaves the image repeats
@@ -57,18 +61,18 @@ def crop_face(image, box_xywh, size, margin=0.0, lift=0.0):
     return cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
 
 
-def touches(box_xywh, width, height):
+def touches(box_xywh: Box, width: int, height: int) -> bool:
     """Whether a box has any pixel of an image of `width` x `height`."""
     x, y, w, h = box_xywh
     return x < width and y < height and x + w > 0 and y + h > 0
 
 
-def xyxy_to_xywh(box_xyxy):
+def xyxy_to_xywh(box_xyxy: Box) -> list[float]:
     x0, y0, x1, y1 = box_xyxy
     return [x0, y0, x1 - x0, y1 - y0]
 
 
-def iou(boxes_xyxy, others_xyxy):
+def iou(boxes_xyxy: Boxes, others_xyxy: Boxes) -> np.ndarray:
     """Intersection over union of (A, 4) with (B, 4) boxes, as (A, B)."""
     a, b = np.asarray(boxes_xyxy, float)[:, None], np.asarray(others_xyxy, float)[None]
     low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from vtt_emotion.core.errors import InputError
 
@@ -25,7 +26,7 @@ def as_text(name: str) -> str:
 def short_name(name: str, most: int = 200) -> str:
     """A file's name as text, in at most `most` bytes, of 255 that file systems allow.
 
-    A longer one is cut and told by a sum.
+    A longer one is cut, and a checksum of the whole name is added.
     """
     data = as_text(name).encode()
     if len(data) <= most:
@@ -33,7 +34,7 @@ def short_name(name: str, most: int = 200) -> str:
     return data[:most - 9].decode(errors="ignore") + f"~{zlib.crc32(data):08x}"
 
 
-def check_regular(path):
+def check_regular(path: str | Path) -> None:
     """Refuse what is there and no regular file: to read a pipe or a device may never end."""
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -41,7 +42,7 @@ def check_regular(path):
         raise InputError(f"{path}: expected a file, found {kind}")
 
 
-def read_json(path, absent):
+def read_json(path: str | Path, absent: str) -> Any:
     """The JSON of a UTF-8 file; InputError where it is none, or, in the words `absent`, where it is not there."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -51,7 +52,7 @@ def read_json(path, absent):
         raise InputError(f"{path}: not JSON ({error})") from None
 
 
-def picture_format(path):
+def picture_format(path: str | Path) -> str:
     """The format that a picture's name asks for by its ending: png, pdf or svg. InputError for another."""
     form = Path(path).suffix.lower()[1:]
     if form not in ("png", "pdf", "svg"):
@@ -60,7 +61,7 @@ def picture_format(path):
 
 
 @contextmanager
-def naming(path, temporary=None):
+def naming(path: str | Path, temporary: Path | None = None) -> Iterator[None]:
     """Name an OSError without a file, or of the `temporary` one, after `path`: "No space left" says not where."""
     try:
         yield
@@ -72,7 +73,7 @@ def naming(path, temporary=None):
 
 
 @contextmanager
-def whole_folder(folder):
+def whole_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder beside `folder`, which takes its place when it is whole and on the disk.
 
     What a killed writing left of it is removed by the next.
@@ -97,7 +98,7 @@ def whole_folder(folder):
 
 
 @contextmanager
-def whole_file(path, flush=True):
+def whole_file(path: str | Path, flush: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; moved into place on success, removed on failure.
 
     With `flush` it is on the disk before it is moved, so that it outlasts a power cut, and what a killed process left
@@ -107,8 +108,8 @@ def whole_file(path, flush=True):
         OSError: named after `path`, where it could not be written.
     """
     path = Path(path)
-    hidden = path.with_name(f".{short_name(path.name)}")
-    hidden = f"{hidden}.{platform.node()[:30]}"  # a folder may be shared by machines
+    machine = platform.node()[:30]               # a folder may be shared by machines
+    hidden = path.with_name(f".{short_name(path.name)}.{machine}")
     temporary = Path(f"{hidden}.{os.getpid()}.tmp")
     try:
         with naming(path, temporary):

@@ -35,7 +35,7 @@ def _open(file):
     return Image.open(file, formats=FORMATS)
 
 
-def is_image(path):
+def is_image(path: str | Path) -> bool:
     """Whether a file is an image, by its header."""
     try:
         with _open(path):
@@ -68,7 +68,7 @@ def _check_claim(image, size):
         raise ValueError(f"claims {image.size[0]}x{image.size[1]} pixels, in {size:,} bytes")
 
 
-def read_image(path, upright=False):
+def read_image(path: str | Path, upright: bool = False) -> np.ndarray:
     """An image file as RGB uint8 (H, W, 3), with `upright` turned as its EXIF note says.
 
     InputError where it is missing, cut short or no image.
@@ -85,7 +85,7 @@ def read_image(path, upright=False):
         raise InputError(f"{path}: not a readable image ({why}); the parsers' --verify finds such files") from None
 
 
-def read_reduced(path, side, least):
+def read_reduced(path: str | Path, side: float, least: float) -> tuple[np.ndarray, int]:
     """An image file decoded at a half, a quarter or an eighth of its size where less will do; JPEG alone.
 
     The decoder then leaves out what a smaller picture does not need, which is faster than scaling, and looks like it.
@@ -114,7 +114,7 @@ def read_reduced(path, side, least):
     return read_image(path), 1
 
 
-def image_size(path):
+def image_size(path: str | Path) -> tuple[int, int]:
     """(width, height) of an image file, from its header alone. InputError as `read_image`."""
     check_regular(path)
     try:
@@ -124,7 +124,7 @@ def image_size(path):
         raise InputError(f"{path}: not a readable image ({error})") from None
 
 
-def write_image(path, image, quality=95):
+def write_image(path: str | Path, image: np.ndarray, quality: int = 95) -> None:
     """Write an RGB uint8 (H, W, 3) image as a whole JPEG or PNG file, by the path's ending."""
     encoded = io.BytesIO()                       # to a full disk Pillow would write half a JPEG and not say so
     if str(path).lower().endswith(".png"):

@@ -2,6 +2,7 @@
 import signal
 import sys
 from pathlib import Path
+from types import TracebackType
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -13,9 +14,9 @@ def watch_imports() -> None:
         sys.excepthook = say_uncaught
 
 
-def say_uncaught(kind, error, trace) -> None:
+def say_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """An exception hook: Python's own word on what ends a script, but for Ctrl-C."""
-    stopped = error
+    stopped: BaseException | None = error
     while stopped is not None and not isinstance(stopped, KeyboardInterrupt):
         stopped = stopped.__context__
     if stopped is None:

@@ -3,18 +3,23 @@ import ctypes
 import importlib.util
 import re
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
 
+if TYPE_CHECKING:
+    from torch import nn
+
 SHIPPED = Path(__file__).resolve().parents[2] / "weights"
 LARGE = 512                                      # px: a network of larger faces is slow, which is said
 
 
-def find_weights(weights, root=Path(".")):
+def find_weights(weights: str | Path, root: Path = Path(".")) -> Path:
     """The file of a checkpoint: a path from `root` or from here, or a name shipped in weights/.
 
     Raises:
@@ -29,7 +34,8 @@ def find_weights(weights, root=Path(".")):
     raise InputError(f"{weights}: no such checkpoint; shipped by name: {names}")
 
 
-def load_network(weights, root=Path("."), trained=False, img_sz=None, make=None):
+def load_network(weights: str | Path, root: Path = Path("."), trained: bool = False, img_sz: int | None = None,
+                 make: Callable | None = None) -> "nn.Module":
     """`resnet18` with `weights`: "none", "imagenet", or what `find_weights` finds.
 
     With `trained` the first two, and a file of ImageNet's, are refused: their last layer is random. It works at
@@ -55,7 +61,7 @@ def load_network(weights, root=Path("."), trained=False, img_sz=None, make=None)
         raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
 
 
-def checked_logits(logits, weights: str | Path, labels=EMOTIONS):
+def checked_logits(logits: np.ndarray, weights: str | Path, labels: Sequence[str] = EMOTIONS) -> np.ndarray:
     """Logits (N, K) as they are; InputError, naming the weights, where they are not one a label, or not finite."""
     if logits.ndim != 2 or logits.shape[1] != len(labels) or not np.isfinite(np.asarray(logits)).all():
         found = "some that are not finite" if logits.shape[1:] == (len(labels),) else tuple(logits.shape[1:])
@@ -64,7 +70,7 @@ def checked_logits(logits, weights: str | Path, labels=EMOTIONS):
     return logits
 
 
-def name_device(device):
+def name_device(device: str) -> str:
     """"cpu", "cuda" or "cuda:N" of what ops calls a device; "auto" is CUDA where there is one that torch can use."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise InputError(f"--device {device}: expected auto, cpu, cuda or cuda:N")

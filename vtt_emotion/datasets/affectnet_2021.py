@@ -1,5 +1,6 @@
 """AffectNet's 2021 release: train_set/ and val_set/, each with images/ and their annotations/ as .npy files."""
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -7,12 +8,12 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size
 from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED
 from vtt_emotion.datasets.layouts import find_folders, named, names_in, only
-from vtt_emotion.datasets.parsing import in_threads
+from vtt_emotion.datasets.parsing import Report, in_threads
 
 PARTS = {"train_set": "train", "val_set": "valid"}
 
 
-def find_splits(root):
+def find_splits(root: Path) -> dict[str, str]:
     """{split: folder, relative to `root`} of the parts that are there.
 
     Raises:
@@ -26,7 +27,7 @@ def find_splits(root):
     return parts
 
 
-def read_example(root, path, split):
+def read_example(root: Path, path: str, split: str) -> tuple[dict | None, str | None]:
     """One image, its box the whole image: (entry, None), or (None, the known reason to drop it).
 
     Raises:
@@ -55,7 +56,7 @@ def read_example(root, path, split):
             "val": values["val"], "split": split, "whole": True}, None
 
 
-def read_examples(root, parts, report, workers):
+def read_examples(root: Path, parts: dict[str, str], report: Report, workers: int) -> list[dict]:
     """Entries of the images in `parts` (of `find_splits`), in the order of their numbers."""
     paths = []
     for split, part in parts.items():

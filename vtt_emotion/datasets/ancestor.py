@@ -1,6 +1,7 @@
 """Indexes that the ancestor project wrote (docs/formats.md), turned into the form of this one's."""
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 
@@ -12,14 +13,14 @@ GROWN = 1.6                                      # times its box: the ancestor's
 MOSTLY = 0.99                                    # of all boxes; a few of a real list are empty or inverted
 
 
-def convert_ancestor(source, index, path, root):
+def convert_ancestor(source: str, index: dict, path: Path, root: Path) -> None:
     """Turn an index into this project's form, in place, and say how; one that this project wrote is left as it is.
 
     AffectNet's images were relative to their folder, and become so to `root`; RAF's boxes `bb` were corners, and become
     `gt`, x, y, w, h; of Friends `pos` was ["ep01", period, "ross", frame], and becomes [episode, character id], and its
     crops are `grown`.
 
-    Where boxes `bb` cannot be corners they are taken for x, y, w, h; that is told by all boxes of the index.
+    Where boxes `bb` cannot be corners they are taken for x, y, w, h; all boxes of the index decide which they are.
     """
     said = {"affectnet": _name_images, "raf": _turn_boxes, "friends": _number_episodes}
     line = said[source](index, root) if source in said else None

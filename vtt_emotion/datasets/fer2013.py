@@ -1,5 +1,7 @@
 """FER2013 and the FER+ votes: their files, where they lie, and which pictures are still to be written."""
 import csv
+from collections.abc import Iterator
+from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import IMAGE_SUFFIXES
@@ -11,7 +13,7 @@ PIXELS = ("fer2013.csv", "icml_face_data.csv")   # the second is Kaggle's, of th
 PARTIAL = "fer2013.partial"                      # there while pictures are being written
 
 
-def read_rows(path):
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """(row number, {column: text}) of each row of a CSV file; the columns' names may have spaces around."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
@@ -22,7 +24,7 @@ def read_rows(path):
             raise InputError(f"{path} row {reader.line_num}: not CSV ({error})") from None
 
 
-def find_votes_and_faces(root):
+def find_votes_and_faces(root: Path) -> tuple[str, str | None, dict[str, str | None]]:
     """(list of the votes, CSV of the pictures or None, {folder's name: folder or None}), relative to `root`."""
     votes = only(root, find_files(root, named("fer2013new.csv")), "list of votes")
     if votes is None:
@@ -35,7 +37,7 @@ def find_votes_and_faces(root):
     return votes, pixels, folders
 
 
-def find_empty(root, folders):
+def find_empty(root: Path, folders: dict[str, str | None]) -> set[str]:
     """The folders' names whose pictures are to be written: those without any, or all where no folder is there.
 
     And those whose writing was stopped.

@@ -1,11 +1,14 @@
 """The Friends metadata: who shows which emotion where, in each annotated period of an episode."""
 import json
 import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from vtt_emotion.core.crop import check_pixels, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import CHARACTERS, FRIENDS, NEUTRAL
 from vtt_emotion.datasets.layouts import find_files
+from vtt_emotion.datasets.parsing import Report
 
 METADATA = re.compile(r"s01_ep(\d+)_.*\.json$", re.IGNORECASE)
 FRAME = re.compile(r"(?:frame_|^[a-z])(\d{1,7})(?:_\d+)?(?:\.\w+)*$", re.IGNORECASE)
@@ -14,7 +17,7 @@ TIMECODE = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})[;:.](\d{1,2})")
 CORNERS = ("min_x", "min_y", "max_x", "max_y")
 
 
-def find_metadata(folder, episodes, named=""):
+def find_metadata(folder: Path, episodes: Iterable[int], named: str = "") -> dict[int, Path]:
     """{episode: metadata file} of those wanted, all where none are named, in `folder` or up to two levels below.
 
     Raises:
@@ -24,7 +27,7 @@ def find_metadata(folder, episodes, named=""):
         raise InputError(f"{folder}: no such folder; --friends-path names Friends', sample_data.py draws a small one")
     found = {}
     for path in (folder / name for name in find_files(folder, METADATA.match, levels=2)):
-        found.setdefault(int(METADATA.match(path.name).group(1)), []).append(path)
+        found.setdefault(int(METADATA.sub(r"\1", path.name)), []).append(path)
     missing = sorted(set(episodes) - set(found))
     if missing or not found:
         wanted = f"episodes {missing}" if missing else "any episode"
@@ -41,7 +44,7 @@ def _choose(episode, paths, named):
     return fit[0]
 
 
-def read_metadata(path):
+def read_metadata(path: Path) -> list[dict]:
     """The periods (list of dicts) of an episode's metadata; bytes that are not UTF-8 are replaced.
 
     Texts may hold tabs and newlines.
@@ -56,7 +59,7 @@ def read_metadata(path):
     return periods
 
 
-def read_frame_number(image):
+def read_frame_number(image: object) -> int:
     """The number in `Frame_01234.jpg`, `Frame_01234_1.jpg` or `Frame_01234.jpg.jpg`, or in a letter and digits."""
     match = FRAME.search(str(image)) or LAST_NUMBER.search(str(image))
     if not match:
@@ -64,8 +67,8 @@ def read_frame_number(image):
     return int(match.group(1))
 
 
-def read_box(rect):
-    """`[x, y, w, h]` of a rectangle, or (None, reason); of two numbers in one field the first counts."""
+def read_box(rect: dict) -> tuple[list[float] | None, str]:
+    """(`[x, y, w, h]` of a rectangle, ""), or (None, reason); of two numbers in one field the first counts."""
     values = [str(rect[corner]).split() for corner in CORNERS]
     given = [bool(value) and value[0].lower() != "none" for value in values]
     if not any(given):
@@ -76,10 +79,10 @@ def read_box(rect):
     check_pixels(box)
     if not (box[2] > 0 and box[3] > 0):
         return None, "empty or inverted face box"
-    return box, None
+    return box, ""
 
 
-def read_period(period, where, report, none_is_neutral=False):
+def read_period(period: dict, where: str, report: Report, none_is_neutral: bool = False) -> Iterator[dict]:
     """Entries (without img and pos) of the faces in one period; what is dropped goes to the report.
 
     A face whose emotion is `none` is dropped, or with `none_is_neutral` neutral.
@@ -109,7 +112,7 @@ def read_period(period, where, report, none_is_neutral=False):
             yield {"emo": label, "face_rect": box, "period": number, "frame": frame, "character": name}
 
 
-def read_span(period, frame):
+def read_span(period: dict, frame: int) -> tuple[int, int]:
     """The frames (first, end) a period lasts, its `start_time` and `end_time` (HH:MM:SS;FF) counted at 24 fps.
 
     Where they cannot be read, or do not hold the annotated `frame`, it is that frame alone.
@@ -120,4 +123,4 @@ def read_span(period, frame):
         if match:
             hours, minutes, seconds, frames = (int(part) for part in match.groups())
             span.append(((hours * 60 + minutes) * 60 + seconds) * 24 + frames)
-    return tuple(span) if len(span) == 2 and span[0] <= frame < span[1] else (frame, frame + 1)
+    return (span[0], span[1]) if len(span) == 2 and span[0] <= frame < span[1] else (frame, frame + 1)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Wording:
     words: dict[str, str]
     codes: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.words = {word.lower(): emotion for word, emotion in self.words.items()}
 
     def __call__(self, text: str) -> int | str:
@@ -131,8 +132,9 @@ def read_list(root: Path, path: str, wording: Wording, agreed: bool, report: Rep
             split = (row.get("split") or row.get("usage") or "").strip().lower()
             if split and split not in SPLITS:
                 raise ValueError(f"expected a split of {', '.join(SPLITS)}, found {split!r}")
-            entry = {"img": check_inside((folder / file).as_posix(), where), "em": em, "split": SPLITS.get(split, ""),
-                     "box": read_box(row)} | {name: row[name] for name in more if row.get(name)}
+            entry: dict[str, Any] = {"img": check_inside((folder / file).as_posix(), where), "em": em,
+                                     "split": SPLITS.get(split, ""), "box": read_box(row)}
+            entry |= {name: row[name] for name in more if row.get(name)}
             entry |= {short: float(row[name]) for name, short in (("valence", "val"), ("arousal", "aro"))
                       if row.get(name)}
         except InputError as error:

@@ -5,6 +5,7 @@ pickle can run code, so `read_index` goes by `pickles`, which refuses all but pl
 """
 import math
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ BUFFER = 4                                       # images of an entry that is no
 FILES = {source: row.index for source, row in SOURCES.items()}
 
 
-def kind_of(source):
+def kind_of(source: str) -> str:
     """The name of a source's row in SOURCES, `labelled` of `labelled:NAME`. InputError where there is none."""
     kind, colon, _ = source.partition(":")
     if kind not in FILES or (colon and kind != "labelled"):
@@ -27,18 +28,18 @@ def kind_of(source):
     return kind
 
 
-def writer_of(source):
+def writer_of(source: str) -> str:
     """The script, and its option, that writes a source's index."""
     return f"parse_clips.py --benchmark {source}" if SOURCES[source].clips else f"parse_{source}.py"
 
 
-def index_file(source):
+def index_file(source: str) -> str:
     """The name of a source's index."""
     kind, name = kind_of(source), source.partition(":")[2]
     return FILES[kind].replace("_", f"_{name}_") if name else FILES[kind]
 
 
-def write_index(path, index):
+def write_index(path: str | Path, index: dict) -> None:
     """Write `index` (dict) as a whole `.npy` file, or nothing."""
     holder = np.empty((), object)
     holder[()] = index
@@ -46,7 +47,7 @@ def write_index(path, index):
         np.save(file, holder)
 
 
-def read_index(path):
+def read_index(path: str | Path) -> dict:
     """The dict in an index file.
 
     Raises:
@@ -74,7 +75,7 @@ def read_index(path):
     return index
 
 
-def read_arrays(path):
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """{name: array} of a .npz file of plain arrays, as np.savez writes it.
 
     Raises:
@@ -98,7 +99,7 @@ def read_arrays(path):
         raise ValueError(str(error) or type(error).__name__) from None
 
 
-def by_emotion(entries):
+def by_emotion(entries: Iterable[dict]) -> dict[int, dict[int, dict]]:
     """Entries (each with `emo`) as `[emotion 0-6][example index]`."""
     index = {emotion: {} for emotion in range(len(EMOTIONS))}
     for entry in entries:

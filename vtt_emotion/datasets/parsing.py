@@ -2,7 +2,10 @@
 import errno
 import os
 from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -14,7 +17,7 @@ from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.npy import write_index
 
 
-def check_inside(name, where, flat=False):
+def check_inside(name: str, where: str | Path, flat: bool = False) -> str:
     """`inside`, refusing a path that leaves the folder; with `flat`, one that is more than a file's name too."""
     plain = inside(name)
     if plain is None or (flat and "/" in plain):
@@ -22,7 +25,7 @@ def check_inside(name, where, flat=False):
     return plain
 
 
-def inside(name):
+def inside(name: str) -> str | None:
     """A path of a dataset's list in its plain form, or None where it leaves the dataset's folder."""
     plain = os.path.normpath(name.replace("\\", "/"))
     leaves = os.path.isabs(plain) or plain == ".." or plain.startswith("../") or plain[1:2] == ":"
@@ -32,21 +35,21 @@ def inside(name):
 class Report:
     """What a parser kept and dropped: counts by split, label and reason, and the strictness towards defects."""
 
-    def __init__(self, strict=False):
+    def __init__(self, strict: bool = False) -> None:
         self.strict = strict
         self.kept = Counter()
         self.dropped = Counter()
         self.unknown = 0
         self.example = ""
 
-    def keep(self, split, label):
+    def keep(self, split: str, label: int) -> None:
         self.kept[split, label] += 1
 
-    def drop(self, reason, count=1):
+    def drop(self, reason: str, count: int = 1) -> None:
         """Count rows dropped for a defect that the format is known to have."""
         self.dropped[reason] += count
 
-    def defect(self, where, message):
+    def defect(self, where: str | Path, message: str | Exception) -> None:
         """Count a row dropped for a defect that nobody described; an error when strict."""
         if self.strict:
             raise InputError(f"{where}: {message}")
@@ -54,7 +57,7 @@ class Report:
             self.example = f"{where}: {message}"
         self.unknown += 1
 
-    def print(self, path):
+    def print(self, path: str | Path) -> None:
         """Print the counts, and where the index went."""
         for split in sorted({split for split, _ in self.kept}):
             counts = [self.kept[split, label] for label in range(len(EMOTIONS))]
@@ -64,7 +67,8 @@ class Report:
             print(f"dropped {line}")
         print(f"wrote {path}")
 
-    def finish(self, path, entries, index, kept, root, noun):
+    def finish(self, path: Path, entries: Sequence[dict], index: dict, kept: Callable[[dict], tuple[str, int]],
+               root: Path, noun: str) -> None:
         """End a parser: count what was kept, write the index and print; an empty one is refused, not written.
 
         Args:
@@ -78,19 +82,19 @@ class Report:
         write_index(path, index)
         self.print(path)
 
-    def losses(self):
+    def losses(self) -> list[str]:
         """A line for each reason rows were dropped for, the most frequent first."""
         lines = [f"{count:,}: {reason}" for reason, count in self.dropped.most_common() if count]
         if self.unknown:
             lines.append(f"{self.unknown:,}: not as the format is described; the first: {self.example}")
         return lines
 
-    def summary(self):
+    def summary(self) -> str:
         """What was dropped, as the end of an error's sentence."""
         return "dropped " + "; ".join(self.losses()) if self.losses() else "its lists are empty"
 
 
-def read_numbers(path, columns):
+def read_numbers(path: Path, columns: int) -> np.ndarray | None:
     """A box or landmark file as float (K, columns), to the first row of another width; None where it is missing.
 
     ValueError where it holds something else.
@@ -115,7 +119,8 @@ def read_numbers(path, columns):
     return np.array(rows)
 
 
-def in_threads(function, items, workers, description, chunk=64):
+def in_threads(function: Callable[[Any], Any], items: Sequence, workers: int, description: str,
+               chunk: int = 64) -> list:
     """`function` of each of `items`, in order, in `workers` threads (0: one per core), with progress."""
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         chunks = [items[start:start + chunk] for start in range(0, len(items), chunk)]
@@ -127,7 +132,7 @@ def in_threads(function, items, workers, description, chunk=64):
         return results
 
 
-def keep_readable(entries, root, workers, report):
+def keep_readable(entries: list[dict], root: Path, workers: int, report: Report) -> list[dict]:
     """The index entries whose images (`img`, under `root`) decode in full and hold their box (`gt`).
 
     The rest go to the parser's report.

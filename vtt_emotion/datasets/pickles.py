@@ -11,6 +11,7 @@ import io
 import math
 import pickle
 import re
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def _short_operations(blocks):
     return re.compile(b"(?:" + b"|".join([_class_of(BARE), memo, *fixed, *counted]) + b"){1,2000}", re.DOTALL)
 
 
-def check_operations(data):
+def check_operations(data: bytes) -> None:
     """Refuse a pickle (bytes) that asks for more memory than a small multiple of its length.
 
     Raises:
@@ -83,8 +84,8 @@ class _Dtype:
     def __init__(self, code):
         code = code.decode("latin1") if isinstance(code, bytes) else code
         if not isinstance(code, str) or not PLAIN_TYPE.fullmatch(code):
-            told = repr(code[:20]) if isinstance(code, str) else type(code).__name__
-            raise pickle.UnpicklingError(f"it holds an array of type {told}")
+            kind = repr(code[:20]) if isinstance(code, str) else type(code).__name__
+            raise pickle.UnpicklingError(f"it holds an array of type {kind}")
         self.dtype = np.dtype(object if "O" in code else code)
 
     def __setstate__(self, state):
@@ -149,16 +150,16 @@ class PlainUnpickler(pickle.Unpickler):
     is read as file names are, so that `os.fsencode` gives its bytes.
     """
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         check_operations(data)
         super().__init__(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
         self.arrays = 0
 
-    def read(self):
+    def read(self) -> Any:
         """What the pickle holds."""
         return self._made(self.load(), {})
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         """What the pickle may call."""
         module = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
         known = {
@@ -172,8 +173,8 @@ class PlainUnpickler(pickle.Unpickler):
         }
         if (module, name) not in known:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        known = known[module, name]
-        return known if isinstance(known, type) else _Call(known)
+        function = known[module, name]
+        return function if isinstance(function, type) else _Call(function)
 
     def _new_array(self, *_):
         self.arrays += 1

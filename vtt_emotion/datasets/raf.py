@@ -1,6 +1,7 @@
 """RAF-DB's subsets and where their parts lie."""
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.layouts import find_files, find_folders, named, only
@@ -22,7 +23,7 @@ class Subset:
     points: str | None
 
 
-def subset_of(root, path):
+def subset_of(root: Path, path: str) -> str:
     """The subset that the list `path` under `root` is of: multi's by its name; compound's where its path says so, or
     where its labels are more than basic's seven (one in twenty of them is: basic's may hold a defect); or else basic's.
     """
@@ -35,7 +36,7 @@ def subset_of(root, path):
     return "compound" if beyond > len(labels) / 20 else "basic"
 
 
-def read_layout(root, name, labels):
+def read_layout(root: Path, name: str, labels: str) -> Subset:
     """The `Subset` of this name whose list is `labels`."""
     home = PurePosixPath(labels).parent
     while home.name.lower() == "emolabel":
@@ -50,7 +51,7 @@ def read_layout(root, name, labels):
     return Subset(name, labels, part("Image", "original"), part("Image", "aligned"), points)
 
 
-def find_subsets(root, wanted):
+def find_subsets(root: Path, wanted: Iterable[str]) -> list[Subset]:
     """Those of the `wanted` subsets that are there.
 
     Raises:

@@ -4,6 +4,7 @@ One person a video, before one backdrop, whose expressions come, stay and go; be
 emotion from when to when, as people code it.
 """
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -17,7 +18,7 @@ WIDTH, HEIGHT, FPS = 640, 480, Fraction(24)
 LEVELS = 5                                       # of brightness in a comic
 
 
-def as_comic(image):
+def as_comic(image: np.ndarray) -> np.ndarray:
     """RGB uint8 (H, W, 3) in few levels, its colours turned, with dark lines where it changes."""
     soft = cv2.GaussianBlur(image, (0, 0), 1)
     flat = np.round(soft / 255 * LEVELS) * (255 / LEVELS)
@@ -26,7 +27,7 @@ def as_comic(image):
     return np.minimum(flat[..., ::-1], lines[..., None]).astype(np.uint8)
 
 
-def write_interview(folder, number, seconds, seed):
+def write_interview(folder: Path, number: int, seconds: float, seed: int) -> None:
     """Draw interview `number` into `folder`, as interviewN.mp4 and .csv."""
     rng = np.random.default_rng([seed, 8, number])
     frames, look, wanted = round(seconds * FPS), random_look(rng), []

@@ -55,26 +55,27 @@ class Pose:
     seed: int = field(default=0, repr=False)
 
 
-def random_look(rng):
+def random_look(rng: np.random.Generator) -> Look:
     """A person drawn at random from `rng` (NumPy generator)."""
     skins = ((242, 206, 180), (228, 184, 152), (205, 156, 120), (170, 120, 88), (128, 86, 62))
     hairs = ((40, 28, 22), (78, 50, 30), (120, 78, 40), (190, 150, 90), (150, 60, 36), (120, 118, 118))
     jitter = rng.uniform(-12, 12, 3)
     vary = rng.uniform(0.9, 1.1, 7)
     return Look(skin=tuple(np.clip(skins[rng.integers(len(skins))] + jitter, 0, 255)),
-                hair=hairs[rng.integers(len(hairs))], eyes=tuple(rng.uniform((40, 40, 30), (110, 120, 140))),
+                hair=hairs[rng.integers(len(hairs))],
+                eyes=tuple(np.asarray(rng.uniform((40, 40, 30), (110, 120, 140)))),
                 long_hair=bool(rng.integers(2)), jaw=vary[0], height=vary[1], eye_gap=vary[2],
                 eye_size=vary[3], brow=rng.uniform(0.8, 1.3), mouth=vary[4], nose=vary[5])
 
 
-def random_pose(rng, turn=1.0):
+def random_pose(rng: np.random.Generator, turn: float = 1.0) -> Pose:
     """A pose drawn at random; `turn` scales the angles."""
     yaw, pitch, roll = rng.uniform(-1, 1, 3) * (0.22, 0.1, 0.1) * turn
     return Pose(yaw, pitch, roll, tuple(rng.uniform(-0.5, 0.5, 2)), rng.uniform(0.55, 0.75),
                 rng.uniform(1, 5), int(rng.integers(1 << 31)))
 
 
-def actions(emotion, intensity, rng=None):
+def actions(emotion: str, intensity: float, rng: np.random.Generator | None = None) -> dict[str, float]:
     """Facial actions of `emotion` at `intensity` in [0, 1]; with `rng`, varied as people vary."""
     values = {name: intensity * ACTIONS[emotion].get(name, 0.0) for name in ACTION_NAMES}
     if rng is not None:
@@ -253,7 +254,7 @@ def _shade(size, look, pose, act):
     return cv2.resize(shade.astype(np.float32), (size, size))[..., None]
 
 
-def draw_head(look, act, pose, size):
+def draw_head(look: Look, act: dict[str, float], pose: Pose, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw one head.
 
     Args:
@@ -284,14 +285,14 @@ def draw_head(look, act, pose, size):
     return np.clip(rgb, 0, 255), alpha
 
 
-def face_box(centre, size):
+def face_box(centre: tuple[float, float], size: float) -> list[float]:
     """`[x, y, w, h]`, px, of the face in a head of `size` px drawn around `centre` (x, y)."""
     unit = size / (2 * EXTENT)
     x0, y0, x1, y1 = FACE_BOX
     return [centre[0] + x0 * unit, centre[1] + y0 * unit, (x1 - x0) * unit, (y1 - y0) * unit]
 
 
-def paste(image, head, centre):
+def paste(image: np.ndarray, head: tuple[np.ndarray, np.ndarray], centre: tuple[float, float]) -> None:
     """Put a drawn head (`draw_head`'s return) on `image` (H, W, 3) uint8, in place; outside is cut off."""
     rgb, alpha = head
     size, (height, width) = len(rgb), image.shape[:2]
@@ -303,7 +304,7 @@ def paste(image, head, centre):
     image[y0:y1, x0:x1] = image[y0:y1, x0:x1] * (1 - alpha[part]) + rgb[part] + 0.5
 
 
-def background(rng, height, width):
+def background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """A soft, coloured backdrop (H, W, 3) uint8: smooth noise, a few walls and lamps."""
     base = rng.uniform(60, 180) + rng.uniform(-25, 25, 3)
     coarse = (rng.uniform(-30, 30, (4, 6, 1)) + rng.uniform(-10, 10, (4, 6, 3))).astype(np.float32)

@@ -7,6 +7,7 @@ the way the VTT annotators did; the truth describes every face of every frame.
 import json
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -34,15 +35,15 @@ WORDS = {"angry": ("angry", "Anger"), "disgust": ("disgust", "Disgust"), "fear":
          "neutral": ("neutral", "Neutral", "NEUTRAL")}
 
 
-def video_name(episode):
+def video_name(episode: int) -> str:
     return f"1x{episode:02d} - The One With the {TITLES[(episode - 1) % len(TITLES)]}.mkv"
 
 
-def metadata_name(episode):
+def metadata_name(episode: int) -> str:
     return f"s01_ep{episode:02d}_tag2_visual_{'Final_180809' if episode <= 10 else 'final'}.json"
 
 
-def expressions(rng, frames, wanted):
+def expressions(rng: np.random.Generator, frames: int, wanted: list[str]) -> tuple[list[str], list[float]]:
     """An emotion and its intensity for each frame of a shot: phases that rise, hold and fall back."""
     emotions, intensities = [], []
     while len(emotions) < frames:
@@ -55,7 +56,7 @@ def expressions(rng, frames, wanted):
     return emotions[:frames], intensities[:frames]
 
 
-def plan_shots(rng, frames):
+def plan_shots(rng: np.random.Generator, frames: int) -> list[dict]:
     """The shots of an episode: length in frames, backdrop, and who is where with which face."""
     shots, left, wanted = [], frames, []
     while left > 0:
@@ -77,7 +78,7 @@ def plan_shots(rng, frames):
     return shots
 
 
-def draw_frame(shot, t, number):
+def draw_frame(shot: dict, t: int, number: int) -> tuple[np.ndarray, list[dict]]:
     """Frame `t` of a shot as RGB uint8 (720, 1280, 3), and the truth of its faces (list of dicts)."""
     image, faces = shot["backdrop"].copy(), []
     for actor in shot["actors"]:
@@ -119,7 +120,7 @@ def _person(face, rng):
              "full_rect": _rect(full)}]
 
 
-def describe(episode, frames, truth, rng):
+def describe(episode: int, frames: int, truth: list[dict], rng: np.random.Generator) -> bytes:
     """The metadata of an episode as bytes, known defects included."""
     periods = []
     for number, frame in enumerate(range(PERIOD // 2, frames, PERIOD)):
@@ -149,7 +150,7 @@ def _spoil(periods, frames):
     spare[-1][0]["image"] = f"Frame_{frames + 500:05d}.jpg"              # past the end of the video
 
 
-def write_episode(folder, episode, seconds, seed):
+def write_episode(folder: Path, episode: int, seconds: float, seed: int) -> list[dict]:
     """Draw episode `episode` into `folder`: its video and metadata. Returns the truth of its faces."""
     rng = np.random.default_rng([seed, 7, episode])
     frames, truth, number = round(seconds * FPS), [], 0

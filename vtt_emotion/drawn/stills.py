@@ -1,13 +1,15 @@
 """Drawn AffectNet, RAF-DB, FER2013/FER+ and CK+ datasets, in their exact layouts with their known defects."""
 import csv
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from vtt_emotion.core.labels import AFFECTNET, CK, EMOTIONS, FERPLUS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
-from vtt_emotion.drawn.faces import actions, background, draw_head, face_box, paste, random_look, random_pose
+from vtt_emotion.drawn.faces import Look, actions, background, draw_head, face_box, paste, random_look, random_pose
 
 AFFECTNET_COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height",
                      "facial_landmarks", "expression", "valence", "arousal")
@@ -18,7 +20,8 @@ VALENCE = (-0.6, -0.65, -0.55, 0.8, -0.7, 0.15, 0.0)
 AROUSAL = (0.65, 0.35, 0.7, 0.4, -0.35, 0.75, 0.0)
 
 
-def draw_still(rng, emotion, side, look=None, head=1.42, act=None, rise=0.0):
+def draw_still(rng: np.random.Generator, emotion: Any, side: int, look: Look | None = None, head: float = 1.42,
+               act: dict[str, float] | None = None, rise: float = 0.0) -> tuple[np.ndarray, list[int]]:
     """One face in a square picture of `side` px: RGB uint8 (side, side, 3) and its `[x, y, w, h]` box.
 
     `head` is the drawing's size and `rise` how far it is moved up, as shares of the side.
@@ -32,12 +35,12 @@ def draw_still(rng, emotion, side, look=None, head=1.42, act=None, rise=0.0):
     return image, [round(value) for value in face_box(centre, size)]
 
 
-def save(path, image, **options):
+def save(path: Path, image: np.ndarray, **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path, **options)
 
 
-def landmarks(box):
+def landmarks(box: Sequence[float]) -> np.ndarray:
     """68 points (68, 2) on an oval in the box: of the right form, though not of a face's true marks."""
     x, y, w, h = box
     turn = np.linspace(0, 2 * np.pi, 68, endpoint=False)
@@ -59,7 +62,7 @@ def _affectnet_rows(rng, folder, count, start):
     return rows
 
 
-def write_affectnet(folder, stills, rng):
+def write_affectnet(folder: Path, stills: int, rng: np.random.Generator) -> None:
     """The 2017 manual release; validation.csv comes without its header."""
     train = _affectnet_rows(rng, folder, stills, 1000)
     valid = _affectnet_rows(rng, folder, max(4, stills // 8), 500000)
@@ -78,7 +81,7 @@ def write_affectnet(folder, stills, rng):
             writer.writerows(([AFFECTNET_COLUMNS] if header else []) + rows)
 
 
-def write_affectnet_2021(folder, stills, rng):
+def write_affectnet_2021(folder: Path, stills: int, rng: np.random.Generator) -> None:
     """The 2021 release: cropped 224 px images, annotations as .npy holding strings or 0-d arrays."""
     codes = {emotion: code for code, emotion in AFFECTNET.items()}
     for split, count in (("train_set", max(3, stills // 10)), ("val_set", 3)):
@@ -166,7 +169,7 @@ def _raf_multi(folder, count, rng):
     (folder / "Annotation" / "boundingbox").rmdir()
 
 
-def write_raf(folder, stills, rng):
+def write_raf(folder: Path, stills: int, rng: np.random.Generator) -> None:
     """All three subsets of RAF-DB; the compound list has the other spelling."""
     share = max(3, stills // 4)
     _raf_listed(folder / "basic", RAF, {"train": share, "test": max(2, share // 4)}, rng,
@@ -175,10 +178,11 @@ def write_raf(folder, stills, rng):
     _raf_multi(folder / "multi", 2 * share, rng)
 
 
-def write_fer(folder, stills, rng):
+def write_fer(folder: Path, stills: int, rng: np.random.Generator) -> None:
     """FER2013 as CSV and as image folders, and the FER+ votes that go with both."""
     columns = {emotion: name for name, emotion in FERPLUS.items()}
-    pixels, votes, number = [], [], 0
+    pixels: list[list[Any]] = []
+    votes, number = [], 0
     for usage, part, count in (("Training", "Train", max(4, stills // 4)), ("PublicTest", "Valid", 3),
                                ("PrivateTest", "Test", 3)):
         for _ in range(count * len(EMOTIONS)):
@@ -204,7 +208,7 @@ def write_fer(folder, stills, rng):
             csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
-def write_ck(folder, stills, rng):
+def write_ck(folder: Path, stills: int, rng: np.random.Generator) -> None:
     """CK+ sequences from neutral to the peak; some without a label, one of contempt, one image missing."""
     kinds = [(code, EMOTIONS[emotion]) for code, emotion in CK.items() if emotion != NEUTRAL] + [(2, "disgust")]
     for number in range(max(10, stills // 3)):

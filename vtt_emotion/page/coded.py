@@ -1,16 +1,20 @@
 """What people coded by hand, beside the results: whose row of the page it goes to, and how the readings agree."""
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 import numpy as np
 
 from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.page.readings import Readings
 from vtt_emotion.results.agreement import ANY, SUMMARY, faces_by_person, measure_pairs, pair
 
 
-def coded_labels(spans, people):
+def coded_labels(spans: Iterable[dict], people: dict[str, str]) -> set[str]:
     """Who the coded persons are in the results, in lower case; `people` is {coded person: who that is, or `ANY`}."""
     return {people.get(span["person"], span["person"]).lower() for span in spans} - {ANY}
 
 
-def readings_of(target, readings):
+def readings_of(target: str, readings: Readings) -> np.ndarray:
     """Places of the readings of one person, in order of time; of `ANY`, of the largest face of each moment."""
     if target != ANY:
         mine = np.array([label.lower() == target for label in readings.labels], bool)
@@ -21,12 +25,12 @@ def readings_of(target, readings):
     return order[np.unique(readings.faces["time"][order], return_index=True)[1]]
 
 
-def cut(start, end, times, rows):
+def cut(start: int, end: int, times: np.ndarray, rows: np.ndarray) -> list[tuple[int, int, int]]:
     """[(row, start, end)] of a span (ms), cut where the row of the person's readings (times, rows) changes.
 
     Without a reading in it, it is of the person's only row; -1 is none.
     """
-    low, high = np.searchsorted(times, (start, end))
+    low, high = (int(np.searchsorted(times, edge)) for edge in (start, end))
     if low == high:
         only = rows[0] if len(rows) and (rows == rows[0]).all() else -1
         return [(int(only), start, end)]
@@ -35,7 +39,8 @@ def cut(start, end, times, rows):
     return [(int(rows[place]), *two) for place, *two in zip([low, *changes], edges, edges[1:])]
 
 
-def place_coded(spans, readings, rows, people):
+def place_coded(spans: Iterable[dict], readings: Readings, rows: np.ndarray,
+                people: dict[str, str]) -> tuple[dict[int, list], dict[str, list]]:
     """Where the page shows what was coded: under the rows of the results, else in rows of its own.
 
     A row takes one person's annotations at a time; one that several people share takes none.
@@ -64,7 +69,7 @@ def place_coded(spans, readings, rows, people):
     return placed, own
 
 
-def add_coded(data, placed, own):
+def add_coded(data: dict, placed: dict[int, list], own: dict[str, list]) -> None:
     """Put what `place_coded` gave into the rows of the page's `data`, of which the last are those of `own`."""
     spans = placed | dict(enumerate(own.values(), len(data["rows"]) - len(own)))
     for place, row in enumerate(data["rows"]):
@@ -72,7 +77,7 @@ def add_coded(data, placed, own):
         row["truth"] = dict(zip(("starts", "ends", "emotions"), columns))
 
 
-def measure_coded(spans, records, people, block, resamples):
+def measure_coded(spans: list[dict], records: list[dict], people: dict[str, str], block: float, resamples: int) -> dict:
     """How the records agree with what was coded of the people that they have: as `agreement.measure_pairs`.
 
     Returns:
@@ -94,7 +99,8 @@ def measure_coded(spans, records, people, block, resamples):
     return about | {"read": share, **{name: figures[name] for name in ("records", *SUMMARY, "confusion")}}
 
 
-def coded_lines(path, spans, own, readings, people, times, figures):
+def coded_lines(path: str | Path, spans: list[dict], own: dict[str, list], readings: Readings, people: dict[str, str],
+                times: np.ndarray, figures: dict) -> Iterator[str]:
     """Sentences on the annotations of the file `path`: what lies past the end, who has a row `own`, how all agree.
 
     Args:

@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import jinja2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.page.pictures import within
+from vtt_emotion.page.pictures import Seen, within
+from vtt_emotion.page.readings import Readings
 
 WEB = Path(__file__).parent / "web"
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
@@ -20,18 +22,19 @@ SCRIPTS = ("data", "timeline", "player", "tables", "names", "report")     # join
 CONFIDENCE = 10_000                              # steps of a confidence in the page: the four decimals of the results
 
 
-def relative_url(video, page):
+def relative_url(video: str | Path, page: Path) -> str:
     """The URL of `video` relative to the page's folder, percent-encoded."""
     steps = Path(os.path.relpath(video, page.parent)).parts
     return "/".join(quote(os.fsencode(step), safe="") for step in steps)
 
 
-def pack(numbers, type="<u4"):
+def pack(numbers: ArrayLike, type: str = "<u4") -> str:
     """Numbers as base64 of little-endian `type`."""
     return base64.b64encode(np.asarray(numbers).astype(type).tobytes()).decode()
 
 
-def row_data(readings, mine, frames, label, shared, id_of, size):
+def row_data(readings: Readings, mine: np.ndarray, frames: np.ndarray, label: str, shared: bool, id_of: dict[int, int],
+             size: tuple[int, int] | None) -> dict:
     """One row of the timeline, of the readings `mine`; of a `shared` one, whose faces they are as well."""
     mine = mine[np.argsort(frames[mine], kind="stable")]
     faces = readings.faces[mine]
@@ -44,7 +47,7 @@ def row_data(readings, mine, frames, label, shared, id_of, size):
     return data | ({"faces": pack(faces["label"]), "names": readings.labels} if shared else {})
 
 
-def segment_data(segments, id_of):
+def segment_data(segments: list[dict], id_of: dict[int, int]) -> dict:
     """Segments (list of dicts) as columns: ids (places), emotions, starts, ends and peaks in ms, mean confidences."""
     def column(key, factor, type):
         return pack([round(factor * segment[key]) for segment in segments], type)
@@ -55,7 +58,8 @@ def segment_data(segments, id_of):
             "peaks": column("peak_seconds", 1000, "<u4"), "means": column("confidence", CONFIDENCE, "<u2")}
 
 
-def page_data(readings, segments, rows, labels, frames, times, step, size=None):
+def page_data(readings: Readings, segments: list[dict], rows: np.ndarray, labels: list[str], frames: np.ndarray,
+              times: ArrayLike, step: int, size: tuple[int, int] | None = None) -> dict:
     """What the page's scripts are given.
 
     Args:
@@ -73,7 +77,8 @@ def page_data(readings, segments, rows, labels, frames, times, step, size=None):
             "size": size, "segments": segment_data(segments, id_of), "rows": made}
 
 
-def add_pictures(data, seen, readings, rows, frames, times, kept):
+def add_pictures(data: dict, seen: Seen, readings: Readings, rows: np.ndarray, frames: np.ndarray, times: ArrayLike,
+                 kept: list[int]) -> None:
     """Put the thumbnails, by row, and the frames' pictures into the page's `data`, as many as fit.
 
     `frames` and `times` are those of `page_data`; `kept` are places of readings whose pictures are kept.
@@ -91,13 +96,13 @@ def add_pictures(data, seen, readings, rows, frames, times, kept):
                         "jpegs": [base64.b64encode(picture).decode() for picture in pictures.values()]}
 
 
-def as_json(data):
+def as_json(data: dict) -> str:
     """JSON that may stand in a script element: nothing in it can end the element, or begin another."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))      # ASCII: U+2028 is escaped already
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def write_page(path, data, **texts):
+def write_page(path: str | Path, data: dict, **texts: str) -> None:
     """Write the page as one whole file: the template with its `data` (for the scripts) and `texts`.
 
     A Content-Security-Policy allows its own two scripts and style, by their hashes, and nothing from a network.

@@ -1,5 +1,6 @@
 """The pictures of a page: thumbnails of faces and of frames, as many as fit."""
 import io
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import cv2
@@ -8,7 +9,7 @@ from PIL import Image
 
 from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.page.readings import NEAR
+from vtt_emotion.page.readings import NEAR, Readings
 
 FACE, FACES, FACE_EVERY = 64, 1600, 250          # px of a thumbnail, how many at most, ms between two at least
 PICTURE, PICTURES, PICTURE_EVERY = 320, 300, 250     # the same of whole frames; px of the longer side
@@ -23,12 +24,12 @@ class Seen:
     size: tuple | None = None                    # px (W, H) of a frame
 
 
-def spread_faces(faces, most=FACES):
+def spread_faces(faces: np.ndarray, most: int = FACES) -> tuple[list[int], int]:
     """(places of the `faces` to show a thumbnail of, ms between two): each person evenly in time, `most` in all.
 
     faces: dtype READING. Of the readings between two, the most frontal one is shown.
     """
-    every, best = FACE_EVERY, np.argsort(-faces["frontal"], kind="stable")
+    every, best = float(FACE_EVERY), np.argsort(-faces["frontal"], kind="stable")
     while True:
         _, first = np.unique(np.stack([faces["label"], faces["time"] // every])[:, best], axis=1, return_index=True)
         if len(first) <= max(most, len(set(faces["label"].tolist()))):
@@ -36,20 +37,21 @@ def spread_faces(faces, most=FACES):
         every *= 1.3
 
 
-def as_jpeg(image, quality):
+def as_jpeg(image: np.ndarray, quality: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality, optimize=True)
     return file.getvalue()
 
 
-def shrink(image, longest=PICTURE):
+def shrink(image: np.ndarray, longest: int = PICTURE) -> np.ndarray:
     """An RGB image (H, W, 3) scaled so that its longer side is at most `longest` px."""
     scale = min(1, longest / max(image.shape[:2]))
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def look(frames, readings, wanted, kept, every, framing):
+def look(frames: Iterable, readings: Readings, wanted: list[int], kept: Collection[int], every: int,
+         framing: tuple[float, float]) -> Seen:
     """One pass over the source's `frames`: the times of all, and the pictures the page is to have.
 
     Args:
@@ -79,11 +81,11 @@ def look(frames, readings, wanted, kept, every, framing):
     return seen
 
 
-def base64_bytes(pictures):
+def base64_bytes(pictures: Iterable[bytes]) -> int:
     return sum((len(picture) + 2) // 3 * 4 + 3 for picture in pictures)
 
 
-def within(pictures, kept, budget):
+def within(pictures: dict[int, bytes], kept: set[int], budget: int) -> dict[int, bytes]:
     """`pictures` ({key: bytes}), in order, so many that they take `budget` bytes in base64; those `kept` stay.
 
     The others are thinned evenly.
@@ -99,6 +101,6 @@ def within(pictures, kept, budget):
     return pictures
 
 
-def picture_every(seconds):
+def picture_every(seconds: float) -> int:
     """ms between two pictures of whole frames, of an episode of so many seconds."""
     return max(PICTURE_EVERY, int(1000 * seconds / PICTURES) + 1)

@@ -4,7 +4,9 @@ Times are whole milliseconds. A reading is one record of the results; a row is a
 """
 import math
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -36,7 +38,7 @@ class Readings:
         return len(self.faces) > 0 and bool(np.isfinite(self.faces["scores"]).all())
 
 
-def as_readings(path, records) -> Readings:
+def as_readings(path: str | Path, records: Iterable[dict]) -> Readings:
     """The records of the results in `path` as `Readings`. InputError names the first one that is not as expected."""
     labels, rows = {}, []
     for place, record in enumerate(records):
@@ -68,7 +70,7 @@ def _as_row(record, labels):
     return time, id, label, EMOTIONS.index(record["class"]), confidence, scores, box, frontal
 
 
-def choose_rows(readings, most, kept=()):
+def choose_rows(readings: Readings, most: int, kept: Collection[str] = ()) -> tuple[np.ndarray, list[str]]:
     """(row of each reading, labels of the rows): a row a person, the named ones first, those seen most first.
 
     Then faces without a name, in the order they come. Beyond `most` rows those seen least share one more, whose
@@ -85,7 +87,7 @@ def choose_rows(readings, most, kept=()):
     return np.array([row_of[face] for face in readings.faces["label"].tolist()], int), labels
 
 
-def place_frames(source, times, frames):
+def place_frames(source: str | Path, times: np.ndarray, frames: np.ndarray) -> np.ndarray:
     """The frame (its place in `frames`, ascending ms) of each of `times`; InputError where one has none."""
     after = np.clip(np.searchsorted(frames, times), 1, max(len(frames) - 1, 1))
     place = np.where(times - frames[after - 1] <= frames[after % len(frames)] - times, after - 1, after % len(frames))
@@ -96,14 +98,14 @@ def place_frames(source, times, frames):
     return place
 
 
-def time_step(readings):
+def time_step(readings: Readings) -> int:
     """ms from one reading of a face to its next: the median, 42 where no face has two."""
     order = np.lexsort((readings.faces["time"], readings.faces["label"]))
     steps = np.diff(readings.faces["time"][order])[np.diff(readings.faces["label"][order]) == 0]
     return int(np.median(steps[steps > 0])) if (steps > 0).any() else 42
 
 
-def strongest(segments, readings):
+def strongest(segments: Iterable[dict], readings: Readings) -> list[int]:
     """Places of the readings at the peaks of the strongest segments of each emotion: their length times confidence."""
     found, place_of = [], {}
     for place, (id, time) in enumerate(zip(readings.faces["id"].tolist(), readings.faces["time"].tolist())):

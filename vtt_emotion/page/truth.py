@@ -1,11 +1,15 @@
 """What annotators saw in an episode, beside what its results say: matched by frame and box, and counted."""
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vtt_emotion.core.crop import iou
 from vtt_emotion.datasets.friends import read_metadata, read_period, read_span
 from vtt_emotion.datasets.parsing import Report
+from vtt_emotion.page.readings import Readings
 from vtt_emotion.results.agreement import count_pairs, figures, or_none
 
 LEAST_IOU = 0.3                                  # of an annotated box with a record's, to be the same face
@@ -22,7 +26,7 @@ class Annotation:
     character: str
 
 
-def read_annotations(path, none_is_neutral=False):
+def read_annotations(path: Path, none_is_neutral: bool = False) -> list[Annotation]:
     """The usable annotations of an episode's metadata file, in order of their frames. InputError where it is none."""
     report, found = Report(), []
     for row, period in enumerate(read_metadata(path)):
@@ -33,7 +37,7 @@ def read_annotations(path, none_is_neutral=False):
     return sorted(found, key=lambda face: face.frame)
 
 
-def as_annotations(readings, frames, ends):
+def as_annotations(readings: Readings, frames: np.ndarray, ends: np.ndarray) -> list[Annotation]:
     """Another's `readings` of the same video as annotations, each from its of `frames` to its of `ends`."""
     faces = [Annotation(int(frame), int(frame), int(end), box.tolist(), int(emotion), readings.labels[face])
              for frame, end, box, emotion, face in
@@ -41,7 +45,8 @@ def as_annotations(readings, frames, ends):
     return sorted(faces, key=lambda face: face.frame)
 
 
-def match_records(annotations, numbers, boxes_xyxy, every=1):
+def match_records(annotations: list[Annotation], numbers: np.ndarray, boxes_xyxy: np.ndarray,
+                  every: int = 1) -> np.ndarray:
     """The record (its place, or -1) of each annotation: of its frame, with the greatest overlap of at least 0.3.
 
     Where every `every`-th frame has records, they stand for those up to the next as well.
@@ -62,13 +67,13 @@ def match_records(annotations, numbers, boxes_xyxy, every=1):
         low = np.searchsorted(numbers, numbers[high - 1])
         overlap = iou([annotations[place].box_xyxy for place in places], boxes_xyxy[low:high])
         while overlap.max() >= LEAST_IOU:
-            face, record = np.unravel_index(overlap.argmax(), overlap.shape)
-            matched[places[face]] = low + record
-            overlap[face], overlap[:, record] = 0, 0
+            row, record = np.unravel_index(overlap.argmax(), overlap.shape)
+            matched[places[row]] = low + record
+            overlap[row], overlap[:, record] = 0, 0
     return matched
 
 
-def compare_faces(truth, said):
+def compare_faces(truth: np.ndarray, said: np.ndarray) -> dict:
     """Agreement of emotions `said` with the `truth`, both int (A,); -1 in `said` is a face without a record.
 
     Returns:
@@ -81,7 +86,8 @@ def compare_faces(truth, said):
             **{name: or_none(figures(confusion)[name]) for name in ("agreement", "mean_recall")}}
 
 
-def truth_rows(annotations, matched, rows, labels, start):
+def truth_rows(annotations: list[Annotation], matched: np.ndarray, rows: np.ndarray, labels: list[str],
+               start: Callable[[int], int]) -> list[dict]:
     """What the page draws under each row: dicts of starts, ends (ms) and emotions.
 
     An annotation goes to the row of its record, else to the one that has its character's name, else nowhere.
@@ -98,7 +104,7 @@ def truth_rows(annotations, matched, rows, labels, start):
     return [dict(zip(("starts", "ends", "emotions"), three)) for three in columns]
 
 
-def joined(spans):
+def joined(spans: Iterable[tuple]) -> list[tuple]:
     """Spans (start, end, emotion), in order, those of one emotion that touch as one."""
     made = []
     for start, end, emotion in spans:
@@ -109,7 +115,8 @@ def joined(spans):
     return made
 
 
-def add_truth(data, annotations, readings, rows, place, times, fps):
+def add_truth(data: dict, annotations: list[Annotation], readings: Readings, rows: np.ndarray, place: np.ndarray | None,
+              times: Any, fps: float) -> dict | None:
     """Put the truth into the rows of the page's `data`; returns how the readings agree with it, or None.
 
     Args:

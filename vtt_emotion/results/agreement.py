@@ -3,7 +3,10 @@
 All comes from counts (7 x 7, coded by said), so that a thousand resamples take milliseconds; the tests hold the figures
 to scikit-learn's and krippendorff's.
 """
+from collections.abc import Iterable, Iterator
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
@@ -12,7 +15,7 @@ ANY = "any"                                      # in place of a person: the lar
 SUMMARY = ("agreement", "kappa", "alpha", "macro_f1")
 
 
-def faces_by_person(records):
+def faces_by_person(records: Iterable[dict]) -> dict[str, np.ndarray]:
     """{person: float (N, 6)} of records: seconds, emotion, box_xyxy.
 
     A person is a name, else "face" and the id, in lower case; `ANY` has the largest face of each moment.
@@ -29,7 +32,7 @@ def faces_by_person(records):
     return {person: np.array(mine, float).reshape(-1, 6) for person, mine in rows.items()}
 
 
-def faces_in(faces, span, people):
+def faces_in(faces: dict[str, np.ndarray], span: dict, people: dict[str, str]) -> np.ndarray:
     """The rows of `faces_by_person` within an annotation (`coded.read_coded`), its end left out.
 
     Args:
@@ -44,11 +47,12 @@ def faces_in(faces, span, people):
         have = ", ".join(name for name in faces if name != ANY) or "nobody"
         raise InputError(f"{person!r} was coded, and is not in the results, which have {have}; --people {person!r} "
                          f"{ANY} takes the largest face of each moment")
-    low, high = np.searchsorted(mine[:, 0], (span["start"] - 1e-6, span["end"] - 1e-6))
+    low, high = (np.searchsorted(mine[:, 0], span[edge] - 1e-6) for edge in ("start", "end"))
     return mine[low:high]
 
 
-def pair(spans, records, people):
+def pair(spans: Iterable[dict], records: Iterable[dict],
+         people: dict[str, str]) -> tuple[dict[str, tuple], dict[str, float]]:
     """The moments that were coded and read: {person: (seconds, coded, said)}, arrays of N, and the share read of each.
 
     A moment is a record whose time is within an annotation of its person; `people` and the error as of `faces_in`.
@@ -67,13 +71,13 @@ def pair(spans, records, people):
             {person: min(1.0, len(rows) * step / lengths[person]) for person, rows in joined.items()})
 
 
-def count_pairs(truth, said, classes=7) -> np.ndarray:
+def count_pairs(truth: ArrayLike, said: ArrayLike, classes: int = 7) -> np.ndarray:
     """Confusion counts (K, K) of K classes, a row per true one, of labels `truth` and `said`, int (N,)."""
     cells = np.asarray(truth, int) * classes + np.asarray(said, int)
     return np.bincount(cells, minlength=classes ** 2).reshape(classes, classes)
 
 
-def figures(confusion) -> dict[str, np.ndarray]:
+def figures(confusion: ArrayLike) -> dict[str, np.ndarray]:
     """Figures of confusion counts (..., K, K), coded by said; each is (...), those of a class (..., K); NaN if none.
 
     agreement is the accuracy. kappa: Cohen, "A coefficient of agreement for nominal scales", 1960. alpha: Krippendorff,
@@ -92,12 +96,12 @@ def figures(confusion) -> dict[str, np.ndarray]:
                 "f1": f1, "mean_recall": np.nansum(recall, -1) / present, "macro_f1": np.nansum(f1, -1) / present}
 
 
-def or_none(figure: float) -> float | None:
+def or_none(figure: float | np.ndarray) -> float | None:
     """A figure as float; None where it is not defined."""
     return float(figure) if np.isfinite(figure) else None
 
 
-def measure_pairs(parts, block, resamples):
+def measure_pairs(parts: Iterable[tuple], block: float, resamples: int) -> dict:
     """Figures of one or several persons' (seconds, coded, said), with 95 % intervals by the bootstrap.
 
     What is drawn anew are stretches of `block` s of a person, since neighbouring frames are alike: drawn one by one
@@ -131,12 +135,12 @@ def _interval(value, resampled):
     return [round(float(value), 4), *interval]
 
 
-def agreement_lines(figures):
+def agreement_lines(figures: dict) -> Iterator[str]:
     """Tables of `measure_pairs`' figures, of all and by `persons`, each with its 95 % interval."""
     def cell(figure):
         value, low, high = figure or (None, None, None)
-        told = "-" if value is None else f"{value:.2f}" if low is None else f"{value:.2f} ({low:.2f} to {high:.2f})"
-        return f"{told:>23}"
+        text = "-" if value is None else f"{value:.2f}" if low is None else f"{value:.2f} ({low:.2f} to {high:.2f})"
+        return f"{text:>23}"
 
     yield f"{'':16}{'records':>8}{'read':>6}" + "".join(f"{name.replace('_f', ' F'):>23}" for name in SUMMARY)
     for name, row in {"all": figures, **figures["persons"]}.items():

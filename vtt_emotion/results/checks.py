@@ -2,6 +2,8 @@
 import re
 import reprlib
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS
@@ -17,15 +19,15 @@ def number(least: float, most: float) -> Callable:
     return lambda value: type(value) in (int, float) and least <= value <= most
 
 
-def whole(value) -> bool:
+def whole(value: Any) -> bool:
     return type(value) is int and abs(value) <= WIDEST
 
 
-def text(value) -> bool:
+def text(value: Any) -> bool:
     return isinstance(value, str) and not LONE.search(value)
 
 
-def null(value) -> bool:
+def null(value: Any) -> bool:
     return value is None
 
 
@@ -33,12 +35,12 @@ def either(*kinds: Callable) -> Callable:
     return lambda value: any(kind(value) for kind in kinds)
 
 
-def if_any(kind) -> Callable:
+def if_any(kind: Any) -> Callable:
     """What may be left out, or null."""
     return lambda value: value is ABSENT or value is None or misfit(value, kind) is None
 
 
-def emotion(value) -> bool:
+def emotion(value: Any) -> bool:
     return isinstance(value, str) and value in EMOTIONS
 
 
@@ -62,7 +64,7 @@ ENTRY = {"id": whole, "name": either(null, lambda value: text(value) and value.s
 ENTRY_SAYS = "a whole number as id, a name or null, and from and to in seconds, from before to, or neither"
 
 
-def misfit(value, kind, name: str = "") -> tuple | None:
+def misfit(value: Any, kind: Any, name: str = "") -> tuple | None:
     """(name, value) of the first part of a value that is not of its kind; None where all are.
 
     kind: a dict of kinds by key, a list of kinds, or a function that says whether a value is of it; what is not there
@@ -79,7 +81,7 @@ def misfit(value, kind, name: str = "") -> tuple | None:
     return None
 
 
-def check_all(path, what: str, items, kind, says: str) -> list:
+def check_all(path: str | Path, what: str, items: Any, kind: Any, says: str) -> list:
     """The items, each a dict of a kind; an InputError names the first that is not, and where.
 
     what, says: what one is called, and is to be, in the error.

@@ -1,4 +1,5 @@
 """Annotations of an ELAN file (.eaf), with the times that ELAN shows: EAF 3.0, of older versions too."""
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import numpy as np
 from vtt_emotion.core.errors import InputError
 
 
-def read_eaf(path):
+def read_eaf(path: str | Path) -> Iterator[tuple]:
     """Yield (where, tier, word, start, end) of all annotations; s of the video, "no time" where ELAN has none.
 
     Of slots without a time, and of the parts of a symbolic subdivision, ELAN says no more than their order: they are

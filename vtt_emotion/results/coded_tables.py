@@ -2,9 +2,12 @@
 import csv
 import io
 import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 
+Cells = Sequence[tuple[str, dict[str, str]]]      # (where, {column in small letters: cell}) of each row
 PERSON = ("person", "name", "subject", "tier", "participant", "speaker", "column")
 WORD = ("emotion", "class", "behavior", "behaviour", "annotation", "value", "label", "text", "code")
 START = ("start", "start (s)", "begin", "onset")
@@ -16,7 +19,7 @@ HEADS = 40                                       # rows within which a head is l
 CLOCK, SECONDS, MILLISECONDS = re.compile(r"\d+:\d\d:\d\d[.,]\d+"), re.compile(r"\d+[.,]\d+"), re.compile(r"\d+")
 
 
-def read_table(path, text):
+def read_table(path: Path, text: str) -> Iterable[tuple]:
     """Yield (where, person, word, start, end) of a table's rows; times as they are given, of milliseconds s.
 
     Raises:
@@ -45,8 +48,8 @@ def read_table(path, text):
 
 
 def _of_one_video(path, head, columns, rows, reading):
-    places = {name: head.index(shown) for name, shown in columns.items()}
-    cells = [(where, {name: row[place] if place < len(row) else "" for name, place in places.items()})
+    positions = {name: head.index(shown) for name, shown in columns.items()}
+    cells = [(where, {name: row[at] if at < len(row) else "" for name, at in positions.items()})
              for where, row in rows]
     for name in VIDEO:
         videos = {row[name]: None for _, row in cells if row.get(name)}
@@ -63,11 +66,11 @@ def _person(row, name):
     return row.get(name) or (f"face {row['id']}" if row.get("id") else "")
 
 
-def read_spans(columns, cells):
+def read_spans(columns: dict[str, str], cells: Cells | None) -> Iterable[tuple] | None:
     """A row an annotation: ours, BORIS' aggregated events, Datavyu's by datavyu2csv.rb. None of other columns.
 
-    columns: {column in small letters: as it is written}; cells: [(where, {column in small letters: cell})], None where
-    it is only asked whether the columns are read.
+    columns: {column in small letters: as it is written}; cells: the rows, None where it is
+    only asked whether the columns are read.
     """
     person, word, start, end = (_first(columns, names) for names in (PERSON, WORD, START, END))
     if "ordinal" in columns and not word:        # its codes have names of their own
@@ -79,7 +82,7 @@ def read_spans(columns, cells):
             for where, row in cells or ())
 
 
-def read_events(columns, cells):
+def read_events(columns: dict[str, str], cells: Cells | None) -> Iterable[tuple] | None:
     """A row a moment at which a behaviour starts or stops: BORIS' events."""
     person, word = _first(columns, PERSON), _first(columns, WORD)
     status = next((name for name in ("status", "behavior type") if name in columns), None)
@@ -102,10 +105,10 @@ def _paired(person, word, status, cells):
         yield *row, "nothing"
 
 
-def read_elan(columns, cells):
+def read_elan(columns: dict[str, str], cells: Cells | None) -> Iterable[tuple] | None:
     """ELAN's tab-delimited text with its columns' names: a row an annotation, or a column a tier."""
-    times = [(name, match[1]) for name in columns if (match := ELAN.fullmatch(name))]
-    times = [name for name, form in times if form == times[0][1]]
+    forms = {name: match[1] for name in columns if (match := ELAN.fullmatch(name))}
+    times = [name for name, form in forms.items() if form == next(iter(forms.values()))]
     if len(times) < 2:
         return None
     tier, word = _first(columns, ("tier", *PERSON)), _first(columns, WORD)
@@ -115,7 +118,7 @@ def read_elan(columns, cells):
             for where, row in cells or () for name in ([word] if tier and word else others) if row[name])
 
 
-def read_groups(columns, cells):
+def read_groups(columns: dict[str, str], cells: Cells | None) -> Iterable[tuple] | None:
     """Datavyu's own table: beside each other, each of its columns with onset and offset (ms) and its codes."""
     groups = {}
     for name in columns:
@@ -147,7 +150,7 @@ def _milliseconds(time):
 
 
 def _unnamed(row):
-    """(places of start and end, whether they are ms) in a row of ELAN's text without names: tier, times, annotation."""
+    """(columns of start and end, whether in ms) of a row of ELAN's text without names: tier, times, annotation."""
     forms = [next((form for form in (CLOCK, SECONDS, MILLISECONDS) if form.fullmatch(cell)), None) for cell in row]
     start = next((place for place in range(1, len(row) - 1) if forms[place]), None)
     end = next((place for place in range(start + 1, len(row) - 1) if forms[place] is forms[start]), None) \

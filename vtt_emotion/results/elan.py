@@ -1,8 +1,10 @@
 """Segments as an annotation file of ELAN (.eaf, EAF 3.0): a tier a person, and one of the shots."""
 import mimetypes
 import os
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from vtt_emotion.core.files import whole_file
@@ -11,7 +13,8 @@ from vtt_emotion.results.tiers import all_tiers
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 
 
-def write_eaf(path, segments, video=None, shots=()):
+def write_eaf(path: str | Path, segments: Iterable[dict], video: Path | None = None,
+              shots: Sequence[dict] = ()) -> None:
     """Write segments and shots as a whole .eaf file; `video`, a file or None, is linked, absolutely and from `path`."""
     from pympi import Eaf
 
@@ -34,7 +37,7 @@ def write_eaf(path, segments, video=None, shots=()):
         document.to_file(str(temporary))
 
 
-def order_slots(document):
+def order_slots(document: Any) -> None:
     """Number the time slots in order of time, as ELAN has them; pympi numbers them tier by tier."""
     slots = sorted(document.timeslots.items(), key=lambda slot: slot[1])
     new = {old: f"ts{place}" for place, (old, _) in enumerate(slots, 1)}

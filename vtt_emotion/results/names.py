@@ -9,12 +9,14 @@
 Each entry names the face of an id: always, or from a second on and before another. Where several fit a record the last
 counts; `null` takes a name away. Two ids of one name are one person, so a name joins, and a time splits.
 """
+from pathlib import Path
+
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json
 from vtt_emotion.results.checks import ENTRY, ENTRY_SAYS, check_all
 
 
-def read_names(path):
+def read_names(path: str | Path) -> list[dict]:
     """The entries (list of dicts: id, name, from, to) of a names file; `from` and `to` may be None.
 
     Raises:
@@ -33,7 +35,7 @@ def read_names(path):
     return entries
 
 
-def apply_names(records, entries):
+def apply_names(records: list[dict], entries: list[dict]) -> tuple[list[dict], dict[int, dict]]:
     """(the records with the names of `entries`, {new id: its entry}); the given records stay as they are.
 
     What is named for a time only is another face than the rest of its id: it gets an id of its own, above all.
@@ -44,11 +46,11 @@ def apply_names(records, entries):
     ids = {record["object"]["id"] for record in records}
     above = 1 + max(ids)
     of_id, parts = {}, {}
-    for place, entry in enumerate(entries):
-        if entry["id"] not in ids:
-            raise InputError(f"--names: entry {place}: names id {entry['id']}, which these results do not have; they "
+    for place, given in enumerate(entries):
+        if given["id"] not in ids:
+            raise InputError(f"--names: entry {place}: names id {given['id']}, which these results do not have; they "
                              f"have {', '.join(map(str, sorted(ids)[:20]))}")
-        of_id.setdefault(entry["id"], []).append(entry)
+        of_id.setdefault(given["id"], []).append(given)
     named = []
     for record in records:
         face, seconds = record["object"], record["seconds"]

@@ -1,6 +1,13 @@
 """The tables of tables.py as pandas DataFrames, and as Parquet, which keeps their types."""
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_seconds": "float64", "id": "int64",
          "frames": "int64", "shot": "int64", "first_frame": "int64", "end_frame": "int64", "other": "int64",
@@ -9,7 +16,7 @@ TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_secon
          "file": "string"} | dict.fromkeys(EMOTIONS, "float32")
 
 
-def as_frame(columns, rows, labels=EMOTIONS):
+def as_frame(columns: Sequence[str], rows: Iterable[dict], labels: Sequence[str] = EMOTIONS) -> "DataFrame":
     """Rows (dicts) as a pandas DataFrame with the columns' types; a class is a category of the labels."""
     import pandas
 
@@ -20,7 +27,7 @@ def as_frame(columns, rows, labels=EMOTIONS):
     return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))}) if "class" in frame else frame
 
 
-def write_parquet(path, columns, rows):
+def write_parquet(path: str | Path, columns: Sequence[str], rows: Iterable[dict]) -> None:
     """Write rows (dicts) as a whole Parquet file."""
     with whole_file(path) as temporary:
         as_frame(columns, rows).to_parquet(temporary, engine="pyarrow", index=False)

@@ -1,9 +1,12 @@
 """Segments as a TextGrid of Praat, for who aligns emotions with sound: a tier a person, and one of the shots."""
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.results.tiers import all_tiers
 
 
-def write_textgrid(path, segments, shots=()):
+def write_textgrid(path: str | Path, segments: Iterable[dict], shots: Sequence[dict] = ()) -> None:
     """Write segments and shots as a whole .TextGrid file (long form), with empty intervals between them, as Praat's.
 
     It lasts as long as the film where there are shots, else to the end of the last segment.

@@ -5,6 +5,7 @@ only where it leads by a margin (hysteresis, as in Schmitt's trigger), so that a
 flicker; what is still shorter than the least length is given to its neighbour.
 """
 from array import array
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from vtt_emotion.results.records import made_of
 STEPS = 1.6                                      # times the step between two records is no gap yet
 
 
-def segments_path(results):
+def segments_path(results: str | Path) -> Path:
     """Where the segments of a results file are: NAME.segments.json beside it."""
     return made_of(results)[0]
 
@@ -26,10 +27,10 @@ def segments_path(results):
 class Timelines:
     """The scores of each id over time, gathered from records one by one, 64 bytes each."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.numbers, self.names, self.times = {}, {}, array("d")
 
-    def add(self, record):
+    def add(self, record: dict) -> None:
         """Take a record of `create_results.py`; one without scores is taken to share the rest out evenly."""
         face, seconds = record["object"], record["seconds"]
         scores = face.get("scores")
@@ -41,13 +42,13 @@ class Timelines:
         if not self.times or self.times[-1] != seconds:
             self.times.append(seconds)
 
-    def passing(self, records):
+    def passing(self, records: Iterable[dict]) -> Iterator[dict]:
         """Yield the records, each taken on its way."""
         for record in records:
             self.add(record)
             yield record
 
-    def segments(self, window, lead, least, gap):
+    def segments(self, window: float, lead: float, least: float, gap: float) -> list[dict]:
         """The segments (list of dicts, see `find_segments`) of all that was taken."""
         if len(self.times) < 2:                  # one moment lasts no time that is known
             return []
@@ -61,7 +62,8 @@ class Timelines:
         return sorted(found, key=lambda segment: (segment["start"], segment["id"]))
 
 
-def find_segments(records, window=0.5, lead=0.1, least=0.5, gap=0.5):
+def find_segments(records: Iterable[dict], window: float = 0.5, lead: float = 0.1, least: float = 0.5,
+                  gap: float = 0.5) -> list[dict]:
     """The segments of records (any iterable, in order of seconds), sorted by start, then id.
 
     Args: see ops.Segments; seconds, and a difference of scores.
@@ -140,7 +142,7 @@ def _absorb(runs, times, ends, scores, least):
     return runs
 
 
-def longest_lines(segments, most=10):
+def longest_lines(segments: Iterable[dict], most: int = 10) -> list[str]:
     """The longest segments as lines to print, with who, what, from when and how long."""
     longest = sorted(segments, key=lambda segment: segment["start"] - segment["end"])[:most]
     return [f"{segment['name'] or 'face ' + str(segment['id']):12}{segment['class']:10}"
@@ -148,14 +150,14 @@ def longest_lines(segments, most=10):
             f"{segment['confidence']:7.0%}" for segment in longest]
 
 
-def clock(seconds):
+def clock(seconds: float) -> str:
     """Seconds as people read a player's clock: 1:02:03.4."""
     tenths = round(10 * seconds)
     hours, minutes = tenths // 36000, tenths // 600 % 60
     return f"{f'{hours}:{minutes:02d}' if hours else minutes}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def segments_of(results, records, renamed=False):
+def segments_of(results: str | Path, records: list[dict], renamed: bool = False) -> list[dict]:
     """The segments of a results file with these `records`: those kept beside it, found anew where there are none.
 
     Where people were `renamed`, other segments may be one's: they are found anew as well. InputError where what is kept
@@ -170,7 +172,7 @@ def segments_of(results, records, renamed=False):
     return segments
 
 
-def read_segments(path):
+def read_segments(path: str | Path) -> list[dict]:
     """The segments (list of dicts) of a segments file; InputError where it is none."""
     segments = read_json(path, "no such segments; create_results.py writes them")
     check_all(path, "segment", segments, SEGMENT, SEGMENT_SAYS)

@@ -1,6 +1,7 @@
 """The shots of a film: from when to when, how they are framed, who is in them; and who shares how much of them."""
 from bisect import bisect
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
 from statistics import median
@@ -39,7 +40,7 @@ class Shots:
         self.people: list[dict] = [{} for _ in firsts[:-1]]
         self.largest: list[dict] = [{} for _ in firsts[:-1]]               # {seconds: height of the largest face}
 
-    def passing(self, records):
+    def passing(self, records: Iterable[dict]) -> Iterator[dict]:
         """Yield the records, each taken on its way."""
         for record in records:
             shot, face = bisect(self.starts, record["seconds"], hi=len(self.people)) - 1, record["object"]

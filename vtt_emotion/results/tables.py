@@ -5,6 +5,8 @@ the seven emotions, and the box's xmin, ymin, xmax, ymax (px); of photos file in
 class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s), frames.
 """
 import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
@@ -16,7 +18,7 @@ PHOTO_COLUMNS = ("file", *RECORD_COLUMNS[1:])
 SEGMENT_COLUMNS = ("id", "name", "class", "start", "end", "confidence", "peak", "peak_seconds", "frames")
 
 
-def record_rows(records):
+def record_rows(records: Iterable[dict]) -> Iterator[dict]:
     """Yield each record as a flat dict of `RECORD_COLUMNS` (or `PHOTO_COLUMNS`); scores it lacks are None."""
     for record in records:
         face = record["object"]
@@ -26,12 +28,12 @@ def record_rows(records):
                "confidence": face["confidence"], **scores, **dict(zip(BOX, face["box"]))}
 
 
-def columns_of(records):
+def columns_of(records: Sequence[dict]) -> tuple[str, ...]:
     """The columns of a list of records: a photo's where they are of photos."""
     return PHOTO_COLUMNS if records and "file" in records[0] else RECORD_COLUMNS
 
 
-def write_csv(path, columns, rows):
+def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[dict]) -> None:
     """Write rows (dicts) as CSV, UTF-8, with a header; None is an empty cell.
 
     Text that a spreadsheet would take for a formula gets a ' before it.

@@ -1,8 +1,10 @@
 """Segments as tiers: a person each, in which nothing overlaps, in whole milliseconds; and the shots as one more."""
+from collections.abc import Iterable, Sequence
+
 SHOTS = "shots of the film"
 
 
-def person_tiers(segments):
+def person_tiers(segments: Iterable[dict]) -> dict[str, list[tuple[int, int, str]]]:
     """{person: [(start, end, emotion)]} of segments, ms, in order of time.
 
     A person is a name, else "face" and the id. Where two faces of one name are seen at once, the second has a tier of
@@ -20,7 +22,7 @@ def person_tiers(segments):
     return tiers
 
 
-def all_tiers(segments, shots):
+def all_tiers(segments: Iterable[dict], shots: Sequence[dict]) -> dict[str, list[tuple[int, int, str]]]:
     """`person_tiers`, and of shots (dicts, as `Shots.rows` gives) the tier `SHOTS` of how each is framed."""
     tiers = person_tiers(segments)
     if shots:

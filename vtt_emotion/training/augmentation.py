@@ -1,4 +1,5 @@
 """How a face is changed from one time it is trained on to the next."""
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -17,7 +18,7 @@ def _noise():
     return np.random.default_rng(0).standard_normal(NOISE, np.float32)
 
 
-def augment_face(face, rng, drawn):
+def augment_face(face: np.ndarray, rng: np.random.Generator, drawn: dict) -> np.ndarray:
     """One crop changed as `drawn` (by `draw_augmentation`), in the order in which a picture is taken.
 
     Turn and perspective, shadow, movement, blur, few pixels and JPEG, brightness and contrast, noise, erasing.
@@ -59,7 +60,9 @@ def _turn(face, degrees, corners):
     return cv2.warpAffine(face, turn, (size, size), borderMode=cv2.BORDER_REPLICATE) if degrees else face
 
 
-def draw_augmentation(rng, size, shift, flip, noise, blur, level, tint=0.0, rotate=0.0, erase=0.0, chance=1.0, **films):
+def draw_augmentation(rng: np.random.Generator, size: int, shift: float, flip: float, noise: float, blur: float,
+                      level: float, tint: float = 0.0, rotate: float = 0.0, erase: float = 0.0, chance: float = 1.0,
+                      **films: float) -> dict:
     """One sample's augmentation, the same for all its frames; arguments as in ops.Augment, size in px.
 
     films: as of `_draw_film`; what is 0 of them draws no random number, nor does a chance of 1.
@@ -111,13 +114,14 @@ def _draw_rectangle(rng):
     return (*start, *(start + sides)), rng.uniform(0, 255, 3)
 
 
-def colour_faces(faces, rng):
+def colour_faces(faces: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
     """Crops of one clip, RGB uint8 of `FILMED` px, as a colour film may show them: tinted and slightly blurred."""
     drawn = draw_augmentation(rng, FILMED, shift=0, flip=0, noise=0, blur=1, level=0, tint=0.2)
     return [augment_face(face, rng, drawn) for face in faces]
 
 
-def mix_pairs(clips, target, alpha, rng):
+def mix_pairs(clips: torch.Tensor, target: torch.Tensor, alpha: float,
+              rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch whose samples are each mixed with their neighbour, by one share drawn from Beta(alpha, alpha).
 
     clips uint8 (N, T, 3, H, W), target (N, 7); returns the same kinds. Zhang et al., "mixup", ICLR 2018.

@@ -7,8 +7,10 @@ import atexit
 import multiprocessing
 import shutil
 import signal
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,11 +19,13 @@ from torch.utils.data import DataLoader, Sampler
 from vtt_emotion.core.command_line import STOPS
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
+from vtt_emotion.training.samples import Samples
 
 SHARED = 8_000_000                               # bytes of shared memory; a batch of 64 at 64 px is 0.8 MB
 
 
-def sampling_weights(sources, shares, neutral_ratio, balance=1.0):
+def sampling_weights(sources: Sequence[Samples], shares: Sequence[float], neutral_ratio: float,
+                     balance: float = 1.0) -> np.ndarray:
     """Chance of each sample of each source, in order, as one float64 array that sums to 1.
 
     A source gets its share; within it neutral gets `neutral_ratio` and the emotions present split the rest
@@ -55,16 +59,17 @@ class BalancedBatches(Sampler):
     part: (rank, ranks); each process gets its part of every batch.
     """
 
-    def __init__(self, weights, batch_size, seed, start, stop, part=(0, 1)):
+    def __init__(self, weights: np.ndarray, batch_size: int, seed: int, start: int, stop: int,
+                 part: tuple[int, int] = (0, 1)) -> None:
         values, groups, counts = np.unique(weights, return_inverse=True, return_counts=True)
         self.members = np.split(np.argsort(groups, kind="stable"), np.cumsum(counts)[:-1])
         self.cumulative, self.turns = np.cumsum(values * counts), {}           # turns: {group: (number, its order)}
         self.batch_size, self.seed, self.start, self.stop, self.part = batch_size, seed, start, stop, part
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.stop - self.start
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[list]:
         drawn = np.zeros(len(self.members), int)               # of each group, in all steps before
         for step in range(self.stop):
             draws = np.random.default_rng((self.seed, step)).random(self.batch_size) * self.cumulative[-1]
@@ -90,18 +95,18 @@ class BalancedBatches(Sampler):
 class EveryOnce(Sampler):
     """All samples of a dataset in order, `batch_size` at a time, for validation; of `part` as in `BalancedBatches`."""
 
-    def __init__(self, count, batch_size, part=(0, 1)):
+    def __init__(self, count: int, batch_size: int, part: tuple[int, int] = (0, 1)) -> None:
         self.samples, self.batch_size = part_of(count, part), batch_size
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-len(self.samples) // self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[list]:
         for start in range(0, len(self.samples), self.batch_size):
             yield [(sample, (0, sample)) for sample in self.samples[start:start + self.batch_size]]
 
 
-def part_of(count, part):
+def part_of(count: int, part: tuple[int, int]) -> range:
     """The range of `count` things that is process `rank`'s of `ranks`; part: (rank, ranks)."""
     rank, ranks = part
     return range(count * rank // ranks, count * (rank + 1) // ranks)
@@ -133,7 +138,7 @@ def check_shared(num_workers: int, folder: str = "/dev/shm") -> None:
                          f"{SHARED / 1e6:.0f} MB or more for what workers hand over; --num-workers 0 needs none")
 
 
-def make_loader(dataset, batches, num_workers, pin_memory=False):
+def make_loader(dataset: Any, batches: Sampler, num_workers: int, pin_memory: bool = False) -> DataLoader:
     """A DataLoader of `dataset` over `batches`. InputError as of `check_shared`."""
     _end_workers_at_exit()
     if num_workers:

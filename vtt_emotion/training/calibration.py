@@ -4,8 +4,11 @@ A temperature makes a network as sure as it is right: Guo et al., "On Calibratio
 An offset of neutral's logit is the prior of faces that hold neutral more or less often than those trained on: Saerens,
 Latinne and Decaestecker, "Adjusting the Outputs of a Classifier to New a Priori Probabilities", 2002.
 """
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.optimize import minimize_scalar
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from vtt_emotion.core.labels import NEUTRAL
@@ -16,7 +19,7 @@ COLDEST, HOTTEST = 0.05, 20.0
 OFFSETS = np.arange(-10, 16) / 10                # of neutral's logit, that are tried
 
 
-def fit_temperature(logits, target):
+def fit_temperature(logits: Tensor, target: Tensor) -> float:
     """The temperature that minimises the negative log-likelihood of the largest share of target (N, 7); logits (N, 7)
     are divided by it (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
     truth, logits = target.argmax(1), logits.double()
@@ -24,7 +27,7 @@ def fit_temperature(logits, target):
                                         bounds=np.log((COLDEST, HOTTEST)), method="bounded").x))
 
 
-def calibrate(logits, target):
+def calibrate(logits: Tensor, target: Tensor) -> dict[str, float]:
     """A temperature fitted on all of N faces, and the calibration errors with it.
 
     Returns:
@@ -43,7 +46,7 @@ def calibrate(logits, target):
             "after": error(logits / temperature), "held_out": held_out}
 
 
-def neutral_curve(logits, target, offsets=OFFSETS):
+def neutral_curve(logits: Tensor, target: Tensor, offsets: Sequence[float] | np.ndarray = OFFSETS) -> np.ndarray:
     """Macro F1 of logits (N, 7), with each of some offsets added to neutral's, float (offsets,)."""
     truth = target.argmax(1)
     confusions = []
@@ -54,7 +57,7 @@ def neutral_curve(logits, target, offsets=OFFSETS):
     return figures(np.stack(confusions))["macro_f1"]
 
 
-def choose_offset(logits, target, offset=None):
+def choose_offset(logits: Tensor, target: Tensor, offset: float | None = None) -> dict:
     """The offset of neutral's logit by which N faces are read best, by macro F1, or the one given.
 
     Returns:

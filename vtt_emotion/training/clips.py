@@ -1,5 +1,6 @@
 """Samples as clips: a face, or four, oldest first, cropped and augmented, with a soft label."""
 import os
+from collections.abc import Sequence
 from itertools import chain, islice
 
 import numpy as np
@@ -11,9 +12,10 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_reduced
 from vtt_emotion.training.augmentation import FILMED, augment_face, colour_faces, draw_augmentation
 from vtt_emotion.training.hardships import crop_turned, half_in_shadow, shrink
+from vtt_emotion.training.samples import Samples
 
 
-def some_faces(clips, count=None):
+def some_faces(clips: "FaceClips", count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(the last frames of `count` samples drawn at random, always the same, of all where None; which they are).
 
     clips: a `FaceClips`; returns uint8 (K, 3, H, W) and (K,).
@@ -42,18 +44,19 @@ class FaceClips(Dataset):
     item says why, "" where it can; in validation it is an InputError.
     """
 
-    def __init__(self, sources, img_sz, frames=1, augment=None, camera_motion=0.0, colour=False, small=0, turn=0.0,
-                 shadow=False):
+    def __init__(self, sources: Sequence[Samples], img_sz: int, frames: int = 1, augment: dict | None = None,
+                 camera_motion: float = 0.0, colour: bool = False, small: int = 0, turn: float = 0.0,
+                 shadow: bool = False) -> None:
         self.sources, self.img_sz, self.frames = sources, img_sz, frames
         self.augment, self.camera_motion, self.colour = augment, camera_motion, colour
         self.small, self.turn, self.shadow = small, turn, shadow
         self.starts = np.cumsum([0] + [len(source) for source in sources])
         self.targets = np.concatenate([source.targets for source in sources])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: tuple) -> tuple:
         sample, seed = key
         if not self.augment:
             return self._clip(sample, seed), self.targets[sample]

@@ -1,14 +1,17 @@
 """One training step, one evaluate and one average of weights, for the static and the sequence trainer."""
 import copy
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.agreement import count_pairs, figures, or_none
+from vtt_emotion.training.ranks import Ranks
 
 
 @cache
@@ -18,14 +21,14 @@ def _cpu_has_bfloat16():
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
-def autocast(device, precision="auto"):
+def autocast(device: torch.device, precision: str = "auto") -> AbstractContextManager:
     """bfloat16 autocast or full precision, by its name in ops.Run; "auto" is bfloat16 where the device has it."""
     if precision == "bfloat16" or (precision == "auto" and (device.type == "cuda" or _cpu_has_bfloat16())):
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 
 
-def last_logits(net, clips):
+def last_logits(net: torch.nn.Module, clips: torch.Tensor) -> torch.Tensor:
     """clips uint8 (N, T, 3, H, W) to logits (N, 7) of each clip's last frame."""
     return net(clips.float().div_(255), last=True).float()
 
@@ -36,18 +39,18 @@ class Average:
     Early on it forgets faster, so that it is of use after few steps; decay 0 makes it the network itself.
     """
 
-    def __init__(self, net, decay, state=None):
+    def __init__(self, net: torch.nn.Module, decay: float, state: dict | None = None) -> None:
         self.decay = decay
         self.net = copy.deepcopy(net).requires_grad_(False) if decay else net
         if decay and state:
             self.net.load_state_dict(state)
 
-    def state(self):
+    def state(self) -> dict | None:
         """The average's parameters, None where there is none."""
         return self.net.state_dict() if self.decay else None
 
     @torch.no_grad()
-    def update(self, net, step):
+    def update(self, net: torch.nn.Module, step: int) -> None:
         """Take in the network after step `step` (from 0)."""
         if not self.decay:
             return
@@ -59,7 +62,9 @@ class Average:
                 mean.copy_(now)
 
 
-def train_step(net, optimizer, loss, clips, target, precision="auto", running_norm=False):
+def train_step(net: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: Callable, clips: torch.Tensor,
+               target: torch.Tensor, precision: str = "auto",
+               running_norm: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
     """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7). Returns error and hits as tensors.
 
     With `running_norm` batch normalisation goes by its running statistics, and leaves them as they are.
@@ -79,7 +84,8 @@ def train_step(net, optimizer, loss, clips, target, precision="auto", running_no
 
 
 @torch.inference_mode()
-def predict(net, loader, device, flip=False, precision="float32", silent=None):
+def predict(net: torch.nn.Module, loader: DataLoader, device: torch.device, flip: bool = False,
+            precision: str = "float32", silent: bool | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits (N, 7) of a network over all of a loader, and the soft targets (N, 7), both on the CPU.
 
     With `flip` the logits are the mean of those of the face and of its mirror image; with `silent` no progress is
@@ -98,7 +104,8 @@ def predict(net, loader, device, flip=False, precision="float32", silent=None):
     return torch.cat(logits), torch.cat(targets)
 
 
-def evaluate(net, loader, loss, device, precision="float32", ranks=None):
+def evaluate(net: torch.nn.Module, loader: DataLoader, loss: Callable, device: torch.device, precision: str = "float32",
+             ranks: Ranks | None = None) -> dict:
     """Error, accuracy and mean recall of a network over all of a loader; with `ranks`, over all processes' loaders.
 
     Returns:

@@ -8,6 +8,7 @@ Source: King, "High Quality Face Recognition with Deep Metric Learning", 2017, a
 He et al., "Deep Residual Learning for Image Recognition", CVPR 2016.
 """
 import re
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -24,7 +25,7 @@ SMALLEST = 112                                   # px; below it the last maps ar
 class Block(nn.Module):
     """Two 3x3 convolutions beside an identity that, where it is smaller, is filled up with zeros, as dlib does."""
 
-    def __init__(self, before, width, halved):
+    def __init__(self, before: int, width: int, halved: bool) -> None:
         super().__init__()
         self.halved = halved
         self.conv1 = nn.Conv2d(before, width, 3, *((2, 0) if halved else (1, 1)))
@@ -32,7 +33,7 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, 1, 1)
         self.bn2 = nn.BatchNorm2d(width)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         out = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
         x = avg_pool2d(x, 2) if self.halved else x
         if x.shape[1:] == out.shape[1:]:
@@ -49,9 +50,9 @@ class FaceNetwork(nn.Module):
     (N, T, 7), with `last` of the last frames alone, (N, 7).
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.img_sz = None
+        self.img_sz: int | None = None
         self.conv1, self.bn1 = nn.Conv2d(3, WIDTHS[0], 7, 2), nn.BatchNorm2d(WIDTHS[0])
         self.blocks = nn.Sequential(*(Block(before, width, number in HALVED) for number, (before, width)
                                       in enumerate(zip([WIDTHS[0], *WIDTHS], WIDTHS))))
@@ -59,27 +60,27 @@ class FaceNetwork(nn.Module):
         # Of dlib's input layer, which also divides by 256; not part of the checkpoint.
         self.register_buffer("mean", torch.tensor([122.782, 117.001, 104.298]).view(3, 1, 1), persistent=False)
 
-    def features(self, x):
+    def features(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, 3, H, W) in [0, 1] to (B, 256)."""
         if self.img_sz and x.shape[-2:] != (self.img_sz, self.img_sz):
             x = interpolate(x, (self.img_sz, self.img_sz), mode="bilinear", antialias=True)
         x = self.bn1(self.conv1((x * 255 - self.mean) / 256)).relu()
         return self.blocks(max_pool2d(x, 3, 2)).mean((2, 3))
 
-    def forward(self, frames, last=False):
+    def forward(self, frames: torch.Tensor, last: bool = False) -> torch.Tensor:
         if last:
             return self.fc(self.features(frames[:, -1]))
         return self.fc(self.features(frames.flatten(0, 1))).unflatten(0, frames.shape[:2])
 
-    def norms(self):
+    def norms(self) -> list[nn.Module]:
         """Its batch normalisations, from the first to the last; convolutions lie before them in the same order."""
         return [self.bn1, *(norm for block in self.blocks for norm in (block.bn1, block.bn2))]
 
-    def convolutions(self):
+    def convolutions(self) -> list[nn.Module]:
         return [self.conv1, *(layer for block in self.blocks for layer in (block.conv1, block.conv2))]
 
 
-def read_parameters(data, layer):
+def read_parameters(data: bytes, layer: str) -> Iterator[torch.Tensor]:
     """The parameters of all layers of a kind ("con_4", "affine_") in a network's file by dlib, as flat float32 tensors.
 
     dlib writes an integer as a byte that tells how many follow, low byte first; a tensor as its version, four sides and
@@ -95,7 +96,7 @@ def read_parameters(data, layer):
         yield torch.frombuffer(bytearray(data[at:at + 4 * count]), dtype=torch.float32)
 
 
-def read_network():
+def read_network() -> FaceNetwork:
     """`FaceNetwork` with dlib's weights, its last layer random: in evaluation it says what dlib's says.
 
     dlib's file has a scale and an offset in the place of each normalisation.
@@ -112,7 +113,7 @@ def read_network():
     return net
 
 
-def face_network(faces):
+def face_network(faces: torch.Tensor) -> FaceNetwork:
     """`read_network` for training, which normalises: each normalisation gets the statistics that `faces`, float RGB
     (N, 3, H, W) in [0, 1], have there, and the scale that makes up for them.
     """
@@ -128,14 +129,14 @@ def face_network(faces):
 class Encoder(nn.Module):
     """dlib's face recognition whole: chips, RGB uint8 (N, 150, 150, 3), to encodings (N, 128)."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.net, data = read_network(), find_model("face_recognition_model_v1").read_bytes()
         # In its place in the file, after two numbers of 2 and 3 bytes: the sizes that its head has more than others'.
         last, = read_parameters(b"fc_2" + data[data.index(b"fc_2") + 9:], "fc_2")
         self.register_buffer("last", last.view(256, 128))
 
-    def forward(self, chips):
+    def forward(self, chips: torch.Tensor) -> torch.Tensor:
         return self.net.features(chips.permute(0, 3, 1, 2).float() / 255) @ self.last
 
 

@@ -2,26 +2,28 @@
 
 Faces are RGB uint8 (H, W, 3), crops square; what is returned is of the same kind.
 """
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from vtt_emotion.core.crop import crop_face
+from vtt_emotion.core.crop import Box, crop_face
 
 DARK, SOFT = 0.35, 0.1                           # what a shadow leaves of a pixel's value; its edge, of the side
 
 
-def shrink(face, side, quality=None):
+def shrink(face: np.ndarray, side: int, quality: int | None = None) -> np.ndarray:
     """A face as one of `side` px looks when it is enlarged again; with `quality` it was a JPEG of that, 1 to 100."""
     size, whole = face.shape[0], (0, 0, *face.shape[:2])
     if side < size:
         face = crop_face(face, whole, side)
     if quality is not None:
         _, data = cv2.imencode(".jpg", face, (cv2.IMWRITE_JPEG_QUALITY, quality))
-        face = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        face = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return crop_face(face, (0, 0, *face.shape[:2]), size) if side < size else face
 
 
-def smear(face, length, angle):
+def smear(face: np.ndarray, length: float, angle: float) -> np.ndarray:
     """A face that moved while it was taken, `length` px in the direction of `angle`, radians.
 
     The mean of 2, 4, 8 or more pictures on the way, not 2 px apart: of two, of two such means, and so on.
@@ -39,7 +41,7 @@ def smear(face, length, angle):
     return face
 
 
-def shade(face, angle, offset=0.0, soft=SOFT, dark=DARK):
+def shade(face: np.ndarray, angle: float, offset: float = 0.0, soft: float = SOFT, dark: float = DARK) -> np.ndarray:
     """A face with the part beyond a straight line in shadow.
 
     Args:
@@ -55,13 +57,13 @@ def shade(face, angle, offset=0.0, soft=SOFT, dark=DARK):
     return cv2.multiply(face, cv2.merge([light] * 3), scale=1 / 255)
 
 
-def half_in_shadow(faces, rng):
+def half_in_shadow(faces: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
     """Crops of one clip with half of the face in shadow: left, right, top or aslant, never the lower half."""
     angle = rng.uniform(0, np.pi)
     return [shade(face, angle) for face in faces]
 
 
-def crop_turned(image, box_xywh, size, degrees):
+def crop_turned(image: np.ndarray, box_xywh: Box, size: int, degrees: float) -> np.ndarray:
     """`crop_face` of a square box, of the picture turned about its middle, anticlockwise.
 
     What turns into the crop is what surrounds it in the image; beyond the image it repeats the image's edge.

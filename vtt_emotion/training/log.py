@@ -11,7 +11,7 @@ LOG_COLUMNS = ("step", "train_error", "train_accuracy", "valid_error", "valid_ac
                "learning_rate", "images_per_second", *(f"recall_{emotion}" for emotion in EMOTIONS))
 
 
-def cut_log(path, step):
+def cut_log(path: Path, step: int) -> None:
     """Keep the log's rows up to `step`; a new log gets its header."""
     rows = [row for row in read_log(path) if row["step"] <= step] if step and path.is_file() else []
     with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
@@ -20,7 +20,7 @@ def cut_log(path, step):
         writer.writerows(rows)
 
 
-def read_log(path):
+def read_log(path: Path) -> list[dict]:
     """log.csv as a list of dicts of numbers, None where blank; a last row that is still being written is left out."""
     path = Path(path)
     if not path.is_file():

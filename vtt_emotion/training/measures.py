@@ -2,7 +2,10 @@
 
 Truth is the largest share of a face's soft label. PyTorch is imported where it is needed alone.
 """
+from collections.abc import Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,12 +14,15 @@ from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.agreement import count_pairs, or_none
 from vtt_emotion.results.agreement import figures as agreement_figures
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 BINS = 15                                        # of confidence, for the calibration error
 FIGURES = ("accuracy", "mean_recall", "macro_f1", "calibration_error")
 RESAMPLES = 1000
 
 
-def measure_logits(logits, target, names=EMOTIONS):
+def measure_logits(logits: "Tensor", target: "Tensor", names: Sequence[str] = EMOTIONS) -> dict:
     """Figures of logits (N, K) against soft targets (N, K), whose largest share is the truth; `names` of the K classes.
 
     Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
@@ -35,14 +41,14 @@ def measure_logits(logits, target, names=EMOTIONS):
             "confusion": confusion.tolist()}
 
 
-def ensemble(logits):
+def ensemble(logits: Sequence["Tensor"]) -> "Tensor":
     """Logits (N, 7) of several networks as those of one whose softmax is the mean of theirs."""
     import torch
 
     return torch.stack([said.double().softmax(1) for said in logits]).mean(0).clamp_min(1e-30).log().float()
 
 
-def resample(logits, target, resamples=RESAMPLES):
+def resample(logits: "Tensor", target: "Tensor", resamples: int = RESAMPLES) -> dict[str, np.ndarray]:
     """Each of `FIGURES` on N faces drawn anew from the N, `resamples` times: {figure: float (resamples,)}.
 
     The same faces are drawn for every network, so that the figures of two can be compared one by one.
@@ -63,20 +69,20 @@ def resample(logits, target, resamples=RESAMPLES):
             "calibration_error": error}
 
 
-def intervals(figures, again):
+def intervals(figures: dict, again: dict[str, np.ndarray]) -> dict[str, list[float]]:
     """{figure: [low, high]}, 95 % intervals of `measure_logits`' figures by `resample`'s.
 
     Percentile intervals, but for the calibration error. Resampling adds noise to each of its bins, so it is biased
     upwards: its lower bound is that of the basic bootstrap, twice the figure less the upper percentile. Efron and
     Tibshirani, "An Introduction to the Bootstrap", 1993.
     """
-    found = {name: np.percentile(again[name], (2.5, 97.5)) for name in FIGURES}
+    found: dict = {name: np.percentile(again[name], (2.5, 97.5)) for name in FIGURES}
     error, high = figures["calibration_error"], found["calibration_error"][1]
     found["calibration_error"] = max(2 * error - high, 0), max(high, error)
     return {name: [round(float(end), 6) for end in ends] for name, ends in found.items()}
 
 
-def compare_networks(measured, again, hits):
+def compare_networks(measured: dict[str, dict], again: dict[str, dict], hits: dict[str, np.ndarray]) -> list[dict]:
     """How each two of several networks differ on the same faces.
 
     Args:
@@ -96,35 +102,35 @@ def compare_networks(measured, again, hits):
         p = float(binomtest(alone[0], sum(alone)).pvalue) if sum(alone) else 1.0
         pair = {"first": first, "second": second, "only_first": alone[0], "only_second": alone[1], "p": p}
         for name in FIGURES[:3]:
-            ends = np.percentile(again[second][name] - again[first][name], (2.5, 97.5))
+            ends: Any = np.percentile(again[second][name] - again[first][name], (2.5, 97.5))
             pair[name] = [round(float(value), 6) for value in (measured[second][name] - measured[first][name], *ends)]
         pairs.append(pair)
     return pairs
 
 
-def named(figure):
+def in_words(figure: str) -> str:
     """A figure's name as it is printed."""
     return figure.replace("_", " ").replace("f1", "F1")
 
 
-def class_lines(figures):
+def class_lines(figures: dict) -> Iterator[str]:
     """A table of `measure`'s figures, a line a class, and one of all."""
     wide = max(10, *(len(name) + 1 for name in figures["classes"]))
     yield f"{'':{wide}}{'faces':>8}{'recall':>8}{'precision':>11}{'F1':>8}"
     for name, row in figures["classes"].items():
         cells = [f"{row[key]:.1%}" if row[key] is not None else "-" for key in ("recall", "precision", "f1")]
         yield f"{name:{wide}}{row['faces']:8,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>8}"
-    ends = ", ".join(f"{named(name)} {low:.1%} to {high:.1%}" for name, (low, high) in figures["intervals"].items())
+    ends = ", ".join(f"{in_words(name)} {low:.1%} to {high:.1%}" for name, (low, high) in figures["intervals"].items())
     yield f"95 % intervals: {ends}"
-    told = ", ".join(f"{named(name)} {figures[name]:.2%}" for name in FIGURES)
-    yield f"{figures['faces']:,} faces: {told}"
+    points = ", ".join(f"{in_words(name)} {figures[name]:.2%}" for name in FIGURES)
+    yield f"{figures['faces']:,} faces: {points}"
 
 
-def network_lines(networks, pairs):
+def network_lines(networks: Sequence[dict], pairs: Sequence[dict]) -> Iterator[str]:
     """Tables of several networks (dicts of `measure`'s figures, weights, intervals) and of `compare`'s pairs."""
     wide, names = max(len(figures["weights"]) for figures in networks) + 2, networks[0]["classes"]
     yield f"{networks[0]['faces']:,} faces".ljust(wide) + "".join(
-        f"{named(name):>27}" for name in FIGURES)
+        f"{in_words(name):>27}" for name in FIGURES)
     for figures in networks:
         cells = [f"{figures[name]:.2%} ({low:.1%} to {high:.1%})" for name, (low, high) in
                  figures["intervals"].items()]
@@ -135,13 +141,13 @@ def network_lines(networks, pairs):
         yield figures["weights"].ljust(wide) + "".join(
             f"{'-' if recall is None else format(recall, '.1%'):>{max(len(name) + 2, 10)}}" for name, recall in recalls)
     for pair in pairs:
-        told = ", ".join(f"{named(name)} {100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
+        points = ", ".join(f"{in_words(name)} {100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
                          for name, (value, low, high) in ((name, pair[name]) for name in FIGURES[:3]))
         yield (f"{pair['second']} against {pair['first']}: right alone {pair['only_second']:,} to "
-               f"{pair['only_first']:,} times, McNemar's p {pair['p']:.2g}; points {told}")
+               f"{pair['only_first']:,} times, McNemar's p {pair['p']:.2g}; points {points}")
 
 
-def table_lines(found):
+def table_lines(found: dict[str, list[dict]]) -> list[str]:
     """{index: networks' figures, as of `network_lines`} as a table, a line a network: accuracy and mean recall."""
     heads = [f"{index}, {networks[0]['faces']:,} faces" for index, networks in found.items()]
     rows = [["accuracy, mean recall", *heads]]
@@ -152,7 +158,8 @@ def table_lines(found):
             for row in rows]
 
 
-def draw_confusion(confusions, path, truth="true", names=EMOTIONS):
+def draw_confusion(confusions: dict[str, np.ndarray], path: str | Path, truth: str = "true",
+                   names: Sequence[str] = EMOTIONS) -> None:
     """Confusion matrices {title: K x K counts, `truth` by predicted} as shares of each true class, into a PNG."""
     from matplotlib.figure import Figure
 

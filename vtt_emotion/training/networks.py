@@ -1,5 +1,9 @@
 """Which network a checkpoint is of: the project's ResNet18, or a teacher, which is made of dlib's face recognition."""
+from collections.abc import Callable
 from pathlib import Path
+
+import torch
+from torch import nn
 
 from resnet_tsm import ResNetTSM, fill, load_checkpoint, resnet18
 from vtt_emotion.core.errors import InputError
@@ -8,12 +12,13 @@ from vtt_emotion.training.face_network import SMALLEST, FaceNetwork, face_networ
 from vtt_emotion.training.starts import as_start
 
 
-def network_for(state):
+def network_for(state: dict) -> nn.Module:
     """A network, with random weights, of the kind that the parameters `state` are of."""
     return FaceNetwork() if isinstance(state, dict) and "blocks.0.conv1.weight" in state else ResNetTSM()
 
 
-def load(weights, root=Path("."), trained=False, img_sz=None, faces=None):
+def load(weights: str | Path, root: Path = Path("."), trained: bool = False, img_sz: int | None = None,
+         faces: Callable[[], torch.Tensor] | None = None) -> nn.Module:
     """The network of a checkpoint, or what training starts from; as `load_network`, but it takes a teacher as well.
 
     Args:
@@ -24,7 +29,7 @@ def load(weights, root=Path("."), trained=False, img_sz=None, faces=None):
     Raises:
         InputError: no such checkpoint, a damaged one, one of another network, or too small an `img_sz`.
     """
-    if weights == "dlib" and not trained:
+    if weights == "dlib" and faces and not trained:
         _check(img_sz)
         net = face_network(faces())
         net.img_sz = img_sz

@@ -1,5 +1,6 @@
 """Losses, optimisers and the schedule of the learning rate."""
 import math
+from collections.abc import Callable
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
@@ -7,7 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
 
 
-def split_bce(logits, target, neutral_lambda=0.5):
+def split_bce(logits: torch.Tensor, target: torch.Tensor, neutral_lambda: float = 0.5) -> torch.Tensor:
     """Binary cross-entropy on neutral/non-neutral and on the emotions, weighted lambda and 1 - lambda.
 
     logits (N, 7); target (N, 7) soft labels that sum to 1. The emotions' term is their mean over the six.
@@ -18,7 +19,7 @@ def split_bce(logits, target, neutral_lambda=0.5):
     return neutral_lambda * neutral + (1 - neutral_lambda) * others
 
 
-def pair_bce(logits, target, neutral_lambda=0.5):
+def pair_bce(logits: torch.Tensor, target: torch.Tensor, neutral_lambda: float = 0.5) -> torch.Tensor:
     """Binary cross-entropy on (neutral, the greatest of the six others), and on all seven: the ancestor's loss.
 
     logits (N, 7); target (N, 7) soft labels that sum to 1; weighted lambda and 1 - lambda, each a mean.
@@ -29,7 +30,7 @@ def pair_bce(logits, target, neutral_lambda=0.5):
             + (1 - neutral_lambda) * binary_cross_entropy_with_logits(logits, target))
 
 
-def make_loss(loss, neutral_lambda, adjust=0.0):
+def make_loss(loss: str, neutral_lambda: float, adjust: float | torch.Tensor = 0.0) -> Callable:
     """The loss of (logits (N, 7), soft target (N, 7)) by its name in ops.Loss.
 
     `adjust`, a number or (7,), is added to soft_ce's logits: Menon et al., "Long-tail Learning via Logit
@@ -41,7 +42,7 @@ def make_loss(loss, neutral_lambda, adjust=0.0):
     return lambda logits, target: binary(logits, target, neutral_lambda)
 
 
-def make_optimizer(net, optimizer, lr, weight_decay):
+def make_optimizer(net: torch.nn.Module, optimizer: str, lr: float, weight_decay: float) -> torch.optim.Optimizer:
     """The optimiser by its name in ops.Optim, fused: one pass over all parameters a step."""
     options = {"lr": lr, "weight_decay": weight_decay, "fused": True}
     if optimizer == "adam":
@@ -51,7 +52,7 @@ def make_optimizer(net, optimizer, lr, weight_decay):
     return torch.optim.SGD(net.parameters(), momentum=0.9, nesterov=True, **options)
 
 
-def lr_factor(schedule, step, max_steps):
+def lr_factor(schedule: str, step: int, max_steps: int) -> float:
     """Share of the learning rate that step `step` (from 0) of `max_steps` uses."""
     done = step / max(max_steps, 1)
     if schedule == "one_cycle":                  # Smith, "Super-Convergence", 2018; cosine both ways

@@ -7,8 +7,9 @@
 
 RAF-DB's compound faces are half of each of two emotions, and of 11 classes: `as_compound`.
 """
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS, RAF_COMPOUND
@@ -16,6 +17,9 @@ from vtt_emotion.training.samples import Samples
 
 PAIRS = list(RAF_COMPOUND.values())
 COMPOUND = tuple(f"{EMOTIONS[first]}-{EMOTIONS[second]}" for first, second in PAIRS)
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def hold_to(samples: Samples, protocol: str) -> Samples:
@@ -30,20 +34,22 @@ def hold_to(samples: Samples, protocol: str) -> Samples:
     return samples.take(counted)
 
 
-def credit_ties(logits, target):
+def credit_ties(logits: "Tensor", target: "Tensor") -> "Tensor":
     """Targets (N, 7) in which what logits (N, 7) name is the largest where it is one of several largest."""
     said, credited = logits.argmax(1, keepdim=True), target.clone()
     tied = target.gather(1, said) == target.max(1, keepdim=True).values
     return credited.scatter_add_(1, said, tied.float())
 
 
-def as_compound(logits, target):
+def as_compound(logits: "dict[str, Tensor]", target: "Tensor") -> "tuple[dict[str, Tensor], Tensor]":
     """{network: logits (N, 7)} and targets (N, 7) as those (N, 11) of RAF-DB's compound classes, `COMPOUND`.
 
     A class has the sum of its two emotions' logits: its softmax is what both together get, and where the two likeliest
     emotions make a class it is the one named (Li and Deng, "Reliable Crowdsourcing and Deep Locality-Preserving
     Learning", TIP 2019, whose measure is the mean recall of the 11).
     """
+    import torch
+
     both = torch.zeros(len(EMOTIONS), len(PAIRS))
     for place, pair in enumerate(PAIRS):
         both[list(pair), place] = 1

@@ -4,6 +4,7 @@ torchrun starts them and says by the environment who is who. Each sees its part 
 averaged (DistributedDataParallel), and the first alone writes and prints.
 """
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -26,7 +27,7 @@ class Ranks:
         InputError: a global batch that cannot be shared out evenly.
     """
 
-    def __init__(self, device, batch_size):
+    def __init__(self, device: torch.device, batch_size: int) -> None:
         self.rank, self.count, here, beside = torchrun_places()
         self.first, self.device = self.rank == 0, device
         self.silent = None if self.first else True           # tqdm's `disable`: None shows progress on a terminal
@@ -40,18 +41,18 @@ class Ranks:
                 self.device = torch.device("cuda", here)
             torch.cuda.set_device(self.device)
         else:
-            torch.set_num_threads(max(1, os.cpu_count() // beside))
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // beside))
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         dist.init_process_group(backend, timeout=timedelta(minutes=30))
 
-    def share(self, net):
+    def share(self, net: torch.nn.Module) -> torch.nn.Module:
         """The network whose gradients are those of all processes together; `net` itself where there is one."""
         if self.count == 1:
             return net
         return DistributedDataParallel(net, [self.device] if self.device.type == "cuda" else None,
                                        gradient_as_bucket_view=True)
 
-    def total(self, *numbers):
+    def total(self, *numbers: float | torch.Tensor) -> list[float]:
         """The sums of numbers over all processes; list of float."""
         if self.count == 1:
             return [float(number) for number in numbers]
@@ -59,7 +60,7 @@ class Ranks:
         dist.all_reduce(sums)
         return sums.tolist()
 
-    def gather(self, rows):
+    def gather(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows (N_i, D) of every process, one after the other, on the CPU: (sum of N_i, D)."""
         if self.count == 1:
             return rows
@@ -72,14 +73,14 @@ class Ranks:
         dist.all_reduce(whole)
         return whole
 
-    def agree(self, net):
+    def agree(self, net: torch.nn.Module) -> None:
         """Give every process the first one's statistics of batch normalisation: each has seen other faces."""
         if self.count > 1:
             for buffer in net.buffers():
                 dist.broadcast(buffer, 0)
 
     @contextmanager
-    def whole_step(self, net):
+    def whole_step(self, net: torch.nn.Module) -> Iterator[None]:
         """Put back the statistics of batch normalisation that a step has changed which another process left undone."""
         held = [buffer.clone() for buffer in net.buffers()] if self.count > 1 else []
         try:
@@ -89,13 +90,13 @@ class Ranks:
                 buffer.copy_(former)
             raise
 
-    def lost(self, error):
+    def lost(self, error: BaseException) -> bool:
         """Whether an error says that another process is gone."""
         words = ("gloo", "NCCL", "Connection closed", "Connection reset")
         return self.count > 1 and (isinstance(error, dist.DistError) or any(word in str(error) for word in words))
 
     @contextmanager
-    def together(self):
+    def together(self) -> Iterator[None]:
         """Say in one sentence that another process is gone, and leave the group at the end."""
         try:
             yield

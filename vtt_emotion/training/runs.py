@@ -4,8 +4,10 @@ import json
 import random
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,12 +19,12 @@ from vtt_emotion.core.files import naming, whole_file
 from vtt_emotion.training.log import LOG_COLUMNS, cut_log
 
 
-def plain(options):
+def plain(options: Any) -> dict:
     """An options object as nested dicts of JSON's types."""
     return json.loads(json.dumps(asdict(options), default=str))
 
 
-def code_revision():
+def code_revision() -> str:
     """The git revision of the code, with + where files were changed; "" outside a checkout."""
     try:
         done = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12"], capture_output=True,
@@ -57,7 +59,7 @@ class Run:
         InputError: a run is there already and `resume` is not asked for, or it is and none is there.
     """
 
-    def __init__(self, folder, options, resume, writes=True):
+    def __init__(self, folder: str | Path, options: Any, resume: bool, writes: bool = True) -> None:
         self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
         self.writes, self.board = writes, None
         if resume:
@@ -73,7 +75,7 @@ class Run:
             print(f"{self.folder} has all its {steps:,} steps already; a greater --max-steps continues it")
         self.progress = Progress(*(former[name] for name in ("step", "best", "owed")))
 
-    def start(self):
+    def start(self) -> None:
         """Write ops.json, and drop from the log what was written after the checkpoint: it will be written again."""
         if not self.writes:
             return
@@ -87,7 +89,7 @@ class Run:
         with whole_file(self.folder / "ops.json") as temporary:
             temporary.write_text(json.dumps({"version": __version__, **self.options}, indent=1) + "\n")
 
-    def log(self, **figures):
+    def log(self, **figures: Any) -> None:
         """Add a row to log.csv, and its numbers to TensorBoard's file; what was not measured stays blank."""
         if not self.writes:
             return
@@ -101,7 +103,8 @@ class Run:
                     self.board.add_scalar(name, float(row[name]), row["step"])
                 self.board.flush()
 
-    def save(self, name, net, progress, optimizer=None, average=None):
+    def save(self, name: str, net: torch.nn.Module, progress: Progress, optimizer: torch.optim.Optimizer | None = None,
+             average: dict | None = None) -> None:
         """Write a checkpoint as a whole file: weights, their average, optimiser, progress, random states, options.
 
         The schedule is a function of the step, so it has no state of its own. Without `optimizer` the file is for use,
@@ -119,12 +122,12 @@ class Run:
         write_checkpoint(self.folder / name, checkpoint)
 
 
-def is_finite(net):
+def is_finite(net: torch.nn.Module) -> bool:
     """Whether all of a network's weights and statistics are finite."""
     return all(bool(value.isfinite().all()) for value in net.state_dict().values())
 
 
-def write_checkpoint(path, checkpoint):
+def write_checkpoint(path: str | Path, checkpoint: dict) -> None:
     """torch.save as a whole file. OSError where it cannot be written, which torch makes a RuntimeError of."""
     with whole_file(path) as temporary, open(temporary, "wb") as file:
         try:
@@ -142,9 +145,10 @@ def _changes(old, new):
             yield f"{name} {old.get(name)} -> {new.get(name)}"
 
 
-def random_states():
+def random_states() -> dict:
     """The states of all random generators, as tensors and plain data."""
-    kind, keys, *rest = np.random.get_state()
+    state: Any = np.random.get_state()
+    kind, keys, *rest = state
     states = {"python": random.getstate(), "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
               "torch": torch.get_rng_state()}
     if torch.cuda.is_available():
@@ -152,7 +156,7 @@ def random_states():
     return states
 
 
-def set_random_states(states):
+def set_random_states(states: dict) -> None:
     random.setstate(states["python"])
     kind, keys, *rest = states["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
@@ -162,7 +166,7 @@ def set_random_states(states):
             torch.cuda.set_rng_state(state, device)
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: str | Path) -> dict:
     """A checkpoint of `Run.save`. InputError where it is missing, damaged or something else."""
     try:
         checkpoint = load_checkpoint(path)
@@ -178,11 +182,12 @@ def read_checkpoint(path):
     return checkpoint
 
 
-def average(sources, toward=None, by=0.5):
-    """(the network of checkpoints, about them): of several, trained one from another, with the mean of their weights.
+def average(sources: Sequence[str | Path], toward: str | Path | None = None,
+            by: float = 0.5) -> tuple[torch.nn.Module, dict]:
+    """(a network with the mean weights of checkpoints that were trained one from another, about the last of them).
 
-    Or of what lies from there on the way to the checkpoint `toward`, at the share `by` of it. Wortsman et al., "Model
-    soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. What is told is of the last. InputError
+    With `toward` the weights are moved from that mean to those of the checkpoint `toward`, by the share `by` of the
+    way. Wortsman et al., "Model soups", ICML 2022, and "Robust fine-tuning of zero-shot models", CVPR 2022. InputError
     where one is missing, damaged or something else, or works at another size.
     """
     shares = [(1 - by if toward else 1) / len(sources)] * len(sources) + ([by] if toward else [])
@@ -208,7 +213,7 @@ def average(sources, toward=None, by=0.5):
     return net, about | {"options": {"loader": {"img_sz": net.img_sz}}} | former
 
 
-def ship(net, about, target, temperature=1.0):
+def ship(net: torch.nn.Module, about: dict, target: str | Path, temperature: float = 1.0) -> None:
     """Write a network, `about` by `average`, in half precision and with no optimiser or path of the trainer's.
 
     The last layer is divided by the temperature, and so the logits are; what it was divided by in all is noted.

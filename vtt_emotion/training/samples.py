@@ -1,5 +1,6 @@
 """The samples of an index as flat arrays: which there are, and which are trained and validated on."""
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Samples:
     grown: float = 0.0
     clips: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
     def take(self, rows):
@@ -77,11 +78,13 @@ def _split(entry, image):
 def _subset(entry):
     """An entry's subset of RAF-DB; the ancestor's indexes do not say it, but the label does."""
     shares = [share for share in np.asarray(entry["em"], float) if share > 0]
-    told = "basic" if len(shares) == 1 else "compound" if len(shares) == 2 and shares[0] == shares[1] else "multi"
-    return entry.get("subset", told)
+    by_label = "basic" if len(shares) == 1 else "compound" if len(shares) == 2 and shares[0] == shares[1] else "multi"
+    return entry.get("subset", by_label)
 
 
-def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0.0, 0.0), subsets=()):
+def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = None,
+                 episodes: Iterable[int] | None = None, framing: tuple[float, float] = (0.0, 0.0),
+                 subsets: tuple[str, ...] = ()) -> Samples:
     """The samples of an index, of one split (its own), of some subsets, or of some Friends episodes.
 
     A box that its entry says is the `whole` image is (0, 0, 0, 0), and so gets no margin.
@@ -111,7 +114,9 @@ def read_samples(source, dicts_path, root, split=None, episodes=None, framing=(0
                    np.asarray(clips) if any(clips) else None)
 
 
-def read_mixture(mixture, dicts_path, roots, margins, train_episodes, subsets=(), fold=(0, 0)):
+def read_mixture(mixture: dict[str, float], dicts_path: Path, roots: dict[str, Path],
+                 margins: dict[str, tuple[float, float]], train_episodes: tuple[int, ...],
+                 subsets: tuple[str, ...] = (), fold: tuple[int, int] = (0, 0)) -> tuple[list[Samples], list[float]]:
     """The training `Samples` of each index of a mixture, and their shares.
 
     mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}; subsets: as of `where`; fold:
@@ -160,7 +165,8 @@ def by_fold(source: str, dicts_path: Path, fold: tuple[int, int], held_out: bool
     return {"episodes": [subject for subject in subjects if (subject in dealt) == held_out]}
 
 
-def read_held_out(source, dicts_path, roots, margins, valid_episodes, fold=(0, 0)):
+def read_held_out(source: str, dicts_path: Path, roots: dict[str, Path], margins: dict[str, tuple[float, float]],
+                  valid_episodes: tuple[int, ...], fold: tuple[int, int] = (0, 0)) -> Samples:
     """The `Samples` validated on: Friends' validation episodes, another index's own held-out split, or a fold."""
     row = SOURCES[kind_of(source)]
     if row.never and not (row.folds and fold[1]):
@@ -169,7 +175,7 @@ def read_held_out(source, dicts_path, roots, margins, valid_episodes, fold=(0, 0
                         **where(source, row.held_out, valid_episodes), **by_fold(source, dicts_path, fold, True))
 
 
-def check_episodes(train_episodes, valid_episodes):
+def check_episodes(train_episodes: Iterable[int], valid_episodes: Iterable[int]) -> None:
     """Refuse Friends episodes that are both trained and validated on."""
     both = sorted(set(train_episodes) & set(valid_episodes))
     if both:

@@ -3,6 +3,7 @@ import signal
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,12 +48,12 @@ class Training:
     loaders: tuple[DataLoader, DataLoader]       # of training and of validation
     losses: tuple
 
-    def save(self):
+    def save(self) -> None:
         """Write last.pt."""
         self.run.save("last.pt", self.net, self.run.progress, self.optimizer, self.average.state())
 
 
-def train(ops, frames: int) -> dict | None:
+def train(ops: Any, frames: int) -> dict | None:
     """The body of both trainers.
 
     ops is an ops.StaticTrainOps; frames is T, 1 or 4.

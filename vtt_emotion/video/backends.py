@@ -6,6 +6,7 @@ arrays or tensors with a row a face; `size` is the side of its frames, px.
 """
 import logging
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -16,7 +17,7 @@ from vtt_emotion.video.onnx_backend import OPSET, OnnxStep, checkpoint_hash, int
 LOG = logging.getLogger(__name__)
 
 
-def make_step(backend, device, weights, graphs_path, threads=0):
+def make_step(backend: str, device: str, weights: Path, graphs_path: Path | None, threads: int = 0) -> Any:
     """The step of a checkpoint's file by the backend's name in ops.Results; threads as of `OnnxStep`.
 
     device: "cpu", "cuda" or "cuda:N". graphs_path: folder of the graphs exported, None for the user's cache. torch is

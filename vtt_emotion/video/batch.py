@@ -1,7 +1,10 @@
 """Several videos one after the other, and folders of photos."""
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from vtt_emotion.core.errors import InputError
@@ -9,7 +12,7 @@ from vtt_emotion.core.files import as_text, check_regular, short_name
 from vtt_emotion.core.images import IMAGE_SUFFIXES, is_image, read_image
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.segments import read_segments, segments_path
-from vtt_emotion.video.detection import make_detector
+from vtt_emotion.video.detection import Detector, make_detector
 from vtt_emotion.video.emotions import labels_of, make_records, picture_logits
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.reading import look_nearer
@@ -19,7 +22,7 @@ ROWS = 10                                        # people of a video in the tabl
 NEAR = 200                                       # px: photos in which no face is found are looked at so small
 
 
-def videos_in(path):
+def videos_in(path: Path) -> list[Path]:
     """A video file, or all videos in a folder, sorted by name. InputError where it is not there, or has none."""
     if not path.is_dir():
         check_regular(path)
@@ -31,7 +34,7 @@ def videos_in(path):
     return inside
 
 
-def name_videos(videos):
+def name_videos(videos: Iterable[Path | str]) -> list[tuple[Path | str, str]]:
     """[(video, name of its results)] of videos, Paths or URLs; InputError where two would write the same results."""
     named = {}
     for video in videos:
@@ -42,12 +45,14 @@ def name_videos(videos):
     return [(video, name) for name, video in named.items()]
 
 
-def photo_detectors(name, detect_width=None, min_face=0, min_score=0.5):
+def photo_detectors(name: str, detect_width: int | None = None, min_face: int = 0,
+                    min_score: float = 0.5) -> list[Detector]:
     """Detectors for `look_nearer`: as of `make_detector`, then one that sees faces which fill a picture."""
     return [make_detector(name, detect_width, min_face, min_score), make_detector(name, NEAR, 0, min_score)]
 
 
-def look_at_photos(folder, detectors, failed, inside=False):
+def look_at_photos(folder: Path, detectors: Sequence[Detector], failed: Callable[[InputError], object],
+                   inside: bool = False) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
     """Yield (path, image, faces: dtype FACE) of each photo in a folder that can be read, by name.
 
     detectors: of `photo_detectors`. failed: called with the InputError of one that cannot. inside: also of those in the
@@ -70,7 +75,8 @@ def look_at_photos(folder, detectors, failed, inside=False):
         yield path, frame.rgb, look_nearer(frame, detectors)
 
 
-def read_photos(folder, detectors, step, framing, scores, failed):
+def read_photos(folder: Path, detectors: Sequence[Detector], step: Any, framing: tuple[float, float], scores: bool,
+                failed: list[str]) -> Iterator[dict]:
     """Yield the records of the photos in a folder, by file name, then from left to right.
 
     `seconds` is null, `file` the photo's name, and the id counts the faces of a photo from 1.
@@ -84,7 +90,8 @@ def read_photos(folder, detectors, step, framing, scores, failed):
             yield record | {"file": as_text(path.name)}
 
 
-def picture_records(image, faces, step, framing, scores):
+def picture_records(image: np.ndarray, faces: np.ndarray, step: Any, framing: tuple[float, float],
+                    scores: bool) -> Iterator[dict]:
     """The records of one picture's `faces` (dtype FACE): ids count them from 1, `seconds` is null."""
     if not len(faces):
         return
@@ -96,7 +103,7 @@ def picture_records(image, faces, step, framing, scores):
         yield record | {"seconds": None}
 
 
-def minutes_of(paths):
+def minutes_of(paths: Iterable[Path]) -> Iterator[tuple[str, str, list]]:
     """Rows (video, person, minutes of each emotion) of the segments beside results files, who is seen most first.
 
     Of each video the `ROWS` people seen longest; the rest are one row.
@@ -118,7 +125,7 @@ def minutes_of(paths):
             yield path.stem, f"{len(people) - ROWS} others", rest
 
 
-def table_lines(paths):
+def table_lines(paths: Iterable[Path]) -> Iterator[str]:
     """`minutes_of` as lines to print."""
     yield f"{'minutes':24}{'':16}" + "".join(f"{name:>9}" for name in EMOTIONS)
     for video, person, minutes in minutes_of(paths):

@@ -3,13 +3,15 @@
 In two halves, so that a long film can be read in parts (parts.py): a `Reading` of what was seen, and the records that
 are made of all of it.
 """
-import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from ops import Tracking
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
@@ -35,14 +37,14 @@ class Reading:
     faces: np.ndarray                            # dtype FACE, by frame, then id
     shots: list                                  # first frames of shots, and the end
     seconds: list                                # of every frame
-    places: np.ndarray                           # (N,) of those faces that the network read
+    read_rows: np.ndarray                        # (N,) rows of `faces` that the network read
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
     labels: tuple = EMOTIONS                     # of the logits
     height: int = 0                              # px of a frame with a face, 0 where none has one
 
 
-def is_of(source, path):
+def is_of(source: Path, path: Path) -> bool:
     """Whether the results at `path` are of this source, as far as the faces file beside them tells."""
     kept = path.with_suffix(".faces.npz")
     if kept.is_file() and read_faces(kept)[0]["source"] != fingerprint(source):
@@ -51,13 +53,13 @@ def is_of(source, path):
     return True
 
 
-def find_gallery(gallery, friends, dicts_path):
+def find_gallery(gallery: Path | None, friends: bool, dicts_path: Path) -> dict[str, np.ndarray]:
     """{name: encodings} to name people by: the gallery asked for, else Friends' own where it is there, else none."""
     own = Path(dicts_path) / GALLERY
     return read_gallery(gallery or own) if gallery or (friends and own.is_file()) else {}
 
 
-def at_rate(ops, rate):
+def at_rate(ops: Any, rate: float) -> Any:
     """The options for a film of `rate` frames a second: those that count frames are meant of `RATE`, and mean times."""
     def scaled(concern, *names):
         return replace(concern, **{name: value and max(1, round(value * rate / RATE))
@@ -66,23 +68,22 @@ def at_rate(ops, rate):
                    results=scaled(ops.results, "frame_stride"))
 
 
-def options_of(tracking):
+def options_of(tracking: Tracking) -> dict:
     """The options (dict) that faces depend on, as a faces file tells them."""
     return {name: value for name, value in vars(tracking).items() if name != "detect_threads"}
 
 
-def make_tracker(tracking):
+def make_tracker(tracking: Tracking) -> Tracker:
     return Tracker(tracking.detect_every, tracking.max_move, tracking.max_gap, tracking.max_hidden, tracking.min_seen)
 
 
-def look_for_faces(cut, tracking, tracker):
+def look_for_faces(cut: Iterator, tracking: Tracking, tracker: Tracker) -> Iterator[tuple]:
     """`follow_faces` over `with_cuts`' frames, by the options."""
     detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
-    return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads or os.cpu_count(),
-                        make_wide(detector))
+    return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads, make_wide(detector))
 
 
-def follow(source, path, fps, tracking):
+def follow(source: Path, path: Path | None, fps: float, tracking: Tracking) -> tuple[Iterator[tuple], dict | None]:
     """A source's frames with the faces on them, and what a new faces file is to tell; None where `path` has them.
 
     path is None where no such file is wanted.
@@ -99,7 +100,7 @@ def follow(source, path, fps, tracking):
     return look_for_faces(cut, tracking, make_tracker(tracking)), made
 
 
-def read_followed(followed, ops, step, encode):
+def read_followed(followed: Iterator[tuple], ops: Any, step: Any, encode: bool) -> Reading:
     """The `Reading` of frames with their faces; encode: whether people are to be told apart."""
     results = ops.results
     name = ops.tracking.detector
@@ -107,12 +108,13 @@ def read_followed(followed, ops, step, encode):
     framing = framing_of(name, ops.margins)
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
         faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
-        places, logits = emotions.finish()
-    return Reading(faces, shots, seconds, places, logits, portraits.finish() if portraits else {},
+        read_rows, logits = emotions.finish()
+    return Reading(faces, shots, seconds, read_rows, logits, portraits.finish() if portraits else {},
                    emotions.stream.labels, emotions.height)
 
 
-def read_source(source, ops, step, gallery, kept=None):
+def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray],
+                kept: Path | None = None) -> tuple[Iterator[dict], Reading]:
     """(records of one source, its `Reading`), read once; `kept` is the file of its faces, None where none is kept."""
     ops = at_rate(ops, film_rate(source, ops.source.fps))
     followed, made = follow(source, kept, ops.source.fps, ops.tracking)
@@ -122,18 +124,20 @@ def read_source(source, ops, step, gallery, kept=None):
     return records_of(source, reading, ops, gallery), reading
 
 
-def records_of(source, reading, ops, gallery):
+def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.ndarray]) -> Iterator[dict]:
     """The records of a whole source's `Reading`, with its people named."""
-    results, names, faces, places = ops.results, ops.names, reading.faces, reading.places
+    results, names, faces = ops.results, ops.names, reading.faces
     people = identify(faces, reading.encodings, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
-    logits = smooth_logits(faces[places], reading.logits, results.frame_stride, results.smooth)
-    told = faces["frame"][places] % results.every == 0
-    return make_records(faces[places][told], logits[told], reading.seconds, people, results.scores == "true",
+    read = faces[reading.read_rows]
+    logits = smooth_logits(read, reading.logits, results.frame_stride, results.smooth)
+    written = read["frame"] % results.every == 0
+    return make_records(read[written], logits[written], reading.seconds, people, results.scores == "true",
                         reading.labels)
 
 
-def create(source, path, ops, step, gallery, read=read_source):
+def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray],
+           read: Callable = read_source) -> tuple[int, list[dict], int, float]:
     """Read one source and write its results to `path`, its segments and what else was asked for beside it.
 
     read: `read_source`, or what gives the same in another way.
@@ -163,12 +167,12 @@ def create(source, path, ops, step, gallery, read=read_source):
     return count, segments, len(reading.seconds), film_seconds(reading.seconds)
 
 
-def film_seconds(seconds):
+def film_seconds(seconds: list[float]) -> float:
     """How long a film is, s, by the times of its frames: the last is shown as long as one is on average."""
     return seconds[-1] * len(seconds) / (len(seconds) - 1) if len(seconds) > 1 else 0.0
 
 
-def load_step(ops, threads, make=make_step):
+def load_step(ops: Any, threads: int, make: Callable = make_step) -> Any:
     """The network's step by the options, in `threads` threads; make: `make_step`, or what keeps what it made."""
     results = ops.results
     return make(results.backend, name_device(results.device), find_weights(results.weights, ops.place.root),

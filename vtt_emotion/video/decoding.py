@@ -1,7 +1,10 @@
 """A video file opened and decoded: FFmpeg's choice of stream, past what is damaged, deinterlaced where it is."""
 import logging
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import av
 
@@ -25,7 +28,7 @@ class Film:
         InputError: no such file, none that holds a video, or one that names others.
     """
 
-    def __init__(self, path, one_thread=False):
+    def __init__(self, path: str | Path, one_thread: bool = False) -> None:
         self.path, self.container = path, _open(path)
         self.stream = _choose(path, self.container)
         if one_thread:
@@ -42,10 +45,10 @@ class Film:
         self.aspect = aspect if NARROWEST <= aspect <= 1 / NARROWEST else 1
         self.leaps = bool(container.format.flags & av.format.Flags.ts_discont.value)
 
-    def __enter__(self):
+    def __enter__(self) -> "Film":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.container.close()
 
 
@@ -84,7 +87,7 @@ class _Damaged(Exception):
     """A packet could not be decoded."""
 
 
-def decode(film, met):
+def decode(film: Film, met: dict) -> Iterator[av.VideoFrame]:
     """Yield a film's pictures (av.VideoFrame), past what is damaged, deinterlaced.
 
     A decoder of many threads loses good pictures with a damaged one, and how many hangs on the threads. So from the
@@ -107,7 +110,7 @@ def _past_damage(film, met):
             yield from islice(decode_strictly(again, met, damage=None), number, None)
 
 
-def decode_strictly(film, met, damage=_Damaged):
+def decode_strictly(film: Film, met: dict, damage: Any = _Damaged) -> Iterator[av.VideoFrame]:
     """Yield a film's pictures from where it stands; `damage` is raised at the first damage, None: it is counted."""
     packets, failures = film.container.demux(), 0
     while failures < STUCK:
@@ -140,7 +143,7 @@ def _pictures(stream, packet, met, damage):
         return ()
 
 
-def deinterlaced(pictures, path):
+def deinterlaced(pictures: Iterable[av.VideoFrame], path: str | Path) -> Iterator[av.VideoFrame]:
     """Pictures, those that are interlaced without their combs: FFmpeg's bwdif, a picture for a picture."""
     graph, shape = None, None
     for picture in pictures:
@@ -177,12 +180,12 @@ def _filtered(graph, picture):
             return
 
 
-def falls_short(frames, promised):
+def falls_short(frames: int, promised: int | None) -> bool:
     """Whether `frames` are fewer than a container promises (None: nothing), beyond the few that it may hide."""
     return promised is not None and frames < 0.98 * promised - 5
 
 
 @cache
-def say_once(message):
+def say_once(message: str) -> None:
     """Say it once, however often the video is read."""
     logging.getLogger(__name__).warning(message.removeprefix("warning: "))

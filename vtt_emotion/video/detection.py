@@ -5,11 +5,14 @@ several threads may look at once, and what is found does not depend on them.
 """
 import pkgutil
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 
 from ops import DETECTORS, Margins
+from vtt_emotion.core.crop import Boxes
 from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import SHIPPED
@@ -47,7 +50,7 @@ class Detector:
         return box_xyxy
 
     @staticmethod
-    def found(picture: np.ndarray, scale: float, boxes_xyxy) -> np.ndarray:
+    def found(picture: np.ndarray, scale: float, boxes_xyxy: Boxes) -> np.ndarray:
         """What `find` gives of boxes in a picture, px of it, where there are no scores and no landmarks."""
         boxes = np.array(boxes_xyxy, np.float32).reshape(-1, 4)
         return _ordered(boxes, np.ones(len(boxes), np.float32), np.full((len(boxes), 5, 2), np.nan, np.float32),
@@ -61,7 +64,7 @@ class NamedDetector(Detector):
     it finds there, px.
     """
 
-    def __init_subclass__(cls):
+    def __init_subclass__(cls) -> None:
         said = {name for kind in cls.__mro__[:cls.__mro__.index(NamedDetector)] for name in vars(kind)}
         missing = [part for part in ("width", "least", "margin", "lift", "threads", "hog_box", "prepare", "find")
                    if part not in said]
@@ -73,21 +76,21 @@ class NamedDetector(Detector):
 class CenterFace(NamedDetector):
     """Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019, in ONNX Runtime.
 
-    The arguments are told of in ops.Tracking.
+    ops.Tracking describes the arguments.
     """
     width, least = 480, 16
     threads: int | None = None
     margin, lift, options = Margins.centerface_margin, 0.0, "centerface"
 
-    def __init__(self, detect_width=None, min_face=0, min_score=0.5):
+    def __init__(self, detect_width: int | None = None, min_face: int = 0, min_score: float = 0.5) -> None:
         self.detect_width, self.min_face, self.min_score = detect_width, min_face, min_score
         self.session = open_graph(GRAPH)
 
-    def prepare(self, frame):
+    def prepare(self, frame: Frame) -> np.ndarray:
         """What it looks at of a `Frame`: RGB uint8 (H, W, 3)."""
         return frame.scaled(scaled_width(frame.size, self))
 
-    def find(self, picture, scale=1.0):
+    def find(self, picture: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """Faces (dtype FACE) in a picture as of `prepare`, from left to right, their boxes clipped to it.
 
         scale: px of the frame a px of the picture.
@@ -95,10 +98,11 @@ class CenterFace(NamedDetector):
         height, width = picture.shape[:2]
         padded = cv2.copyMakeBorder(picture, 0, -height % SIDES, 0, -width % SIDES, cv2.BORDER_CONSTANT)
         outputs = self.session.run(OUTPUTS, {INPUT: cv2.dnn.blobFromImage(padded)})      # float32 (1, 3, H, W)
-        return _ordered(*decode(*outputs, self.min_score), picture, scale)
+        heat, size, offset, landmarks = outputs
+        return _ordered(*decode(heat, size, offset, landmarks, self.min_score), picture, scale)
 
     @staticmethod
-    def hog_box(box_xyxy):
+    def hog_box(box_xyxy: np.ndarray) -> np.ndarray:
         """The square (4,) that HOG would draw where CenterFace has drawn a box: what the encoding was trained on.
 
         Fitted on 333 photos; on 110 of them encodings from it are 0.031 from those from HOG's box, as near as from
@@ -116,20 +120,20 @@ class Hog(NamedDetector):
     threads: int | None = None
     margin, lift, options = Margins.hog_margin, Margins.hog_lift, "hog"
 
-    def __init__(self, detect_width=None, min_face=0, min_score=None):
+    def __init__(self, detect_width: int | None = None, min_face: int = 0, min_score: float | None = None) -> None:
         self.detect_width, self.min_face, self.own = detect_width, min_face, threading.local()
 
-    def prepare(self, frame):
+    def prepare(self, frame: Frame) -> np.ndarray:
         """What it looks at of a `Frame`: grey uint8 (H, W)."""
         return frame.grey(scaled_width(frame.size, self))
 
-    def find(self, picture, scale=1.0):
+    def find(self, picture: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """As `CenterFace.find`, in a grey or an RGB picture."""
         picture = np.ascontiguousarray(picture)  # of a slice dlib finds nothing
         return self.found(picture, scale, self._boxes(picture))
 
     @staticmethod
-    def hog_box(box_xyxy):
+    def hog_box(box_xyxy: np.ndarray) -> np.ndarray:
         return box_xyxy
 
     def _boxes(self, picture):
@@ -151,13 +155,14 @@ class Cnn(Hog):
         return [(face.rect.left(), face.rect.top(), face.rect.right(), face.rect.bottom()) for face in found]
 
 
-def find_detector(name):
+def find_detector(name: str | Detector) -> Any:
     """The class of a detector, by its row in ops.DETECTORS; a `Detector` is given back as it is."""
     return pkgutil.resolve_name(DETECTORS[name]) if isinstance(name, str) else name
 
 
-def make_detector(name, detect_width=None, min_face=0, min_score=0.5):
-    """The detector of a name, the arguments as told of in ops.Tracking; a `Detector` is given back as it is."""
+def make_detector(name: str | Detector, detect_width: int | None = None, min_face: int = 0,
+                  min_score: float = 0.5) -> Any:
+    """The detector of a name, with arguments as in ops.Tracking; a `Detector` is given back as it is."""
     return find_detector(name)(detect_width, min_face, min_score) if isinstance(name, str) else name
 
 
@@ -168,7 +173,7 @@ def framing_of(name: str | Detector, margins: Margins) -> tuple[float, float]:
     return margin, getattr(margins, f"{kind.options}_lift", kind.lift)
 
 
-def scaled_width(size, detector):
+def scaled_width(size: tuple[int, int], detector: Any) -> int:
     """The width that a frame of `size` (width, height) is scaled to for a detector, px."""
     longer = max(size)
     wanted = detector.detect_width or detector.width
@@ -177,23 +182,23 @@ def scaled_width(size, detector):
     return max(1, round(size[0] * wanted / longer))
 
 
-def least_side(size, detector):
+def least_side(size: tuple[int, int], detector: Any) -> float:
     """The side of the least face that a detector finds in a frame of `size` (width, height), px of the frame."""
     return detector.least * size[0] / scaled_width(size, detector)
 
 
-def make_wide(detector):
+def make_wide(detector: Detector) -> CenterFace | None:
     """A detector that finds smaller faces than a CenterFace; None of another, or of one whose width was asked for."""
     return CenterFace(WIDE, 0, detector.min_score) if isinstance(detector, CenterFace) and not detector.detect_width \
         else None
 
 
-def is_wider(size, wide, detector):
+def is_wider(size: tuple[int, int], wide: Detector, detector: Detector) -> bool:
     """Whether a detector of `make_wide` sees so much more than `detector` in a frame of `size` that it is worth it."""
     return max(size) >= WIDE and scaled_width(size, wide) >= WIDER * scaled_width(size, detector)
 
 
-def open_graph(graph, names=(INPUT, *OUTPUTS), kind="detector"):
+def open_graph(graph: Any, names: Sequence[str] = (INPUT, *OUTPUTS), kind: str = "detector") -> Any:
     """The ONNX Runtime session of a graph that tools.ship_detector made, or of another kind: its path, or its bytes.
 
     names: of its input and its outputs. One thread runs it, so that several may at once, and sums come out the same.
@@ -211,12 +216,13 @@ def open_graph(graph, names=(INPUT, *OUTPUTS), kind="detector"):
         if [part.name for part in (*session.get_inputs(), *session.get_outputs())] != list(names):
             raise ValueError("its inputs or outputs are others")
     except Exception as error:                   # ONNX Runtime's own errors share no class
-        raise InputError(f"{graph}: not the face {kind}'s graph, or a damaged one ({str(error).splitlines()[0]}); "
+        raise InputError(f"{graph!s}: not the face {kind}'s graph, or a damaged one ({str(error).splitlines()[0]}); "
                          f"tools.ship_{kind} makes it") from None
     return session
 
 
-def decode(heat, size, offset, landmarks, min_score):
+def decode(heat: np.ndarray, size: np.ndarray, offset: np.ndarray, landmarks: np.ndarray,
+           min_score: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The faces in CenterFace's outputs, of those that overlap the surest, in px of its picture.
 
     Args:
@@ -239,7 +245,7 @@ def decode(heat, size, offset, landmarks, min_score):
     return np.concatenate([corners, corners + sides], 1).astype(np.float32), scores[kept], points.astype(np.float32)
 
 
-def frontal(landmarks):
+def frontal(landmarks: np.ndarray) -> np.ndarray:
     """How frontal faces are, from 0 to 1, by their landmarks (K, 5, 2), as of FACE; float32 (K,).
 
     The distance from the nose's tip to the nearer side of the face over that to the farther one: 1 where it lies

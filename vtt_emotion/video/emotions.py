@@ -1,17 +1,20 @@
 """From followed faces to records: each face's crops through the network, frame by frame, with what it remembers."""
 from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.video.detection import frontal
+from vtt_emotion.video.frames import Frame
 
 AHEAD = 2                                        # blocks that wait for the network while the video is read on
 
 
-def labels_of(step) -> tuple[str, ...]:
+def labels_of(step: Any) -> tuple[str, ...]:
     """The names of a step's logits, in their order: a user's own network may have others."""
     return tuple(getattr(step, "labels", EMOTIONS))
 
@@ -23,11 +26,11 @@ class EmotionStream:
     each remainder of its frame number, and the logits are those of such a buffer.
     """
 
-    def __init__(self, step, stride):
+    def __init__(self, step: Any, stride: int) -> None:
         self.step, self.stride, self.labels = step, stride, labels_of(step)
         self.state, self.rows = None, {}         # rows: {(id, remainder): row of state}
 
-    def read(self, keys, crops):
+    def read(self, keys: Sequence[tuple[int, int]], crops: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N, K) of faces `keys`, (id, frame number) of fewer than `stride` frames; absent ones are forgotten.
 
         crops uint8 (N, H, W, 3).
@@ -41,7 +44,7 @@ class EmotionStream:
         self.rows = {key: row for row, key in enumerate(keys)}
         return logits
 
-    def forget(self):
+    def forget(self) -> None:
         """Forget all faces: none is on `stride` frames."""
         self.rows = {}
 
@@ -53,20 +56,20 @@ class EmotionReader:
     crops' (margin, lift).
     """
 
-    def __init__(self, step, stride, every, framing):
+    def __init__(self, step: Any, stride: int, every: int, framing: tuple[float, float]) -> None:
         self.stream, self.size, self.stride, self.framing = EmotionStream(step, stride), step.size, stride, framing
         self.wanted = {number % stride for number in range(0, every * stride, every)}
         self.block, self.current, self.seen, self.rows, self.logits = [], 0, 0, [], []
         self.height = 0                          # px of a frame with a face
         self.pool, self.pending = ThreadPoolExecutor(1), deque()
 
-    def __enter__(self):
+    def __enter__(self) -> "EmotionReader":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.pool.shutdown(cancel_futures=True)
 
-    def take(self, frame, faces):
+    def take(self, frame: Frame, faces: np.ndarray) -> None:
         """Crop the `faces` (dtype FACE) of the next frame."""
         self.height = self.height or (frame.size[1] if len(faces) else 0)
         if frame.number // self.stride != self.current:
@@ -92,28 +95,28 @@ class EmotionReader:
         while len(self.pending) > most:
             self.logits.append(self.pending.popleft().result())
 
-    def finish(self):
-        """(places among all faces seen (N,), their logits (N, K) float32), in order, of those that were read."""
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """(rows among all faces seen (N,), their logits (N, K) float32), in order, of those that were read."""
         self._send()
         self._take(0)
         return (np.concatenate([np.zeros(0, int), *self.rows]),
                 np.concatenate([np.zeros((0, len(self.stream.labels)), np.float32), *self.logits]))
 
 
-def picture_logits(image, faces, step, framing):
+def picture_logits(image: np.ndarray, faces: np.ndarray, step: Any, framing: tuple[float, float]) -> np.ndarray:
     """Logits (N, K) of the `faces` (N,), dtype FACE, N > 0, of one picture, RGB uint8 (H, W, 3)."""
     crops = np.stack([crop_face(image, xyxy_to_xywh(box), step.size, *framing) for box in faces["box_xyxy"]])
     logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
     return logits
 
 
-def softmax(logits):
+def softmax(logits: np.ndarray) -> np.ndarray:
     """Shares (N, K) of logits (N, K)."""
     shares = np.exp(logits - logits.max(1, keepdims=True))
     return shares / shares.sum(1, keepdims=True)
 
 
-def smooth_logits(faces, logits, stride, smooth):
+def smooth_logits(faces: np.ndarray, logits: np.ndarray, stride: int, smooth: float) -> np.ndarray:
     """Logits (N, K) of `faces` (N,), dtype FACE by frame, with what is carried over from a face's frames before.
 
     smooth: the share, to the next frame. What a face said is forgotten where it is not there for `stride` frames.
@@ -127,7 +130,8 @@ def smooth_logits(faces, logits, stride, smooth):
     return smoothed
 
 
-def make_records(faces, logits, seconds, people, scores=True, labels=EMOTIONS):
+def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float], people: dict[int, tuple],
+                 scores: bool = True, labels: Sequence[str] = EMOTIONS) -> Iterator[dict]:
     """Yield the records of `faces` (N,), dtype FACE, in order of seconds, then id.
 
     Args:

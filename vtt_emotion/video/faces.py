@@ -3,6 +3,7 @@
 It is indexed, sliced, masked and joined as any array: `faces[faces["score"] > 0.8]`, `np.concatenate([one, other])`.
 """
 import numpy as np
+from numpy.typing import ArrayLike
 
 # frame: its number from 0; id: who it is, from 1, within a shot. Both are 0 until they are known.
 # box_xyxy: left, top, right, bottom, px of the frame. score: the detector's, 0 to 1.
@@ -12,7 +13,7 @@ FACE = np.dtype([("frame", np.int32), ("id", np.int32), ("box_xyxy", np.float32,
                  ("landmarks", np.float32, (5, 2))])
 
 
-def make_faces(boxes_xyxy, scores=1.0, landmarks=np.nan) -> np.ndarray:
+def make_faces(boxes_xyxy: ArrayLike, scores: ArrayLike = 1.0, landmarks: ArrayLike = np.nan) -> np.ndarray:
     """The K faces found in one picture, dtype FACE.
 
     Args:

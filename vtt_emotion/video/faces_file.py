@@ -2,6 +2,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ LARGEST = 1e6                                    # px, of a coordinate; no video
 ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
 
 
-def fingerprint(source):
+def fingerprint(source: Path) -> str:
     """What tells a video, or a folder of frames, from another: a hash of its length and its ends, or of its names."""
     digest = hashlib.sha256()
     if source.is_dir():
@@ -34,24 +35,24 @@ def fingerprint(source):
     return digest.hexdigest()
 
 
-def describe(source, options):
+def describe(source: Path, options: dict) -> dict:
     """What a faces file tells of what it was made of: the version, the source, the options (a dict)."""
     return {"version": VERSION, "source": fingerprint(source), "options": options}
 
 
-def write_faces(path, about, faces, shots):
+def write_faces(path: Path, about: dict, faces: np.ndarray, shots: list[int]) -> None:
     """Write faces (dtype FACE) and shots as a whole .npz file, with what `describe` said of them.
 
     What was made of the results of the faces before is removed: results that are left without are read again.
     """
-    about = json.dumps(about)
+    said = json.dumps(about)
     remove_made_of(Path(path).with_suffix("").with_suffix(".json"))
     with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, about=np.array(about), shots=np.array(shots), faces=faces,
+        np.savez(file, about=np.array(said), shots=np.array(shots), faces=faces,
                  program=np.array(f"vtt_emotion {__version__}"))
 
 
-def read_faces(path):
+def read_faces(path: Path) -> tuple[dict, Any, list[int]]:
     """(about, faces, shots) of a faces file; about is a dict: version, source, options; faces None of another version.
 
     Raises:

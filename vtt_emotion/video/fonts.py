@@ -17,7 +17,7 @@ def _letters(path):
 
 
 @cache
-def find_font(text):
+def find_font(text: str) -> str | None:
     """The file of a font that has all letters of `text`: Matplotlib's own, else one of this machine's; None if none."""
     from matplotlib import get_data_path
 
@@ -36,6 +36,6 @@ def find_font(text):
     return next((font.fname for font in sorted(fonts, key=ordinary) if needed <= _letters(font.fname)), None)
 
 
-def name_shown(name, id):
+def name_shown(name: str | None, id: int) -> str:
     """What stands for a person in a picture: the name, or where there is none, or no font that has it, the id."""
     return name if name and find_font(name) else str(id)

@@ -1,9 +1,11 @@
 """A video as frames, one in memory at a time. A source is a video file or a folder of numbered frames."""
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -29,11 +31,12 @@ class Frame:
     here are square, as a player shows them, with the side that was squeezed enlarged. lies: of `_oriented`.
     """
 
-    def __init__(self, number, seconds, picture, aspect=1, lies=STRAIGHT):
+    def __init__(self, number: int, seconds: float, picture: Any, aspect: float = 1,
+                 lies: tuple[bool, bool, bool] = STRAIGHT) -> None:
         self.number, self.seconds, self._picture, self._aspect, self._lies = number, seconds, picture, aspect, lies
 
     @cached_property
-    def rgb(self):
+    def rgb(self) -> np.ndarray:
         """uint8 (H, W, 3)."""
         if isinstance(self._picture, Path):
             return read_image(self._picture)
@@ -44,27 +47,27 @@ class Frame:
                                                       interpolation="BICUBIC"))
 
     @property
-    def size(self):
+    def size(self) -> tuple[int, int]:
         """(width, height) in px, as a player shows it."""
         if isinstance(self._picture, Path):
             return self.rgb.shape[1::-1]
         size = self._lying()
         return size[::-1] if self._lies[0] else size
 
-    def scaled(self, width):
+    def scaled(self, width: int) -> np.ndarray:
         """RGB uint8 (H, W, 3) scaled to `width` px."""
         if isinstance(self._picture, Path):
             return self.small(width)
         return self._upright(self._as_array("rgb24", width))
 
-    def grey(self, width):
+    def grey(self, width: int) -> np.ndarray:
         """uint8 (H, W) scaled to `width` px, all that HOG needs: the luma, without a look at the colours."""
         if isinstance(self._picture, Path):
             grey = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
             return cv2.resize(grey, self._scaled(width), interpolation=cv2.INTER_AREA)
         return self._upright(self._as_array("gray", width))
 
-    def luma(self):
+    def luma(self) -> np.ndarray:
         """The brightness, uint8 (H, W), as the video stores it where it does: not turned, its pixels not square."""
         picture = self._picture
         if isinstance(picture, Path) or picture.format.name not in LUMA_FIRST or picture.planes[0].line_size < 0:
@@ -72,7 +75,7 @@ class Frame:
         rows = np.frombuffer(picture.planes[0], np.uint8).reshape(-1, picture.planes[0].line_size)
         return rows[:picture.height, :picture.width]
 
-    def small(self, width=SHOT_WIDTH):
+    def small(self, width: int = SHOT_WIDTH) -> np.ndarray:
         """RGB scaled to `width` px; not turned."""
         if isinstance(self._picture, Path):
             return cv2.resize(self.rgb, self._scaled(width), interpolation=cv2.INTER_AREA)
@@ -125,7 +128,7 @@ def _read_matrix(picture):
     return (True, b < 0, c < 0) if abs(a) + abs(d) < abs(b) + abs(c) else (False, d < 0, a < 0)
 
 
-def count_frames(source):
+def count_frames(source: str | Path) -> int | None:
     """How many frames a source says it has; a container may be wrong, or silent (None)."""
     source = Path(source)
     if source.is_dir():
@@ -134,7 +137,7 @@ def count_frames(source):
         return film.promised
 
 
-def film_rate(source, fps):
+def film_rate(source: Path, fps: float) -> float:
     """How many frames a second a source has on average; `fps` of a folder, 24 of a video that is silent."""
     if source.is_dir():
         return fps
@@ -142,7 +145,7 @@ def film_rate(source, fps):
         return float(np.clip(float(film.stream.average_rate or 24), *RATES))
 
 
-def film_length(source):
+def film_length(source: Path) -> float:
     """How long a video is, s, as its container says; 0 where it is silent, or a folder."""
     if source.is_dir():
         return 0.0
@@ -150,13 +153,13 @@ def film_length(source):
         return film.length
 
 
-def film_start(video):
+def film_start(video: Path) -> float:
     """Where a video file's own times start, s: 0 of a player's clock, and of the frames' `seconds`."""
     with Film(video) as film:
         return film.start or 0.0
 
 
-def read_marker(folder):
+def read_marker(folder: Path) -> tuple[str, int, int, list[float]] | None:
     """What a folder's frames were extracted from, (video, its bytes, frames, s of each); None where it is not told."""
     try:
         video, size, frames, seconds = json.loads((folder / MARKER).read_text())
@@ -165,7 +168,7 @@ def read_marker(folder):
         return None
 
 
-def frame_files(folder):
+def frame_files(folder: Path) -> list[Path]:
     """The images of a folder of frames, by the number that is their name."""
     files = [path for path in folder.iterdir()
              if path.suffix.lower() in IMAGE_SUFFIXES and not left_over(path.name)]
@@ -179,7 +182,7 @@ def frame_files(folder):
     return files
 
 
-def read_frames(source, fps=24000 / 1001):
+def read_frames(source: str | Path, fps: float = 24000 / 1001) -> Iterator[Frame]:
     """Yield each `Frame` of a source, in order, one in memory at a time.
 
     Args:
@@ -238,7 +241,7 @@ class Index:
     second: float
 
 
-def index_frames(source):
+def index_frames(source: Path) -> Index:
     """The `Index` of a video, by its packets, without decoding them.
 
     Raises:
@@ -267,7 +270,7 @@ def index_frames(source):
     return index
 
 
-def read_frames_from(source, index, number):
+def read_frames_from(source: Path, index: Index, number: int) -> Iterator[Frame]:
     """Yield each `Frame` of a video from a number on, the same as `read_frames` yields; `index`: `index_frames`' of it.
 
     Raises:

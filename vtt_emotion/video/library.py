@@ -6,14 +6,13 @@ score (0 to 1) for each label, and the face's xmin, ymin, xmax, ymax (px); of a 
 
 Every function takes as keywords the options of create_results.py on faces, names and the network (`min_face=40`,
 `every=4`, `link=True`, `scores=False`, `device="cpu"`), and checks them as the command line does, by an InputError.
-Nothing is written but graphs exported once, into `graphs_path`, by default the user's cache. What there is to tell is
-told by `logging`.
+Nothing is written but graphs exported once, into `graphs_path`, by default the user's cache. Messages go to `logging`.
 """
 import copy
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 
@@ -40,7 +39,7 @@ Picture = str | Path | np.ndarray
 UNUSED = {"results_path", "resume", "overlay"}   # of ops.Results: here nothing is written
 
 
-def find_faces(picture: Picture, detector: str | Detector = "centerface", **options) -> np.ndarray:
+def find_faces(picture: Picture, detector: str | Detector = "centerface", **options: Any) -> np.ndarray:
     """The faces in a picture, from left to right, with ids from 1: an array of dtype FACE (video/faces.py).
 
     detector: a name, or a `Detector` of one's own (video/detection.py).
@@ -59,8 +58,8 @@ def find_faces(picture: Picture, detector: str | Detector = "centerface", **opti
     return faces
 
 
-def read_emotions(picture: Picture, faces: np.ndarray, network="fer", detector: str | Detector = "centerface",
-                  **options) -> "DataFrame":
+def read_emotions(picture: Picture, faces: np.ndarray, network: Any = "fer", detector: str | Detector = "centerface",
+                  **options: Any) -> "DataFrame":
     """The emotions of the `faces` in a picture as a DataFrame, a row a face.
 
     Args:
@@ -76,13 +75,15 @@ def read_emotions(picture: Picture, faces: np.ndarray, network="fer", detector: 
     return _frame(("id",), picture_records(image, faces, step, framing, scores), labels_of(step), scores)
 
 
-def read_image(picture: Picture, network="fer", detector: str | Detector = "centerface", **options) -> "DataFrame":
+def read_image(picture: Picture, network: Any = "fer", detector: str | Detector = "centerface",
+               **options: Any) -> "DataFrame":
     """The emotions of the faces in a picture as a DataFrame, a row a face, from left to right; see `read_emotions`."""
     faces = find_faces(picture, detector, **options)
     return read_emotions(picture, faces, network, detector, **options)
 
 
-def read_video(video: str | Path, network="fer", detector: str | Detector = "centerface", **options) -> "DataFrame":
+def read_video(video: str | Path, network: Any = "fer", detector: str | Detector = "centerface",
+               **options: Any) -> "DataFrame":
     """The emotions of the faces in a video (file, or folder of frames) as a DataFrame, a row a face and frame.
 
     network, detector: as of `read_emotions`.

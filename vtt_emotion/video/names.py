@@ -4,8 +4,10 @@ An encoding is dlib's: 128 numbers, nearer than about 0.6 for two pictures of on
 Recognition with Deep Metric Learning", 2017).
 """
 import logging
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +22,7 @@ from vtt_emotion.core.weights import SHIPPED
 from vtt_emotion.datasets.layouts import left_over
 from vtt_emotion.datasets.npy import read_arrays
 from vtt_emotion.video.detection import frontal, make_detector, open_graph
+from vtt_emotion.video.frames import Frame
 
 ENCODER = SHIPPED / "dlib_face.onnx"             # by tools.ship_encoder
 CHIPS, ENCODINGS = "chips", "encodings"          # its input and output
@@ -43,11 +46,11 @@ class Portraits:
     The best are frontal, large, sharp and surely a face, up to `count`, each the best of another `SPACING` frames.
     """
 
-    def __init__(self, count, hog_box):
+    def __init__(self, count: int, hog_box: Callable[[np.ndarray], np.ndarray]) -> None:
         self.count, self.hog_box = count, hog_box                      # hog_box: of what found them
         self.held, self.encodings = {}, {}       # held: {id: [(goodness, -part, crop, box)]}
 
-    def take(self, frame, faces):
+    def take(self, frame: Frame, faces: np.ndarray) -> None:
         """Take what is worth it of the `faces` (dtype FACE) of the next frame."""
         here = faces["id"].tolist()
         for id in [id for id in self.held if id not in here]:
@@ -74,24 +77,24 @@ class Portraits:
     def _encode(self, id):
         self.encodings.setdefault(id, []).extend(encode_face(crop, box) for _, _, crop, box in self.held.pop(id))
 
-    def finish(self):
+    def finish(self) -> dict[int, np.ndarray]:
         """{id: encodings (K, 128)}, K up to `count` each time it came, 0 where it was never seen clearly."""
         for id in list(self.held):
             self._encode(id)
         return {id: np.array(rows).reshape(-1, 128) for id, rows in self.encodings.items()}
 
 
-def goodness(faces):
+def goodness(faces: np.ndarray) -> np.ndarray:
     """How much each of some faces (dtype FACE) would say of who it is, 0 to 1: frontal, large, surely there.
 
-    A face from the side says less, but is told from others as well.
+    A face from the side says less, but it too can be told from others.
     """
     boxes = faces["box_xyxy"]
     sides = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], 1))
     return (TURNED + (1 - TURNED) * frontal(faces["landmarks"])) * faces["score"] * np.minimum(sides / LARGE, 1)
 
 
-def sharpness_share(crop):
+def sharpness_share(crop: np.ndarray) -> float:
     """How sharp a crop, RGB uint8 (64, 64, 3), is, 0 to 1: blurred strangers' encodings are as near as one person's.
 
     By the variance of its Laplacian, at a contrast of 1 (Pech-Pacheco et al., ICPR 2000): 0.04 at most of a blurred
@@ -102,7 +105,7 @@ def sharpness_share(crop):
     return 0.0 if sharpness < BLURRED else min(float(sharpness) / SHARP, 1)
 
 
-def cut_out(image, box_xyxy):
+def cut_out(image: np.ndarray, box_xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(copy of an image's part about a box, `SPARE` sides wider all around; the box in it)."""
     box = np.asarray(box_xyxy, float)
     spare = SPARE * (box[2:] - box[:2]).max()
@@ -111,13 +114,13 @@ def cut_out(image, box_xyxy):
     return image[top:bottom, left:right].copy(), box - (left, top, left, top)
 
 
-def distances(encodings, others):
+def distances(encodings: np.ndarray, others: np.ndarray) -> np.ndarray:
     """How far encodings (A, 128) are from others (B, 128): Euclidean, (A, B)."""
     squares = (encodings ** 2).sum(1)[:, None] + (others ** 2).sum(1) - 2 * encodings @ others.T
     return np.sqrt(squares.clip(0))
 
 
-def agreeing(encodings, distance):
+def agreeing(encodings: np.ndarray, distance: float) -> np.ndarray:
     """Those of one face's encodings (K, 128) within `distance` of the one amid them: a bad crop is left out."""
     if len(encodings) < 2:
         return encodings
@@ -125,7 +128,7 @@ def agreeing(encodings, distance):
     return encodings[far[np.median(far, 1).argmin()] <= distance]
 
 
-def name_face(encodings, gallery, distance):
+def name_face(encodings: np.ndarray, gallery: dict[str, np.ndarray], distance: float) -> tuple[str | None, float]:
     """(the name in a gallery, {name: (K, 128)}, that some encodings (N, 128) of one person are of, how far it is).
 
     (None, inf) if unsure.
@@ -133,12 +136,12 @@ def name_face(encodings, gallery, distance):
     if not len(encodings) or not gallery:
         return None, np.inf
     far = {name: np.sort(distances(encodings, known), 1)[:, :NEAREST].mean() for name, known in gallery.items()}
-    first, *others = sorted(far, key=far.get)
+    first, *others = sorted(far, key=lambda name: far[name])
     sure = far[first] < distance and (not others or far[others[0]] - far[first] >= CLEARLY)
     return (first, float(far[first])) if sure else (None, np.inf)
 
 
-def seen_together(faces):
+def seen_together(faces: np.ndarray) -> np.ndarray:
     """bool (N, N), which of the N ids of `faces` (dtype FACE, by frame) are on a frame with which."""
     most = faces["id"].max(initial=0)
     together = np.zeros((most, most), bool)
@@ -151,7 +154,7 @@ def seen_together(faces):
     return together
 
 
-def link_faces(encodings, never, distance):
+def link_faces(encodings: Sequence[np.ndarray], never: np.ndarray, distance: float) -> list[int]:
     """A person's number for each of N faces, from 1 in their order: those that are near on average are one.
 
     Average linkage (Sokal and Michener, 1958) over the mean distance of two faces' encodings, a list of (K, 128).
@@ -178,7 +181,8 @@ def link_faces(encodings, never, distance):
     return [order[one] for one in group[:len(apart)]]
 
 
-def name_persons(persons, encodings, together, gallery, distance):
+def name_persons(persons: Iterable[int], encodings: Sequence[np.ndarray], together: np.ndarray,
+                 gallery: dict[str, np.ndarray], distance: float) -> dict[int, str]:
     """{person: name} of those who are clearly in a gallery; of two who are seen together the nearer has the name.
 
     persons: each face's person; encodings, together: of the faces, as of `identify`.
@@ -196,7 +200,8 @@ def name_persons(persons, encodings, together, gallery, distance):
     return names
 
 
-def identify(faces, encodings, gallery, name_distance, link_distance):
+def identify(faces: np.ndarray, encodings: dict[int, np.ndarray], gallery: dict[str, np.ndarray], name_distance: float,
+             link_distance: float | None) -> dict[int, tuple[int, str | None]]:
     """{id: (person's number, name or None)} of all ids of `faces` (dtype FACE).
 
     encodings: of `Portraits`. link_distance None leaves every id a person of its own. Two that are seen together
@@ -216,14 +221,14 @@ def identify(faces, encodings, gallery, name_distance, link_distance):
     return {id: (order[one], names.get(person)) for id, one, person in zip(ids, whole, persons)}
 
 
-def encode_pictures(pictures, description):
+def encode_pictures(pictures: Iterable[tuple[str, Path]], description: str) -> dict[str, np.ndarray]:
     """{name: (K, 128)} of (name, path) pairs, by the largest face in each picture; one without a face is left out."""
     gallery, detector = {}, make_detector("centerface")
     for name, path in tqdm(pictures, description, unit="picture", disable=None):
         image = read_image(path, upright=True)
         size = max(image.shape[:2])
         image = cv2.resize(image, None, fx=(scale := np.clip(size, *PICTURE) / size), fy=scale)
-        boxes = next(filter(len, (_boxes_at(side, image, detector) for side in LOOKS)), ())
+        boxes: Any = next(filter(len, (_boxes_at(side, image, detector) for side in LOOKS)), ())
         if len(boxes):
             largest = boxes[(boxes[:, 2] - boxes[:, 0]).argmax()]
             gallery.setdefault(name, []).append(encode_face(image, detector.hog_box(largest)))
@@ -237,7 +242,7 @@ def _boxes_at(side, image, detector):
                          scale)["box_xyxy"]
 
 
-def read_gallery(path):
+def read_gallery(path: str | Path) -> dict[str, np.ndarray]:
     """{name: (K, 128)} of a folder of name/*.jpg, or of a file by `write_gallery`.
 
     Raises:
@@ -268,14 +273,14 @@ def read_gallery(path):
         raise InputError(f"{path}: not a gallery, or a damaged one ({error})") from None
 
 
-def write_gallery(path, gallery):
+def write_gallery(path: Path, gallery: dict[str, np.ndarray]) -> None:
     """Write {name: (K, 128)} as a whole file."""
     with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **gallery)
+        np.savez(file, **gallery)  # type: ignore[arg-type]
 
 
 @cache
-def load_encoder():
+def load_encoder() -> Any:
     """The ONNX Runtime session of dlib's network: chips, RGB uint8 (N, 150, 150, 3), to encodings (N, 128)."""
     return open_graph(ENCODER, (CHIPS, ENCODINGS), "encoder")
 

@@ -1,6 +1,7 @@
 """The network's step as an ONNX graph: the names in it, and ONNX Runtime that runs it. See backends.py."""
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ EXPORTED = "exported"                            # the same of one exported and 
 class OnnxStep:
     """The step as an ONNX graph on the CPU, in `threads` threads (0: one per core); weights: what errors name."""
 
-    def __init__(self, path, threads=0, weights=None):
+    def __init__(self, path: Path, threads: int = 0, weights: Path | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -36,23 +37,23 @@ class OnnxStep:
         self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
         self.size = self.session.get_inputs()[0].shape[-1]
 
-    def inputs(self, frames, state, fresh):
+    def inputs(self, frames: np.ndarray, state: Any, fresh: Any) -> dict[str, np.ndarray]:
         """The graph's inputs by name; state None is that of streams that begin."""
         if state is None:
             state = [np.zeros((len(frames), *shape), np.float32) for shape in self.shapes]
             fresh = np.ones(len(frames), bool)
         return dict(zip(INPUTS, (frames, *state, fresh)))
 
-    def __call__(self, frames, state, fresh):
-        logits, *state = self.session.run(None, self.inputs(frames, state, fresh))
-        return checked_logits(logits, self.weights), tuple(state)
+    def __call__(self, frames: np.ndarray, state: tuple | None, fresh: np.ndarray) -> tuple[np.ndarray, tuple]:
+        logits, *following = self.session.run(None, self.inputs(frames, state, fresh))
+        return checked_logits(logits, self.weights), tuple(following)
 
 
-def int8_graph(weights):
+def int8_graph(weights: str | Path) -> Path:
     """Where the int8 graph shipped with a checkpoint's file lies."""
     return Path(weights).with_suffix(".int8.onnx")
 
 
-def checkpoint_hash(path):
+def checkpoint_hash(path: str | Path) -> str:
     """What tells a checkpoint's file from others, by which its graphs are kept."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]

@@ -1,6 +1,8 @@
 """A video with its results drawn in: boxes, names and emotions. H.264, as browsers play it."""
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 
 import av
 import cv2
@@ -10,11 +12,12 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import COLOURS, INKS
 from vtt_emotion.video.fonts import find_font, name_shown
+from vtt_emotion.video.frames import Frame
 
 TICKS = 90000                                    # a second, so that frames keep their own times
 
 
-def draw_records(image, records):
+def draw_records(image: np.ndarray, records: Iterable[dict]) -> None:
     """Draw the records of one frame into its RGB picture (H, W, 3), in place."""
     height = image.shape[0]
     line, size = max(1, height // 240), max(8, height // 32)
@@ -41,7 +44,7 @@ def _letters(text, size):
     return np.asarray(mask, float)[..., None] / 255
 
 
-def write_overlay(path, frames, records, every=1):
+def write_overlay(path: Path, frames: Iterable[Frame], records: Iterable[dict], every: int = 1) -> None:
     """Write `frames` with their `records`, both in order of time, as a whole .mp4 file, without sound.
 
     What a frame shows stays for `every` frames. Where the first comes late it is shown from 0 on, without records: a

@@ -10,8 +10,11 @@ decode the frames between. Finding all cuts first would be simpler, but would de
 else, on one core: a fifth of all the time. A part that holds no such cut is empty, and the one before it goes on.
 """
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +51,7 @@ class Part:
     seen: dict
 
 
-def plan_parts(source, minutes):
+def plan_parts(source: Path, minutes: float) -> Plan:
     """The `Plan` of parts of about so many minutes; Unfit where the film can, or need, not be read in parts.
 
     It need not where it has fewer than three: with what they cost, two save little.
@@ -59,7 +62,8 @@ def plan_parts(source, minutes):
     seconds = (index.times - index.times[0]) / index.second
     count = round(seconds[-1] / (60 * minutes))
     starts = [0]
-    for start in np.searchsorted(seconds, seconds[-1] * np.arange(1, count) / count).tolist():
+    planned: Any = np.searchsorted(seconds, seconds[-1] * np.arange(1, count) / count)
+    for start in planned.tolist():
         keys = index.keys[index.keys <= start - WARM_UP]
         if len(keys) > 1 and keys[-2] > starts[-1]:          # else it would decode what the part before decodes
             starts.append(start)
@@ -68,7 +72,7 @@ def plan_parts(source, minutes):
     return Plan(index, starts)
 
 
-def read_part(source, plan, number, ops, step, encode):
+def read_part(source: Path, plan: Plan, number: int, ops: Any, step: Any, encode: bool) -> Part:
     """The `Part` of a plan by its number from 0; step, encode: as of `read_followed`."""
     ops = at_rate(ops, film_rate(source, ops.source.fps))
     tracking, start = ops.tracking, plan.starts[number]
@@ -104,7 +108,7 @@ def _between(cut, start, stop, stride, seen):
             yield frame, begins
 
 
-def join(plan, parts):
+def join(plan: Plan, parts: list[Part]) -> Reading:
     """One `Reading` of all parts (list of `Part`) of a plan.
 
     Raises:
@@ -123,19 +127,21 @@ def join(plan, parts):
             raise Unfit("its parts do not follow on each other")
         faces = one.faces.copy()
         faces["id"] += ids
-        readings.append(replace(one, faces=faces, shots=one.shots[:-1], places=one.places + rows,
+        readings.append(replace(one, faces=faces, shots=one.shots[:-1], read_rows=one.read_rows + rows,
                                 encodings={id + ids: found for id, found in one.encodings.items()}))
         ids, rows, following = max(ids, faces["id"].max(initial=0)), rows + len(faces), one.shots[-1]
     if following != len(plan.index.times):
         raise Unfit("its parts are not all")
-    return Reading(*(np.concatenate([getattr(one, name) for one in readings]) if name in ("faces", "places", "logits")
-                     else list(chain.from_iterable(getattr(one, name) for one in readings))
-                     for name in ("faces", "shots", "seconds", "places", "logits")),
-                   {id: found for one in readings for id, found in one.encodings.items()},
-                   readings[0].labels, max(one.height for one in readings))
+    arrays = {name: np.concatenate([getattr(one, name) for one in readings])
+              for name in ("faces", "read_rows", "logits")}
+    return Reading(shots=[first for one in readings for first in one.shots],
+                   seconds=[time for one in readings for time in one.seconds],
+                   encodings={id: found for one in readings for id, found in one.encodings.items()},
+                   labels=readings[0].labels, height=max(one.height for one in readings), **arrays)
 
 
-def read_in_parts(source, ops, step, gallery, kept, minutes, read_parts):
+def read_in_parts(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray], kept: Path | None, minutes: float,
+                  read_parts: Callable) -> tuple[Iterator[dict], Reading]:
     """`read_source`, in parts of about so many minutes where the film has them and its faces are not known yet.
 
     read_parts: called with (source, plan, encode), gives the `Part`s of a plan in order, read side by side or not.

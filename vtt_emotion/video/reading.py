@@ -2,22 +2,26 @@
 import ctypes
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.video.detection import is_wider, least_side
+from vtt_emotion.video.detection import Detector, is_wider, least_side
 from vtt_emotion.video.faces import FACE
-from vtt_emotion.video.tracks import sides
+from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.tracks import Tracker, sides
 
 WIDE_EVERY = 6                                   # looks, about a second: crowds do not come sooner
 M_MMAP_THRESHOLD, LARGE = -3, 2 << 20            # glibc's name, and bytes from which memory is given back at once
 
 
-def follow_faces(frames, detector, tracker, threads=0, wide=None):
+def follow_faces(frames: Iterable[tuple], detector: Detector, tracker: Tracker, threads: int = 0,
+                 wide: Detector | None = None) -> Iterator[tuple]:
     """Look for faces on frames as they come, and yield each frame when its faces are certain.
 
     Frames wait until then in a queue, of `tracker.delay` frames and those that are being looked at. The faces are the
@@ -33,13 +37,13 @@ def follow_faces(frames, detector, tracker, threads=0, wide=None):
     Yields:
         (frame, whether it begins a shot, its faces: array of dtype FACE, by id).
     """
-    threads = threads or os.cpu_count()
+    threads = threads or os.cpu_count() or 1
     waiting, looks = deque(), deque()            # frames; (number, size, whether it begins a shot, what is found)
 
     def hand_on(rows):
         while waiting and waiting[0][0].number < tracker.due:
             frame, begins = waiting.popleft()
-            first, last = np.searchsorted(rows["frame"], (frame.number, frame.number + 1))
+            first, last = (np.searchsorted(rows["frame"], number) for number in (frame.number, frame.number + 1))
             yield frame, begins, rows[first:last]
 
     def settle():
@@ -71,7 +75,7 @@ def follow_faces(frames, detector, tracker, threads=0, wide=None):
             yield from hand_on(tracker.end_shot(frame.number + 1))
 
 
-def look_at(frame, detector):
+def look_at(frame: Frame, detector: Detector) -> np.ndarray:
     """The faces (dtype FACE) that a detector finds on a frame, px of the frame."""
     picture = detector.prepare(frame)
     faces = detector.find(picture, frame.size[0] / picture.shape[1])
@@ -80,7 +84,7 @@ def look_at(frame, detector):
     return faces
 
 
-def look_wide(frame, detector, wide):
+def look_wide(frame: Frame, detector: Detector, wide: Any) -> tuple[np.ndarray, bool]:
     """(what is found on a frame, whether there are faces so small that `detector` would miss them)."""
     found = look_at(frame, wide)
     if (sides(found["box_xyxy"]) < least_side(frame.size, detector)).any():
@@ -88,13 +92,13 @@ def look_wide(frame, detector, wide):
     return look_at(frame, detector), False
 
 
-def look_again(frame, detector, wide, probe):
+def look_again(frame: Frame, detector: Detector, wide: Any, probe: Future | None) -> tuple[np.ndarray, bool]:
     """The same, by the detector that a probe, a future of `look_wide` or None, found to be needed."""
     wider = probe is not None and probe.result()[1]
     return look_at(frame, wide if wider else detector), wider
 
 
-def look_nearer(frame, detectors):
+def look_nearer(frame: Frame, detectors: Sequence[Detector]) -> np.ndarray:
     """The same, of the first of some detectors that finds anything."""
     for detector in detectors:
         found = look_at(frame, detector)
@@ -103,22 +107,22 @@ def look_nearer(frame, detectors):
     return found
 
 
-def known_faces(frames, rows, shots):
+def known_faces(frames: Iterable[Frame], rows: np.ndarray, shots: list[int]) -> Iterator[tuple]:
     """`follow_faces` where the faces (rows, dtype FACE, by frame) and the shots are known already."""
     starts = set(shots[:-1])
     for frame in frames:
-        first, last = np.searchsorted(rows["frame"], (frame.number, frame.number + 1))
+        first, last = (np.searchsorted(rows["frame"], number) for number in (frame.number, frame.number + 1))
         yield frame, frame.number in starts, rows[first:last]
 
 
 @cache
-def give_memory_back():
+def give_memory_back() -> None:
     """Let glibc give back the memory of a picture at once: kept, it falls into pieces, and grows with the video."""
     with suppress(OSError, AttributeError):      # another C library
         ctypes.CDLL("libc.so.6").mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
-def read_through(followed, consumers):
+def read_through(followed: Iterable[tuple], consumers: Sequence) -> tuple[np.ndarray, list[int], list[float]]:
     """Read a video to its end: (faces, of dtype FACE by frame, then id; first frames of shots and their end; seconds).
 
     followed: of `follow_faces` or `known_faces`. consumers: each frame and its faces are given to them, by `take`.

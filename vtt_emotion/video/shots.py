@@ -1,9 +1,12 @@
 """Cuts, dissolves and fades: which frames begin a shot, by brightness alone, so that a grey film has the same."""
 from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
 import cv2
 import numpy as np
+
+from vtt_emotion.video.frames import Frame
 
 LOOK_AHEAD = 12                                  # frames on each side that are asked whether a frame begins a shot
 WARM_UP = 2 * LOOK_AHEAD                         # frames after which it hardly matters which came before
@@ -17,7 +20,7 @@ FLAT, DARK = 3.0, 40                             # spread and mean of brightness
 EDGES = cv2.createHanningWindow(SIZE, cv2.CV_32F)
 
 
-def with_cuts(frames, ratio, least, sure):
+def with_cuts(frames: Iterable[Frame], ratio: float, least: float, sure: float) -> Iterator[tuple[Frame, bool]]:
     """Yield each of `frames` with whether it begins a shot, as a stream that holds `LOOK_AHEAD` + 1 of them.
 
     A frame begins a shot where the brightness changes by `least` (mean difference, 0 to 255) and by `ratio` times as
@@ -37,13 +40,14 @@ def with_cuts(frames, ratio, least, sure):
             else:
                 window.append((picture, change(picture, window[-1][0])))
             waiting.append(frame)
-        if len(window) < window.maxlen:
+        if len(window) <= 2 * LOOK_AHEAD:
             continue
         frame, (picture, _) = waiting.popleft(), window[LOOK_AHEAD]
         black, passed = picture.std() < FLAT and picture.mean() < DARK, frame.number - last
         faded = not black and shown is not None and shown[0] < frame.number - 1 and alike(shown[1], picture) < SAME
-        begins = passed >= NEAR and (faded or is_cut(*zip(*window), ratio, least, sure)
-                                     or passed > 2 * LOOK_AHEAD and is_dissolve(*zip(*window), least))
+        pictures, changes = zip(*window)
+        begins = passed >= NEAR and (faded or is_cut(pictures, changes, ratio, least, sure)
+                                     or passed > 2 * LOOK_AHEAD and is_dissolve(pictures, changes, least))
         last = frame.number if begins else last
         shown = shown if black else (frame.number, picture)
         yield frame, begins
@@ -57,17 +61,17 @@ def _and_some(frames):
     yield from repeat(None, LOOK_AHEAD if frame is not None else 0)
 
 
-def seen(frame):
+def seen(frame: Frame) -> np.ndarray:
     """The brightness of a frame, float32 (36, 64), 0 to 255."""
     return cv2.resize(frame.luma(), SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def change(picture, other):
+def change(picture: np.ndarray, other: np.ndarray) -> float:
     """The mean difference of two pictures' brightness."""
     return cv2.norm(picture, other, cv2.NORM_L1) / picture.size
 
 
-def alike(picture, other):
+def alike(picture: np.ndarray, other: np.ndarray) -> float:
     """How surely two pictures are one, however much it is moved and brightened: about 1; of two scenes about 0.
 
     Kuglin and Hines, "The Phase Correlation Image Alignment Method", 1975.
@@ -75,13 +79,13 @@ def alike(picture, other):
     return cv2.phaseCorrelate(picture.copy(), other.copy(), EDGES)[1]    # it writes into what it is given
 
 
-def is_cut(pictures, changes, ratio, least, sure):
+def is_cut(pictures: Sequence[np.ndarray], changes: Sequence[float], ratio: float, least: float, sure: float) -> bool:
     """Whether the one amid some pictures is the first of a shot; changes: of each from the one before, NaN outside."""
     now = LOOK_AHEAD
     around = (*changes[now - NEAR + 1:now], *changes[now + 1:now + NEAR])
     if changes[now] < least or np.isnan(around).any():
         return False
-    wanted = max(least, min(sure, ratio * np.median(around)))
+    wanted = max(least, min(sure, ratio * float(np.median(around))))
     if changes[now] < wanted or max(alike(pictures[now - 1], pictures[now]),
                                     alike(pictures[now - 2], pictures[now + 1])) >= SAME:
         return False                             # the camera moved, or the light changed
@@ -89,7 +93,7 @@ def is_cut(pictures, changes, ratio, least, sure):
     return least >= max(wanted, changes[now] / 4)            # less of a flash: the picture is there again
 
 
-def is_dissolve(pictures, changes, least):
+def is_dissolve(pictures: Sequence[np.ndarray], changes: Sequence[float], least: float) -> bool:
     """Whether the one amid some pictures is a blend of what was and what will be, that turns from one to the other."""
     return any(_blends(pictures[LOOK_AHEAD - half:LOOK_AHEAD + half + 1:half // 2], least) for half in HALVES
                if not np.isnan(changes[LOOK_AHEAD - half + 1:LOOK_AHEAD + half + 1]).any())

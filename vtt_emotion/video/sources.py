@@ -1,5 +1,6 @@
 """Where an episode's frames are: its video, or the folder that they were extracted to."""
 import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
@@ -14,7 +15,7 @@ VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".m4v", ".webm", ".mpg", ".ts"
 TOLD = 5                                         # names of files left out that are said
 
 
-def is_video(path):
+def is_video(path: Path) -> bool:
     """Whether FFmpeg finds a film in a file; a picture is none."""
     try:
         with Film(path) as film:
@@ -23,28 +24,30 @@ def is_video(path):
         return False
 
 
-def choose(folder, files, suffixes, asked, kind):
+def choose(folder: Path, files: Iterable[Path], suffixes: Sequence[str], asked: Callable[[Path], bool],
+           kind: str) -> list[Path]:
     """Those of a folder's files (of Paths) that have one of the suffixes or that `asked` takes; the rest are said."""
     taken = [path for path in files if path.is_file() and (path.suffix.lower() in suffixes or asked(path))]
     say_left_out(folder, [path.name for path in files if path not in set(taken)], kind)
     return taken
 
 
-def say_left_out(folder, names, kind):
+def say_left_out(folder: Path | str, names: Sequence[str], kind: str) -> None:
     """Say on stderr which of a folder's files are not taken, since they are no `kind`."""
     if names:
         others = f" and {len(names) - TOLD:,} others" if len(names) > TOLD else ""
         say_once(f"warning: {folder}: left out, as no {kind} file: {', '.join(names[:TOLD])}{others}")
 
 
-def find_videos(folder):
+def find_videos(folder: Path) -> dict[int, Path]:
     """{episode number: video} of a Friends folder, by name: `1x07 - ...` is 7; where none is named so, from 1.
 
     Beside videos that name their episode others, and a second one of an episode, are left out, and said on stderr.
     """
     files = sorted(path for path in Path(folder).glob("[!.]*") if path.suffix.lower() not in (".json", ".txt"))
     videos = choose(folder, files, VIDEO_SUFFIXES, is_video, "video")
-    episodes, others = {}, []
+    episodes: dict = {}
+    others = []
     for path in videos:
         named = re.match(r"\d{1,2}x(\d{1,3})(?!\d)", path.name)
         number = int(named.group(1)) if named else None
@@ -57,18 +60,18 @@ def find_videos(folder):
     return episodes or dict(enumerate(videos, 1))
 
 
-def describe_source(source):
+def describe_source(source: Path) -> list:
     """What tells a source from another of its name: [name, bytes of the video, or frames in the folder]."""
     marker = read_marker(source)
     return list(marker[:3]) if marker else \
         [source.name, len(frame_files(source)) if source.is_dir() else source.stat().st_size]
 
 
-def episode_folder(frames_path, episode):
+def episode_folder(frames_path: str | Path, episode: int) -> Path:
     return Path(frames_path) / f"ep{episode:02d}"
 
 
-def find_episode(episode, friends_path, frames_path):
+def find_episode(episode: int, friends_path: Path, frames_path: Path | None) -> Path:
     """An episode's source: its extracted frames where they are, its video otherwise, or with `frames_path` None."""
     folder = episode_folder(frames_path, episode) if frames_path else None
     if folder and folder.is_dir() and any(folder.iterdir()):

@@ -16,13 +16,13 @@ IMG_SZ = 224                                     # px, of a network that does no
 class TorchStep:
     """The step in PyTorch, on `device`: bfloat16 on CUDA, float32 on the CPU; weights: what errors name."""
 
-    def __init__(self, net, device, weights="the network"):
+    def __init__(self, net: torch.nn.Module, device: str, weights: str | Path = "the network") -> None:
         self.weights, self.device, self.labels = weights, torch.device(device), tuple(net.labels)
         self.size = net.img_sz or IMG_SZ
         self.net = net.to(self.device, memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
-    def __call__(self, frames, state, fresh):
+    def __call__(self, frames: np.ndarray, state: tuple | None, fresh: np.ndarray) -> tuple[np.ndarray, tuple]:
         frames = torch.from_numpy(frames).to(self.device, non_blocking=True).float().div_(255)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits, state = self.net.step(frames, state, torch.from_numpy(fresh).to(self.device))
@@ -41,7 +41,7 @@ class _Step(torch.nn.Module):
         return logits, *state
 
 
-def export(net, path, name=""):
+def export(net: torch.nn.Module, path: Path, name: str = "") -> None:
     """Write the step of a network, on the CPU, as an ONNX graph for any number of streams.
 
     name: the `checkpoint_hash` of its weights, which the graph keeps.
@@ -61,7 +61,7 @@ def export(net, path, name=""):
         program.save(str(temporary), external_data=False)
 
 
-def quantize(net, weights, path, crops):
+def quantize(net: torch.nn.Module, weights: Path, path: Path, crops: np.ndarray) -> None:
     """Write the step of a network, of the file `weights`, as an int8 graph, calibrated on `crops`, uint8 (K, 3, H, W).
 
     Static quantisation of activations and, per channel, of weights (Jacob et al., CVPR 2018), by ONNX Runtime. Each

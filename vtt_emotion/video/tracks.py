@@ -47,17 +47,17 @@ class _Face:
         return bool((box[0] <= edge and moved[0] < -edge) or (box[2] >= size[0] - edge and moved[2] > edge))
 
 
-def middle(boxes_xyxy):
+def middle(boxes_xyxy: np.ndarray) -> np.ndarray:
     return (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) / 2
 
 
-def sides(boxes_xyxy):
+def sides(boxes_xyxy: np.ndarray) -> np.ndarray:
     """The geometric mean of width and height of boxes (..., 4), px, at least 1."""
     boxes_xyxy = np.asarray(boxes_xyxy, float)
     return np.sqrt(np.prod(boxes_xyxy[..., 2:] - boxes_xyxy[..., :2], -1)).clip(1)
 
 
-def distance(boxes_xyxy, others_xyxy):
+def distance(boxes_xyxy: np.ndarray, others_xyxy: np.ndarray) -> np.ndarray:
     """How far boxes (A, 4) are from others (B, 4), as (A, B): between their middles, in sides, and by their sizes.
 
     A face as large again is as far as one 0.7 of its side away.
@@ -78,14 +78,14 @@ class Tracker:
     need not wait for their shot's end. What is handed on depends on the looks alone.
     """
 
-    def __init__(self, every, max_move, max_gap, max_hidden, min_seen):
+    def __init__(self, every: int, max_move: float, max_gap: int, max_hidden: int, min_seen: int) -> None:
         self.every, self.max_move, self.min_seen = every, max_move, min_seen
         self.max_gap, self.max_hidden = max(max_gap, every), max(max_hidden, max_gap, every)
         self.delay = self.max_gap * max(1, min_seen - 1) + every     # the gap may close, and a look more smooths
         self.reach = every // 2                  # frames that a face is there before its first and after its last look
         self.faces, self.looks, self.ids, self.due, self.last_look = [], 0, 0, 0, 0
 
-    def look(self, number, found, size):
+    def look(self, number: int, found: np.ndarray, size: tuple[int, int]) -> None:
         """Add the faces found on frame `number`, dtype FACE, of `size` (width, height); the next look is `every` later,
         or begins another shot."""
         former = self.last_look
@@ -130,11 +130,11 @@ class Tracker:
         face.scores[-1] = (number, float(found["score"][column]))
         face.count += 1
 
-    def certain(self):
+    def certain(self) -> np.ndarray:
         """Rows, of dtype FACE by frame, then id, of the frames that have become certain: all before `due` are."""
         return self._hand_on(self.last_look - self.delay + 1, False)
 
-    def end_shot(self, stop):
+    def end_shot(self, stop: int) -> np.ndarray:
         """The same of the rest of a shot, up to frame `stop`, where the next begins; a face on its last look stays."""
         rows = self._hand_on(stop, True)
         self.faces, self.looks = [], 0
@@ -186,7 +186,7 @@ class Tracker:
                 face.scores.pop(0)
 
 
-def smoothed(values, looks, every):
+def smoothed(values: np.ndarray, looks: np.ndarray, every: int) -> np.ndarray:
     """Values (K, D) of looks (K,), each averaged with those of the looks right before and after it, 1-2-1."""
     if len(looks) < 3:
         return values
@@ -195,7 +195,7 @@ def smoothed(values, looks, every):
     return np.concatenate([values[:1], np.where(amid, smooth, values[1:-1]), values[-1:]])
 
 
-def between_looks(numbers, looks, values):
+def between_looks(numbers: np.ndarray, looks: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Values (N, D) on frames `numbers` (N,), on straight lines between those (K, D) of `looks` (K,)."""
     first = (np.searchsorted(looks, numbers, "right") - 1).clip(0)
     second = (first + 1).clip(0, len(looks) - 1)

@@ -1,17 +1,23 @@
 """Faces that nobody labelled, in photos and in videos, and what networks say of them."""
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import numpy as np
 from tqdm import tqdm
 
 from vtt_emotion.core.crop import crop_face
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.datasets.parsing import Report
 from vtt_emotion.video.batch import look_at_photos
+from vtt_emotion.video.detection import Detector
 from vtt_emotion.video.emotions import softmax
 from vtt_emotion.video.faces_file import fingerprint, read_faces
 from vtt_emotion.video.frames import count_frames, read_frames
 from vtt_emotion.video.reading import known_faces
 
 
-def photo_faces(folder, detectors, report):
+def photo_faces(folder: Path, detectors: Sequence[Detector],
+                report: Report) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
     """Yield (what an entry tells of it, image, boxes_xyxy (K, 4)) of each photo in a folder and the folders in it.
 
     detectors: of `photo_detectors`.
@@ -22,7 +28,7 @@ def photo_faces(folder, detectors, report):
         yield {"file": path.relative_to(folder).as_posix()}, image, found["box_xyxy"]
 
 
-def video_faces(video, path, apart):
+def video_faces(video: Path, path: Path, apart: float) -> tuple[str, Iterator[tuple]]:
     """(detector's name, an iterator as `photo_faces`, of a video whose faces file is `path`).
 
     Of each face that was followed one every `apart` s.
@@ -40,13 +46,13 @@ def video_faces(video, path, apart):
             due = [row for row in rows if frame.seconds >= taken.get(int(row["id"]), -np.inf) + apart - 1e-6]
             taken |= {int(row["id"]): frame.seconds for row in due}
             if due:
-                told = {"file": video.name, "seconds": round(frame.seconds, 3)}
-                yield told, frame.rgb, np.array([row["box_xyxy"] for row in due])
+                entry = {"file": video.name, "seconds": round(frame.seconds, 3)}
+                yield entry, frame.rgb, np.array([row["box_xyxy"] for row in due])
 
     return about["options"]["detector"], find()
 
 
-def soft_labels(steps, image, squares):
+def soft_labels(steps: Sequence, image: np.ndarray, squares: Sequence[tuple]) -> np.ndarray:
     """Mean softmax float64 (K, 7) of the networks' `steps` for the faces in K squares (x, y, side) of an image."""
     chances = []
     for step in steps:
