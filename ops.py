@@ -930,7 +930,7 @@ class SequenceTrainOps(StaticTrainOps):
     run: SequenceRun = field(default_factory=SequenceRun)
 
     @classmethod
-    def by_recipe(cls, recipe):
+    def by_recipe(cls, recipe: str | None) -> "StaticTrainOps":
         """As of `StaticTrainOps`; the ancestor's clips were of Friends alone, and as they are."""
         options = super().by_recipe(recipe)
         if recipe == "ancestor":

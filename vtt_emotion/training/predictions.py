@@ -1,4 +1,7 @@
 """What networks say of a split of an index, or each of the fold that it has not seen."""
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -14,8 +17,10 @@ from vtt_emotion.training.networks import load
 from vtt_emotion.training.protocols import hold_to
 from vtt_emotion.training.samples import Samples, by_fold, read_samples, where
 
+Said = tuple[dict[str, torch.Tensor], torch.Tensor, dict[str, int]]
 
-def find_split(index, split, episodes, subsets):
+
+def find_split(index: str, split: str, episodes: tuple[int, ...], subsets: tuple[str, ...]) -> tuple[dict, str]:
     """(what `read_samples` is to take, name of the split): Friends goes by episodes, CK+ is taken whole."""
     row = SOURCES[kind_of(index)]
     if split and not row.splits:
@@ -29,12 +34,12 @@ def find_split(index, split, episodes, subsets):
     return where(index, split, episodes, subsets), "_".join([name, *subsets])
 
 
-def of_compound(part):
+def of_compound(part: dict) -> bool:
     """Whether what `read_samples` takes is measured by RAF-DB's compound classes."""
     return part.get("subsets") == ("compound",)
 
 
-def read_part(ops, index, part) -> Samples:
+def read_part(ops: Any, index: str, part: dict) -> Samples:
     """The samples of a part of an index, of `find_split`, that its protocol counts; it is printed how many are not."""
     found = read_samples(index, ops.place.dicts_path, ops.datasets.roots()[kind_of(index)],
                          framing=ops.margins.by_source()[kind_of(index)], **part)
@@ -45,7 +50,7 @@ def read_part(ops, index, part) -> Samples:
     return samples
 
 
-def predict_one(ops, weights, samples, shown):
+def predict_one(ops: Any, weights: str, samples: Samples, shown: dict) -> tuple[torch.Tensor, torch.Tensor, int]:
     """(logits (N, 7), soft targets (N, 7), size of its input, px) of a network; shown: keywords of `FaceClips`.
 
     Of a benchmark of clips N are clips, and their logits the mean of their frames'.
@@ -64,7 +69,7 @@ def predict_one(ops, weights, samples, shown):
     return said, target, net.img_sz
 
 
-def predict_all(ops, index, part, shown):
+def predict_all(ops: Any, index: str, part: dict, shown: dict) -> Said:
     """({network: logits (N, 7)}, soft targets (N, 7), {network: size of its input}) of all --weights."""
     samples, logits, sizes = read_part(ops, index, part), {}, {}
     for weights in ops.evaluate.weights:
@@ -72,7 +77,7 @@ def predict_all(ops, index, part, shown):
     return logits, target, sizes
 
 
-def predict_folds(ops, index, part, shown):
+def predict_folds(ops: Any, index: str, part: dict, shown: dict) -> Said:
     """As `predict_all`, of all --weights as one: what each says of the fold that it has not seen.
 
     Raises:
@@ -97,7 +102,7 @@ def predict_folds(ops, index, part, shown):
     return {f"{count} folds": torch.cat(logits)}, torch.cat(targets), {f"{count} folds": sizes[0]}
 
 
-def fold_of(weights, root, count):
+def fold_of(weights: str, root: Path, count: int) -> int:
     """The fold, of `count`, that a checkpoint's training has held out. InputError where it has not."""
     try:
         split = load_checkpoint(find_weights(weights, root))["options"]["split"]

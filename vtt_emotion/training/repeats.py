@@ -1,6 +1,7 @@
 """One training, or several of the same options but for their seeds and the folds that they hold out."""
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.training.train import train
 
 
-def variants(ops) -> Iterator:
+def variants(ops: Any) -> Iterator:
     """The options of each training: one for each of `--seeds`, and, without `--fold`, for each of `--folds`."""
     run, split = ops.run, ops.split
     if split.fold and not split.folds:
@@ -22,7 +23,7 @@ def variants(ops) -> Iterator:
                           run=replace(run, name=name, seed=seed, seeds=1, resume=run.resume and begun))
 
 
-def train_all(ops, frames: int) -> None:
+def train_all(ops: Any, frames: int) -> None:
     """The body of both trainers: train, and print each training's best figures, and of several mean and deviation.
 
     ops is an ops.StaticTrainOps; frames is T, 1 or 4.

@@ -35,7 +35,7 @@ class Samples:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def take(self, rows):
+    def take(self, rows: np.ndarray) -> "Samples":
         """The samples of some rows, bool (N,) or int (K,)."""
         return replace(self, paths=self.paths[rows], boxes=self.boxes[rows], targets=self.targets[rows],
                        clips=None if self.clips is None else self.clips[rows])
