@@ -19,8 +19,8 @@ def find_splits(root: Path) -> dict[str, str]:
     Raises:
         InputError: a part that is there twice, or without its folders.
     """
-    parts = {split: only(root, find_folders(root, named(part), 1), f"folder {part}") for part, split in PARTS.items()}
-    parts = {split: part for split, part in parts.items() if part is not None}
+    found = {split: only(root, find_folders(root, named(part), 1), f"folder {part}") for part, split in PARTS.items()}
+    parts = {split: part for split, part in found.items() if part is not None}
     for part in parts.values():
         if not (root / part / "images").is_dir() or not (root / part / "annotations").is_dir():
             raise InputError(f"{root / part}: expected the folders images and annotations")

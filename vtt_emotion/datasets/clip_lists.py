@@ -3,7 +3,7 @@
 DFEW: Jiang et al., ACM Multimedia 2020. FERV39k: Wang et al., CVPR 2022. MAFW: Liu et al., ACM Multimedia 2022.
 """
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,7 +26,7 @@ class Benchmark:
     name: str
     lists: re.Pattern
     frames: tuple[str, ...]
-    labels: dict[str, int | str]
+    labels: Mapping[str, int | str]
 
 
 BENCHMARKS = {
