@@ -304,7 +304,7 @@ def test_tensorboard_has_the_numbers_of_the_log(parsed):
     events.Reload()
     log = read_log(parsed / "runs/board/log.csv")
     measured = {name for row in log for name, value in row.items() if value is not None} - {"step"}
-    assert set(events.Tags()["scalars"]) == measured > {"recall_happy", "valid_error"} and len(log) == 5
+    assert set(events.Tags()["scalars"]) == measured > {"recall_neutral", "valid_error"} and len(log) == 5
     for name in events.Tags()["scalars"]:
         seen = [(event.step, event.value) for event in events.Scalars(name)]
         told = [(row["step"], pytest.approx(row[name], rel=1e-6)) for row in log if row[name] is not None]
