@@ -8,17 +8,18 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
     python evaluate.py --index raf --split test --weights runs/static/best.pt
     python evaluate.py --index friends --valid-episodes 9 10 --weights runs/tsm/best.pt --flip
     python evaluate.py --index fer --protocol majority
+    python evaluate.py --indexes fer raf affectnet ck --weights runs/a/best.pt runs/b/best.pt
     python evaluate.py --index fer --weights fer runs/a/best.pt runs/b/best.pt --ensemble
     python evaluate.py --coded interview.eaf --results results/interview.json
 """
 import json
 import sys
 
-from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, FriendsSplit, Margins, Place, compose
+from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, Margins, Place, Split, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.weights import checked_logits, name_device
+from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
 from vtt_emotion.results.coded import read_coded
@@ -33,23 +34,12 @@ from vtt_emotion.training.measures import (
     measure_logits,
     network_lines,
     resample,
+    table_lines,
 )
-from vtt_emotion.training.protocols import credit_ties, hold_to
-from vtt_emotion.training.samples import read_samples, where
+from vtt_emotion.training.protocols import COMPOUND, as_compound, credit_ties
 
-EvaluateOps = compose(place=Place, datasets=Datasets, split=FriendsSplit, margins=Margins, evaluate=Evaluate,
+EvaluateOps = compose(place=Place, datasets=Datasets, split=Split, margins=Margins, evaluate=Evaluate,
                       coders=Coders, agreement=Agreement)
-
-
-def find_split(index, split, episodes):
-    """(what `read_samples` is to take, name of the split): Friends goes by episodes, CK+ is taken whole."""
-    row = SOURCES[kind_of(index)]
-    if split and not row.splits:
-        raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
-    if split and split not in row.splits:
-        raise InputError(f"--split {split}: {index} has {', '.join(row.splits)}")
-    split = split or row.held_out
-    return where(index, split, episodes), "_".join(map(str, episodes)) if row.by_episode else split or "all"
 
 
 def measure_coded(coding, coders):
@@ -86,63 +76,35 @@ def measure_coded(coding, coders):
     print(f"wrote {path} and {path.with_suffix('.png').name}")
 
 
-def predict_all(ops, part, shown):
-    """({network: logits (N, 7)}, soft targets (N, 7), {network: size of its input, px}) of all --weights.
+def figures_of(logits, target, sizes, soft, names):
+    """(a dict of figures of each network, with its intervals; how each two differ).
 
-    part: of `find_split`; shown: keywords of `FaceClips`, how the faces are shown.
+    logits: {network: (N, K)}; target (N, K) and `names` of K classes; soft: of a tie each is right.
     """
-    import torch  # after the options: --help need not wait for it
-
-    from vtt_emotion.training.batches import EveryOnce, make_loader
-    from vtt_emotion.training.clips import FaceClips
-    from vtt_emotion.training.engine import predict
-    from vtt_emotion.training.networks import load
-
-    evaluate, device, logits, sizes = ops.evaluate, torch.device(name_device(ops.evaluate.device)), {}, {}
-    found = read_samples(evaluate.index, ops.place.dicts_path, ops.datasets.roots()[kind_of(evaluate.index)],
-                         framing=ops.margins.by_source()[kind_of(evaluate.index)], **part)
-    samples = hold_to(found, evaluate.protocol)
-    if len(samples) < len(found):
-        print(f"{len(found) - len(samples):,} of {len(found):,} faces are not counted by the protocol "
-              f"{evaluate.protocol}")
-    alike = samples.paths.shape[1] == 1 and not evaluate.camera_motion         # four frames would be read as one is
-    for weights in evaluate.weights:
-        net = load(weights, ops.place.root, trained=True, img_sz=evaluate.img_sz)
-        sizes[weights] = net.img_sz
-        clips = FaceClips([samples], net.img_sz, 1 if alike else evaluate.frames, **shown)
-        loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers,
-                             device.type == "cuda")
-        said, target = predict(net.to(device), loader, device, evaluate.flip, evaluate.precision)
-        logits[weights] = checked_logits(said, weights)
-    return logits, target, sizes
-
-
-def figures_of(logits, target, sizes, soft):
-    """(a dict of figures of each network, with its intervals; how each two differ); soft: of a tie each is right."""
     targets = {name: credit_ties(said, target) if soft else target for name, said in logits.items()}
     again = {name: resample(said, targets[name]) for name, said in logits.items()}
-    measured = {name: measure_logits(said, targets[name]) for name, said in logits.items()}
+    measured = {name: measure_logits(said, targets[name], names) for name, said in logits.items()}
     networks = [{"weights": name, "img_sz": sizes.get(name), **figures, "intervals": intervals(figures, again[name])}
                 for name, figures in measured.items()]
     hits = {name: (said.argmax(1) == targets[name].argmax(1)).numpy() for name, said in logits.items()}
     return networks, compare_networks(measured, again, hits)
 
 
-def main(argv=None):
-    ops = parse(EvaluateOps, argv, __doc__)
-    if ops.agreement.coded is not None:
-        return measure_coded(ops.agreement, ops.coders)
-    evaluate, index = ops.evaluate, ops.evaluate.index
-    if not evaluate.weights or len(set(evaluate.weights)) < len(evaluate.weights):
-        raise InputError(f"--weights {' '.join(evaluate.weights)}: expected one or several checkpoints, each once")
-    if evaluate.ensemble and len(evaluate.weights) < 2:
-        raise InputError("--ensemble: expected --weights with several checkpoints")
-    part, split = find_split(index, evaluate.split, ops.split.valid_episodes)
+def measure(ops, index, split):
+    """Measure all --weights on a split of an index, or on folds; written, drawn, and printed. Returns their figures."""
+    from vtt_emotion.training import predictions  # after the options: --help need not wait for PyTorch
+
+    evaluate = ops.evaluate
+    part, split = predictions.find_split(index, split, ops.split.valid_episodes, ops.split.subsets)
     shown = {name: getattr(evaluate, name) for name in ("camera_motion", "colour", "small", "turn", "shadow")}
-    logits, target, sizes = predict_all(ops, part, shown)
+    logits, target, sizes = (predictions.predict_folds if ops.split.folds else predictions.predict_all)(
+        ops, index, part, shown)
     if evaluate.ensemble:
         logits["ensemble"] = ensemble(list(logits.values()))
-    networks, pairs = figures_of(logits, target, sizes, evaluate.protocol == "soft")
+    names = COMPOUND if predictions.of_compound(part) else EMOTIONS
+    if names == COMPOUND:
+        logits, target = as_compound(logits, target)
+    networks, pairs = figures_of(logits, target, sizes, evaluate.protocol == "soft", names)
     figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip,
                "protocol": evaluate.protocol, "precision": evaluate.precision, **shown}
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
@@ -150,9 +112,30 @@ def main(argv=None):
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     titles = [f"{index} {split}" + (f", {one['weights']}" if pairs else "") for one in networks]
-    draw_confusion({title: one["confusion"] for title, one in zip(titles, networks)}, path.with_suffix(".png"))
+    draw_confusion({title: one["confusion"] for title, one in zip(titles, networks)}, path.with_suffix(".png"),
+                   names=names)
     print(*(network_lines(networks, pairs) if pairs else class_lines(networks[0])), sep="\n")
+    if SOURCES[kind_of(index)].clips:
+        for one in networks:
+            print(f"{one['weights']}: WAR {one['accuracy']:.2%}, UAR {one['mean_recall']:.2%}, of clips")
     print(f"wrote {path} and {path.with_suffix('.png').name}")
+    return networks
+
+
+def main(argv=None):
+    ops = parse(EvaluateOps, argv, __doc__)
+    if ops.agreement.coded is not None:
+        return measure_coded(ops.agreement, ops.coders)
+    evaluate = ops.evaluate
+    if not evaluate.weights or len(set(evaluate.weights)) < len(evaluate.weights):
+        raise InputError(f"--weights {' '.join(evaluate.weights)}: expected one or several checkpoints, each once")
+    if evaluate.ensemble and len(evaluate.weights) < 2:
+        raise InputError("--ensemble: expected --weights with several checkpoints")
+    if evaluate.indexes and (evaluate.split or ops.split.subsets or ops.split.folds):
+        raise InputError("--indexes: each is measured on its own held-out split, without --split, --subsets, --folds")
+    found = {index: measure(ops, index, evaluate.split) for index in evaluate.indexes or (evaluate.index,)}
+    if evaluate.indexes:
+        print(*table_lines(found), sep="\n")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,9 @@ from vtt_emotion.core.command_line import parse, run_script
 
 def main(argv=None):
     ops = parse(StaticTrainOps, argv, __doc__)
-    from vtt_emotion.training.train import train  # after the options: --help need not wait for PyTorch
+    from vtt_emotion.training.repeats import train_all  # after the options: --help need not wait for PyTorch
 
-    best = train(ops, frames=1)
-    if best:
-        print(f"best at step {best['step']}: accuracy {best['accuracy']:.3f}, mean recall {best['mean_recall']:.3f}")
+    train_all(ops, frames=1)
 
 
 if __name__ == "__main__":

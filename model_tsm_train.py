@@ -14,11 +14,9 @@ from vtt_emotion.datasets.npy import BUFFER
 
 def main(argv=None):
     ops = parse(SequenceTrainOps, argv, __doc__)
-    from vtt_emotion.training.train import train  # after the options: --help need not wait for PyTorch
+    from vtt_emotion.training.repeats import train_all  # after the options: --help need not wait for PyTorch
 
-    best = train(ops, frames=BUFFER)
-    if best:
-        print(f"best at step {best['step']}: accuracy {best['accuracy']:.3f}, mean recall {best['mean_recall']:.3f}")
+    train_all(ops, frames=BUFFER)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
+RafSubset = Literal["basic", "compound", "multi"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ class Dataset:
     by_emotion: bool                             # [emotion][example], each with `emo`; else [example], with `em`
     images: int                                  # of an entry: 1, or a buffer's 4
     splits: tuple[str, ...]                      # the entries', none where they have none
+    subsets: tuple[str, ...] = ()                # the entries'; it is measured on the first alone
     held_out: str = ""
     by_episode: bool = False
+    folds: bool = False                          # its `pos` begins with a subject, or a fold, which --folds goes by
+    clips: bool = False                          # its `pos` ends in a clip, of all whose frames the mean logits count
     never: str = ""
     margin: float | None                         # see Margins; None where the index has crops
     lift: float = 0.0
@@ -81,6 +85,7 @@ SOURCES = {
         folders={"raf_path": ("datasets/RAF-DB", "RAF-DB: the folder with basic/, compound/ and multi/, whichever are "
                               "there.")},
         index="raf_parsed.npy", by_emotion=False, images=1, splits=("train", "test"), held_out="test",
+        subsets=("basic", "compound", "multi"),
         margin=0.06, licence="research alone, by agreement with its authors"),
     "fer": Dataset(
         folders={"fer_path": ("datasets/FER2013", "FER2013 with the FER+ votes.")},
@@ -90,7 +95,7 @@ SOURCES = {
     "ck": Dataset(
         folders={"ck_path": ("datasets/CK+", "CK+: the folder with cohn-kanade-images/ and Emotion/.")},
         index="ck_parsed.npy", by_emotion=True, images=4, splits=(),
-        never="CK+ has no validation split; it is trained on whole",
+        folds=True, never="CK+ has no validation split; it is trained on whole, or by --folds",
         margin=0.08, lift=0.135, framing="CK+'s box spans the landmarks, brows to chin.",
         licence="research alone, by agreement with its authors"),
     "friends": Dataset(
@@ -111,6 +116,20 @@ SOURCES = {
         index="taught_parsed.npy", by_emotion=False, images=1, splits=(),
         never="its labels are what a network said, so it is trained on alone",
         margin=None, licence="your own pictures"),
+    "dfew": Dataset(
+        folders={"dfew_path": ("datasets/DFEW", "DFEW: the folder with its lists and its clips' frames.")},
+        index="dfew_parsed.npy", by_emotion=True, images=4, splits=(), folds=True, clips=True,
+        never="DFEW is measured by --folds 5",
+        margin=None, licence="research alone, by agreement with its authors"),
+    "ferv39k": Dataset(
+        folders={"ferv39k_path": ("datasets/FERV39k", "FERV39k: the folder with its lists and its clips' frames.")},
+        index="ferv39k_parsed.npy", by_emotion=True, images=4, splits=("train", "test"), held_out="test", clips=True,
+        margin=None, licence="research alone, by agreement with its authors"),
+    "mafw": Dataset(
+        folders={"mafw_path": ("datasets/MAFW", "MAFW: the folder with its lists and its clips' frames.")},
+        index="mafw_parsed.npy", by_emotion=True, images=4, splits=(), folds=True, clips=True,
+        never="MAFW is measured by --folds 5",
+        margin=None, licence="research alone, by agreement with its authors"),
     "labelled": Dataset(
         folders={"labelled_path": ("datasets/Labelled", "The folder that labelled pictures, and their lists, lie in.")},
         index="labelled_parsed.npy", by_emotion=False, images=1, splits=("train", "valid", "test"), held_out="valid",
@@ -305,6 +324,21 @@ class FriendsSplit:
 
 
 @dataclass
+class Split(FriendsSplit):
+    subsets: tuple[RafSubset, ...] = ()
+    """RAF-DB's subsets to train on, or to measure on; none given trains on all and measures on basic."""
+    folds: Annotated[int, Limit(0)] = 0
+    """Parts that CK+'s subjects, in the order of their names, are dealt out to by turns, one held out; as many as
+    subjects leave one out. 5 are DFEW's and MAFW's own. 0 trains on the whole."""
+
+
+@dataclass
+class Fold(Split):
+    fold: Annotated[int, Limit(0)] = 0
+    """The one that is held out, from 1; 0 trains one network after another, each without one of them."""
+
+
+@dataclass
 class Parse(Files):
     strict: bool = False
     """Make any defect that the format's description does not know an error, not a dropped row."""
@@ -319,8 +353,14 @@ class AffectNetLists:
 
 
 @dataclass
+class Clips:
+    benchmark: Literal["dfew", "ferv39k", "mafw"] = "dfew"
+    """Which one is read."""
+
+
+@dataclass
 class RafSubsets:
-    subsets: tuple[Literal["basic", "compound", "multi"], ...] = ("basic", "compound", "multi")
+    subsets: tuple[RafSubset, ...] = ("basic", "compound", "multi")
     """RAF-DB subsets to read; a subset that is not on disk is left out."""
 
 
@@ -415,16 +455,19 @@ class Augment:
     """Greatest move of each of the crop's corners, as a share of its side: as seen from aside, sheared, stretched."""
     grey: Share = 0.0
     """Chance that a face in colour, or tinted, is shown in grey."""
+    chance: Share = 1.0
+    """Chance of noise, and of a change of brightness and contrast, each by itself."""
     mixup: Annotated[float, Limit(0, 10)] = 0.0
     """Alpha of the Beta distribution by which pairs of samples are mixed; 0 mixes none."""
 
 
 @dataclass
 class Loss:
-    loss: Literal["split_bce", "soft_ce"] = "soft_ce"
-    """split_bce: neutral or not, plus which emotion; soft_ce: cross-entropy with the soft label."""
+    loss: Literal["split_bce", "pair_bce", "soft_ce"] = "soft_ce"
+    """split_bce: neutral or not, plus which emotion; pair_bce: neutral and the greatest emotion, plus all seven;
+    soft_ce: cross-entropy with the soft label."""
     neutral_lambda: Share = 0.5
-    """split_bce's weight of the neutral/non-neutral term; the emotions get the rest."""
+    """Weight of the first term of split_bce and pair_bce; the second gets the rest."""
     logit_adjust: Annotated[float | None, Limit(0, 2)] = None
     """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named; 0.35
     where not given."""
@@ -471,12 +514,16 @@ class Run(Runs, Device):
     """Training steps in all, earlier ones of a resumed run included."""
     valid_every: Count = 1000
     """Steps between two validations."""
+    patience: Annotated[int, Limit(0)] = 0
+    """Validations in a row without a better mean recall after which training ends; 0 goes on to --max-steps."""
     save_every: Count = 200
     """Steps between two writings of last.pt, what a killed run can lose at the most."""
     log_every: Count = 50
     """Steps between two rows of log.csv."""
     seed: Seed = 0
     """Seed of the initial weights, the samples' order and the augmentation."""
+    seeds: Count = 1
+    """Trainings, one after another, of seeds that count up, in NAME_seed0 and so on; mean and deviation are printed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's arithmetic in training; auto is bfloat16 on CUDA and on CPUs that have instructions for it."""
     batch_norm: Literal["batch", "sync", "running"] = "batch"
@@ -510,6 +557,8 @@ class Plot(Runs):
 class Evaluate(Readers, Device):
     index: str = "friends"
     """Index to measure on."""
+    indexes: tuple[str, ...] = ()
+    """Several indexes instead, each by its own held-out split: a table of all networks on all of them."""
     split: str = ""
     """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
     protocol: Literal["ties-out", "majority", "soft"] = "ties-out"
@@ -848,7 +897,7 @@ class ResultsOps:
 class StaticTrainOps:
     place: Place = field(default_factory=Place)
     datasets: Datasets = field(default_factory=Datasets)
-    split: FriendsSplit = field(default_factory=FriendsSplit)
+    split: Fold = field(default_factory=Fold)
     margins: Margins = field(default_factory=Margins)
     data: StaticData = field(default_factory=StaticData)
     loader: Loader = field(default_factory=Loader)
@@ -863,11 +912,13 @@ class StaticTrainOps:
         """The options with the defaults of a recipe, by its name in `Run`."""
         options = cls()
         if recipe == "ancestor":
-            options.loader.batch_size //= 2      # 64 stills, 16 clips
-            options.loader.balance = 1.0
-            options.augment = Augment(shift=0.1, blur=0.2, level=0.2, tint=0, rotate=0, erase=0)
-            options.loss = Loss("split_bce", logit_adjust=0)
+            options.loader.batch_size, options.loader.balance = 4, 1.0
+            options.margins.affectnet_margin = 0.5           # twice the box
+            options.augment = Augment(shift=0.1, noise=0.05, blur=0.1, level=0.02, chance=0.1, tint=0, rotate=0,
+                                      erase=0)
+            options.loss = Loss("pair_bce", logit_adjust=0)
             options.optim = Optim("adam", 1e-4, 5e-5, "constant", 0)
+            options.run.weights = "none"
         return options
 
 
@@ -877,3 +928,13 @@ class SequenceTrainOps(StaticTrainOps):
     loader: Loader = field(default_factory=lambda: Loader(batch_size=32))
     optim: Optim = field(default_factory=lambda: Optim(lr=0.001, schedule="cosine", average=0.99))
     run: SequenceRun = field(default_factory=SequenceRun)
+
+    @classmethod
+    def by_recipe(cls, recipe: str | None) -> "StaticTrainOps":
+        """As of `StaticTrainOps`; the ancestor's clips were of Friends alone, and as they are."""
+        options = super().by_recipe(recipe)
+        if recipe == "ancestor":
+            options.data.mixture = (("friends", 1.0),)
+            options.augment = Augment(shift=0, flip=0, noise=0, blur=0, level=0, tint=0, rotate=0, erase=0)
+            options.run.weights = SequenceRun.weights
+        return options

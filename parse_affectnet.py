@@ -1,6 +1,6 @@
 """Index AffectNet, the 2017 manual release or the 2021 release, whichever the folder holds.
 
-Reads training.csv and validation.csv (2017), or train_set/ and val_set/ (2021), wherever in the folder they lie;
+Reads training.csv and validation.csv (2017), or train_set/ and val_set/ (2021), or one of them, wherever they lie;
 images are looked for, and opened with --verify. Writes dicts/affectnet_parsed.npy: [emotion 0-6][example] -> img, gt,
 emo, aro, val, split.
 
@@ -104,20 +104,24 @@ def read_list(path, images, split, report, listings):
 
 
 def find_lists(root, automatic):
-    """[(list, folder of its images, split)] of the 2017 release, paths relative to `root`."""
+    """[(list, folder of its images, split)] of those of the 2017 release that are there, paths relative to `root`."""
     lists = []
     for name, (split, folder) in LISTS.items():
         if name.startswith("automatic") and not automatic:
             continue
         path = only(root, find_files(root, named(name)), f"list {name}")
+        if path is None and name.startswith("automatic"):
+            raise InputError(f"{root}: no {name}, in it or in the folders below it; --automatic asks for it")
         if path is None:
-            raise InputError(f"{root}: no {name}, in it or in the folders below it")
+            continue
         images = only(root, find_folders(root, named(folder)), f"folder {folder}")
         if images is None:
             raise InputError(f"{root}: no images; expected a folder {folder}, in it or in the folders below it")
         if (root / path).stat().st_size == 0:
             raise InputError(f"{root / path}: the list is empty")
         lists.append((path, images, split))
+    if not lists:
+        raise InputError(f"{root}: no validation.csv, training.csv, val_set or train_set, in it or in folders below it")
     return lists
 
 

@@ -122,7 +122,8 @@ def read_subset(root, subset, report):
         if image is None:
             report.drop(f"{subset.name}: {box}")
             continue
-        yield {"img": image, "gt": box, "em": em, "split": split, "subset": subset.name}
+        whole = {"whole": True} if image.endswith("_aligned.jpg") else {}
+        yield {"img": image, "gt": box, "em": em, "split": split, "subset": subset.name} | whole
 
 
 def main(argv=None):

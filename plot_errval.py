@@ -1,4 +1,4 @@
-"""Plot the error and the accuracy of training runs, in training and in validation.
+"""Plot the error and the accuracy of training runs, in training and in validation, and each emotion's recall.
 
 Reads runs/NAME/log.csv, of the newest run or of those named, overlaid. Writes results/errval.png.
 
@@ -11,6 +11,7 @@ from ops import Place, Plot, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import picture_format, whole_file
+from vtt_emotion.core.labels import COLOURS
 from vtt_emotion.training.log import read_log
 
 PlotOps = compose(place=Place, plot=Plot)
@@ -30,18 +31,24 @@ PANELS = {"error (loss)": {"train_error": "training", "valid_error": "validation
 STYLES = {"train_error": ":", "train_accuracy": ":", "valid_mean_recall": "--"}
 
 
+def curve(rows, column):
+    """(steps, values) of a log's column where it was measured."""
+    points = [(row["step"], row[column]) for row in rows if row[column] is not None]
+    return tuple(zip(*points)) or ([], [])
+
+
 def draw(logs, path):
-    """Draw error and accuracy of `logs`, {run: rows of read_log}, into a picture."""
+    """Draw error, accuracy and recalls of `logs`, {run: rows of read_log}, into a picture."""
     from matplotlib.figure import Figure  # after the options: it takes a second to import
 
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    for axes, (title, curves) in zip(figure.subplots(1, 2), PANELS.items()):
+    figure = Figure(figsize=(16, 4.2), layout="constrained")
+    *panels, recalls = figure.subplots(1, 3)
+    for axes, (title, curves) in zip(panels, PANELS.items()):
         named = [], []                           # by itself a legend leaves out what begins with _
         for number, (name, rows) in enumerate(logs.items()):
             for column, label in curves.items():
-                points = [(row["step"], row[column]) for row in rows if row[column] is not None]
-                named[0].extend(axes.plot(*zip(*points) if points else ([], []), STYLES.get(column, "-"),
-                                          color=f"C{number}", marker="o", markersize=3))
+                named[0].extend(axes.plot(*curve(rows, column), STYLES.get(column, "-"), color=f"C{number}", marker="o",
+                                          markersize=3))
                 named[1].append(f"{name}: {label}")
         axes.set(xlabel="step", ylabel=title)
         axes.set_ylim(0, None if "error" in title else 1)
@@ -49,6 +56,13 @@ def draw(logs, path):
         legend = axes.legend(*named, fontsize=8)
         for text in legend.get_texts():
             text.set_parse_math(False)           # a run may be called $_$
+    for number, rows in enumerate(logs.values()):
+        for emotion, colour in COLOURS.items():
+            recalls.plot(*curve(rows, f"recall_{emotion}"), ("-", "--", ":", "-.")[number % 4], color=colour,
+                         marker="o", markersize=3, label=None if number else emotion)
+    recalls.set(xlabel="step", ylabel="validation recall", ylim=(0, 1))
+    recalls.grid(alpha=0.3)
+    recalls.legend(fontsize=8)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format=picture_format(path), dpi=130)
 

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ import evaluate
 import parse_ck
 from resnet_tsm import resnet18
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import ANGRY, DISGUST, EMOTIONS, FEAR, HAPPY, NEUTRAL, SURPRISE
 from vtt_emotion.core.weights import checked_logits
+from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.results.records import write_records
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.measures import compare_networks, ensemble, intervals, measure_logits, resample
-from vtt_emotion.training.protocols import credit_ties, hold_to
+from vtt_emotion.training.protocols import COMPOUND, as_compound, credit_ties, hold_to
 from vtt_emotion.training.samples import Samples
 
 
@@ -62,6 +64,39 @@ def test_protocols_of_a_hand_worked_case():
         hold_to(Samples("fer", None, samples.paths[1:2], samples.boxes[1:2], targets[1:2]), "ties-out")
 
 
+def test_compound_classes_of_a_hand_worked_case():
+    """A face is of the class whose two emotions get most together; the two likeliest, where they make a class."""
+    target = torch.zeros(2, 7)
+    target[0, [HAPPY, SURPRISE]] = target[1, [FEAR, ANGRY]] = 0.5
+    logits = torch.zeros(2, 7)
+    logits[0, [HAPPY, SURPRISE, NEUTRAL]] = torch.tensor([3.0, 2.0, 9.0])
+    logits[1, [FEAR, HAPPY, SURPRISE]] = torch.tensor([4.0, 3.0, 2.0])       # fear and happy make no class
+    found, truth = as_compound({"a": logits}, target)
+    said = found["a"]
+    assert said.shape == truth.shape == (2, 11) and truth.sum(1).tolist() == [1, 1]
+    assert [COMPOUND[place] for place in said.argmax(1)] == ["happy-surprise", "fear-surprise"]
+    assert [COMPOUND[place] for place in truth.argmax(1)] == ["happy-surprise", "fear-angry"]
+    chances = logits.double().softmax(1)
+    assert said[0].softmax(0)[0] / said[0].softmax(0)[1] == pytest.approx(
+        float(chances[0, SURPRISE] / chances[0, DISGUST]), rel=1e-5)
+
+
+def test_rafs_subsets(trained, tmp_path, capsys, run_main):
+    """The test is basic's; compound's faces are of 11 classes, and are no ties."""
+    argv = ["--index", "raf", "--results-path", str(tmp_path)]
+    run(trained, *argv)
+    basic = json.loads((tmp_path / "evaluate_raf_test.json").read_text())
+    run(trained, *argv, "--subsets", "compound", "--weights", "runs/tsm/best.pt", "runs/static/best.pt")
+    both = json.loads((tmp_path / "evaluate_raf_test_compound.json").read_text())["networks"]
+    entries = read_index(trained / "dicts/raf_parsed.npy").values()
+    counts = Counter(entry["subset"] for entry in entries if entry["split"] == "test")
+    assert basic["faces"] == counts["basic"] and [figures["faces"] for figures in both] == [counts["compound"]] * 2
+    assert tuple(both[0]["classes"]) == COMPOUND and np.shape(both[0]["confusion"]) == (11, 11)
+    assert "disgust-surprise" in capsys.readouterr().out
+    said, _ = run_main(evaluate.main, ["--root", trained, "--index", "affectnet", "--subsets", "basic"], capsys)
+    assert said == "error: --subsets basic: affectnet has none; RAF-DB has"
+
+
 def test_a_still_is_computed_once_and_by_the_protocol(trained, tmp_path, monkeypatch, capsys):
     """Compound faces of RAF-DB are ties; four frames of a still are read as one is."""
     seen, real = [], FaceClips.__init__
@@ -69,8 +104,9 @@ def test_a_still_is_computed_once_and_by_the_protocol(trained, tmp_path, monkeyp
         seen.append((len(sources[0]), frames)), real(self, sources, size, frames, **more))[1])
     for options in ([], ["--frames", "1"], ["--camera-motion", "0.1"],
                     ["--protocol", "soft", "--precision", "bfloat16"]):
-        run(trained, "--index", "raf", "--results-path", str(tmp_path), *options)
-    faces = json.loads((tmp_path / "evaluate_raf_test.json").read_text())["faces"]
+        run(trained, "--index", "raf", "--subsets", "basic", "compound", "multi", "--results-path", str(tmp_path),
+            *options)
+    faces = json.loads((tmp_path / "evaluate_raf_test_basic_compound_multi.json").read_text())["faces"]
     assert [frames for _, frames in seen] == [1, 1, 4, 1]
     assert [count for count, _ in seen] == [seen[0][0]] * 3 + [faces] and seen[0][0] < faces
     assert f"{faces - seen[0][0]} of {faces} faces are not counted by the protocol ties-out" in capsys.readouterr().out

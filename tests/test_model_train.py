@@ -33,6 +33,20 @@ def test_validation_on_an_index_of_its_own_and_other_options(parsed):
     assert row["step"] == 2 and row["valid_mean_recall"] is not None and row["learning_rate"] == pytest.approx(5e-5)
 
 
+def test_patience(parsed, capsys):
+    """Of a network that stays as it is, the first validation is the best, and two more end the run."""
+    argv = ["--root", str(parsed), *TINY, "--weights", "none", "--name", "tired", "--mixture", "raf", "1", "--valid-on",
+            "raf", "--lr", "0", "--batch-norm", "running", "--valid-every", "1", "--max-steps", "5", "--patience", "2"]
+    model_train.main(argv)
+    log = parsed / "runs/tired/log.csv"
+    assert read_log(log)[-1]["step"] == 3
+    assert "ended at step 3: no better mean recall in 2 validations" in capsys.readouterr().out
+    model_train.main([*argv, "--resume"])
+    assert read_log(log)[-1]["step"] == 3 and "ended at step 3" in capsys.readouterr().out
+    model_train.main([*argv, "--resume", "--patience", "0"])
+    assert read_log(log)[-1]["step"] == 5 and "ended" not in capsys.readouterr().out
+
+
 def test_starting_from_weights(trained):
     model_train.main(["--root", str(trained), *TINY, "--weights", "runs/static/best.pt", "--name", "onward",
                       "--max-steps", "1", "--lr", "0"])

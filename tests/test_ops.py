@@ -65,7 +65,7 @@ def test_defaults_of_the_description():
     assert dict(static.data.mixture) == {"affectnet": 0.8, "raf": 0.2} and static.loader.neutral_ratio == 0.33
     assert (static.optim.optimizer, static.optim.lr, static.optim.weight_decay) == ("adam", 1e-4, 5e-5)
     assert static.split.train_episodes == tuple(range(1, 9)) and static.split.valid_episodes == (9, 10)
-    assert sequence.run.weights == "runs/static/best.pt" and static.run.weights == "imagenet"
+    assert sequence.run.weights == "runs/static/best.pt" and static.run.weights == "none"
     assert ops.Buffer().frame_stride == 4 and static.augment.shift == 0.1
 
 
@@ -74,11 +74,15 @@ def test_the_ancestors_defaults_are_one_option_away():
     ours, former = (parse(ops.SequenceTrainOps, [*recipe, "--lr", "0.01"], "doc")
                     for recipe in ((), ("--recipe", "ancestor")))
     assert (ours.loss.loss, ours.optim.optimizer, ours.optim.schedule) == ("soft_ce", "sgd", "cosine")
-    assert (former.loss.loss, former.optim.optimizer, former.optim.schedule) == ("split_bce", "adam", "constant")
+    assert (former.loss.loss, former.optim.optimizer, former.optim.schedule) == ("pair_bce", "adam", "constant")
     assert (ours.loss.adjust(), former.loss.adjust()) == (0.35, 0)
     assert ops.Loss("split_bce").adjust() == 0 and ops.Loss("split_bce", logit_adjust=0.5).adjust() == 0.5
-    assert former.loader.batch_size == 16 and former.optim.lr == 0.01 and former.run.recipe == "ancestor"
-    assert former.data == ours.data and former.run.weights == ours.run.weights
+    assert former.loader.batch_size == 4 and former.optim.lr == 0.01 and former.run.recipe == "ancestor"
+    assert former.data.mixture == (("friends", 1.0),) and former.run.weights == ours.run.weights
+    assert not any(value for name, value in vars(former.augment).items() if name != "chance")        # clips as they are
+    stills = ops.StaticTrainOps.by_recipe("ancestor").augment
+    assert (stills.noise, stills.blur, stills.level, stills.chance) == (0.05, 0.1, 0.02, 0.1)
+    assert former.margins.affectnet_margin == 0.5 and ours.margins.affectnet_margin == 0.06
     with pytest.raises(SystemExit):
         parse(ops.StaticTrainOps, ["--recipe", "other"], "doc")
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import parse_affectnet
+from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.drawn.stills import AFFECTNET_COLUMNS
+from vtt_emotion.training.samples import read_samples
 
 
 def parse(root, *more):
@@ -68,9 +70,28 @@ def test_2021_release(sample, tmp_path, capsys):
     assert "image missing" in out and "annotation missing" in out and "expression 7, contempt" in out
     names = [entry["img"] for entry in entries]
     assert "train_set/images/0.jpg" in names and "val_set/images/0.jpg" in names      # colliding numbers
-    assert all(entry["gt"] == [0, 0, 224, 224] for entry in entries)
+    assert all(entry["gt"] == [0, 0, 224, 224] and entry["whole"] for entry in entries)
     first = next(entry for entry in entries if entry["img"] == "train_set/images/1.jpg")
     assert first["emo"] == 1 and first["val"] == pytest.approx(-0.65) and first["split"] == "train"
+
+
+@pytest.mark.parametrize("release", ["AffectNet", "AffectNet2021"])
+def test_validation_alone_is_read(sample, tmp_path, run_main, capsys, release):
+    """A list, or a set, of the two is enough; the automatic list is missed where it is asked for."""
+    (tmp_path / "datasets").mkdir()
+    data = tmp_path / "datasets/AffectNet"
+    shutil.copytree(sample / "datasets" / release, data)
+    _, both = parse(tmp_path)
+    if release == "AffectNet":
+        (data / "training.csv").unlink()
+        assert "no automatically_annotated.csv" in run_main(
+            parse_affectnet.main, ["--root", tmp_path, "--automatic"], capsys)[0]
+    else:
+        shutil.rmtree(data / "train_set")
+    _, entries = parse(tmp_path)
+    assert entries == [entry for entry in both if entry["split"] == "valid"] and entries
+    with pytest.raises(InputError, match="holds no split train"):
+        read_samples("affectnet", tmp_path / "dicts", data, split="train")
 
 
 def test_the_lists_may_lie_in_their_own_folder(copy):
@@ -149,7 +170,7 @@ def test_missing_and_empty(tmp_path, run_main, capsys):
     root, data = ["--root", tmp_path], tmp_path / "datasets/AffectNet"
     assert "no such folder" in run_main(parse_affectnet.main, root, capsys)[0]
     data.mkdir(parents=True)
-    assert "no validation.csv" in run_main(parse_affectnet.main, root, capsys)[0]
+    assert "no validation.csv, training.csv, val_set or train_set" in run_main(parse_affectnet.main, root, capsys)[0]
     (data / "Manually_Annotated_Images").mkdir()
     for name in ("training.csv", "validation.csv"):
         write_rows(data / name, [AFFECTNET_COLUMNS])

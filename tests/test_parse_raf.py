@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import parse_raf
+from vtt_emotion.core.images import write_image
 from vtt_emotion.core.labels import DISGUST, HAPPY, NEUTRAL, SURPRISE
 from vtt_emotion.datasets.npy import read_index
 
@@ -40,12 +41,41 @@ def test_basic_and_its_known_defects(copy, capsys):
     assert find(index, "basic", "train_00006") is None and "dropped 1: basic: image missing" in out
     np.testing.assert_array_equal(find(index, "basic", "train_00003")["em"], np.eye(7)[DISGUST])    # third column
     assert find(index, "basic", "test_0001")["split"] == "test"
+    whole = {entry["img"].endswith("_aligned.jpg") for entry in index.values() if entry.get("whole")}
+    assert whole == {True} and not first.get("whole")
 
 
 def test_compound_halves(copy):
     index = parse(copy)
     em = find(index, "compound", "train_00001")["em"]                        # code 1: happily surprised
     assert em[HAPPY] == em[SURPRISE] == 0.5 and em.sum() == 1
+
+
+def write_list(folder, codes):
+    """A subset's list and grey aligned pictures, 40 px a side, one a code."""
+    (folder / "EmoLabel").mkdir(parents=True)
+    names = [f"train_{number:05d}" for number in range(1, len(codes) + 1)]
+    lines = [f"{name}.jpg {code}" for name, code in zip(names, codes)]
+    (folder / "EmoLabel/list_patition_label.txt").write_text("\n".join(lines))
+    for name in names:
+        write_image(folder / f"Image/aligned/{name}_aligned.jpg", np.full((40, 40, 3), 99, np.uint8))
+
+
+@pytest.mark.parametrize("folder", ["", "basic", "RAF"])
+def test_a_compound_list_is_never_read_as_basic(tmp_path, run_main, capsys, folder):
+    """Its codes tell, wherever it lies; one wrong code among many is a defect of basic's."""
+    data = tmp_path / "datasets/RAF-DB"
+    write_list(data / folder, [1, 2, 8, 9, 10, 11, 3, 7])
+    index = parse(tmp_path)
+    assert "RAF-DB: compound (" in capsys.readouterr().out and len(index) == 8
+    assert {entry["subset"] for entry in index.values()} == {"compound"}
+    assert all(np.sort(entry["em"])[-2:].tolist() == [0.5, 0.5] for entry in index.values())
+    said, _ = run_main(parse_raf.main, ["--root", tmp_path, "--subsets", "basic"], capsys)
+    assert said.endswith("list_patition_label.txt is of compound")
+    shutil.rmtree(data)
+    write_list(data / folder, [*range(1, 8)] * 3 + [9])
+    assert {entry["subset"] for entry in parse(tmp_path).values()} == {"basic"}
+    assert "dropped 1: not as the format" in capsys.readouterr().out
 
 
 def test_multi_distribution_and_landmark_boxes(copy):
@@ -128,7 +158,10 @@ def test_missing_and_empty(tmp_path, run_main, capsys):
     root, data = ["--root", tmp_path], tmp_path / "datasets/RAF-DB"
     assert "no such folder" in run_main(parse_raf.main, root, capsys)[0]
     data.mkdir(parents=True)
-    assert "expected at least one of the folders basic" in run_main(parse_raf.main, root, capsys)[0]
+    assert run_main(parse_raf.main, root, capsys)[0] == (
+        f"error: {data}: expected in it, or in a folder below it, the list of one subset: basic/EmoLabel/"
+        "list_patition_label.txt, compound/EmoLabel/list_patition_label.txt, multi/EmoLabel/distribution.txt; there is "
+        "none")
     (data / "basic/EmoLabel").mkdir(parents=True)
     assert "list_patition_label.txt: no such list" in run_main(parse_raf.main, root, capsys)[0]
     (data / "basic/EmoLabel/list_patition_label.txt").write_text("")

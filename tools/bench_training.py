@@ -33,7 +33,8 @@ from vtt_emotion.training.samples import Samples
 from vtt_emotion.training.train import train
 
 PICTURES, SIDE, SIZE, ROUNDS = 500, 1000, 224, 3
-AUGMENT = {name: value for name, value in vars(StaticTrainOps.by_recipe("ancestor").augment).items() if name != "mixup"}
+AUGMENT = {name: value for name, value in vars(Augment(
+    shift=0.1, blur=0.2, level=0.2, tint=0, rotate=0, erase=0)).items() if name != "mixup"}
 
 
 def draw_pictures(folder):

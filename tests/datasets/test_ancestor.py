@@ -3,9 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vtt_emotion.core.crop import iou
 from vtt_emotion.datasets.npy import FILES, read_index, write_index
+from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.samples import read_samples
 
 ANCESTOR = Path(__file__).with_name("ancestor")
@@ -76,11 +78,24 @@ def test_boxes_that_could_be_either_are_told_by_the_whole_index(tmp_path, capsys
 
 def test_friends_positions(dicts, capsys):
     samples = read_samples("friends", dicts, dicts, episodes=(1, 9))
-    assert "relative to the folder that --faces-path names" in capsys.readouterr().out
+    assert "relative to the folder that --faces-path names, and taken to be 1.6 times" in capsys.readouterr().out
     assert len(samples) == 3 and samples.targets.argmax(1).tolist() == [3, 6, 6]
     assert samples.paths[0].tolist() == [b"ep01_p/ep01_0001_ross_3_%05d.jpg" % frame for frame in range(97, 101)]
     assert not samples.boxes.any()                                           # crops: each is a whole image
     assert len(read_samples("friends", dicts, dicts, episodes=(10,))) == 1
+
+
+def test_friends_crops_are_framed_as_this_projects_are(dicts):
+    """They are 1.6 times the box, of which the middle 1.06 is shown, at whatever size they were kept."""
+    samples = read_samples("friends", dicts, dicts, episodes=(10,), framing=(0.03, 0.0))
+    (dicts / "ep10_p").mkdir()
+    rng, pictures = np.random.default_rng(0), []
+    for path in samples.paths[0]:
+        pictures.append(rng.integers(0, 256, (160, 160, 3), np.uint8))
+        Image.fromarray(pictures[-1]).save(dicts / path.decode(), "PNG")
+    crops = FaceClips([samples], 106, 4)[0, (0, 0)][0].numpy()
+    middles = np.stack([picture[27:133, 27:133] for picture in pictures])
+    np.testing.assert_array_equal(crops, middles.transpose(0, 3, 1, 2))
 
 
 def test_an_index_of_this_project_is_left_as_it_is(parsed, capsys):

@@ -13,7 +13,7 @@ from vtt_emotion.training.augmentation import augment_face, draw_augmentation
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.hardships import smear
-from vtt_emotion.training.samples import Samples, check_episodes, read_held_out, read_mixture, read_samples
+from vtt_emotion.training.samples import Samples, check_episodes, read_held_out, read_mixture, read_samples, where
 
 MARGINS = dict.fromkeys(("affectnet", "raf", "fer", "ck", "friends"), (0.0, 0.0))
 AUGMENT = {"shift": 0.1, "flip": 0.5, "noise": 0.02, "blur": 0.5, "level": 0.2}
@@ -52,6 +52,47 @@ def test_held_out_is_never_trained_on(parsed):
         read_held_out("ck", parsed / "dicts", roots(parsed), MARGINS, ())
     with pytest.raises(InputError, match=r"episodes \[2\] are both"):
         check_episodes((1, 2), (2, 3))
+
+
+def write_raf(folder, **more):
+    """An index of RAF-DB of a basic, a compound and a multi face in each split, and its pictures: {subset: em}."""
+    labels = {"basic": [0, 0, 0, 1, 0, 0, 0], "compound": [0, 0, 0.5, 0, 0.5, 0, 0], "multi": [0.7, 0, 0, 0, 0, 0.3, 0]}
+    index = {}
+    for split in ("train", "test"):
+        for subset, em in labels.items():
+            name = f"{split}_{subset}.png"
+            write_image(folder / name, np.random.default_rng(len(index)).integers(0, 256, (96, 96, 3), np.uint8))
+            index[len(index)] = {"img": name, "gt": [0, 0, 96, 96], "em": np.array(em), "split": split} | more
+    write_index(folder / "raf_parsed.npy", index)
+    return labels
+
+
+def test_raf_is_measured_on_basic_and_trained_on_as_is_asked(tmp_path):
+    """Also by the ancestor's index, which names no subset."""
+    labels, told = write_raf(tmp_path), {"raf": tmp_path}
+    held_out = read_held_out("raf", tmp_path, told, MARGINS, ())
+    assert held_out.targets.tolist() == [labels["basic"]]
+    assert len(read_mixture({"raf": 1.0}, tmp_path, told, MARGINS, ())[0][0]) == 3
+    for subset, em in labels.items():
+        (samples,), _ = read_mixture({"raf": 1.0}, tmp_path, told, MARGINS, (), (subset,))
+        np.testing.assert_allclose(samples.targets, [em])
+        held_out = read_samples("raf", tmp_path, tmp_path, **where("raf", "test", (), (subset,)))
+        assert held_out.paths.tolist() == [[f"test_{subset}.png".encode()]]
+    write_raf(tmp_path, subset="multi")          # what an index says, it is
+    with pytest.raises(InputError, match="holds no split test of basic"):
+        read_held_out("raf", tmp_path, told, MARGINS, ())
+
+
+def test_a_box_that_is_the_whole_picture_gets_no_margin(tmp_path):
+    """Aligned pictures and AffectNet's of 2021 are faces, cut out; a margin repeats their edges."""
+    margins, crops = {"raf": (0.06, 0.0)}, []
+    for whole in (True, False):
+        write_raf(tmp_path, subset="basic", whole=whole)
+        (samples,), _ = read_mixture({"raf": 1.0}, tmp_path, {"raf": tmp_path}, margins, ())
+        crops.append(FaceClips([samples], 96)[0, (0, 0)][0][0].numpy())
+    np.testing.assert_array_equal(crops[0], read_image(tmp_path / "train_basic.png").transpose(2, 0, 1))
+    repeated = [(crop[:, row] == crop[:, row + 1]).all() for crop in crops for row in (0, 1)]
+    assert repeated == [False, False, True, True]
 
 
 def test_wrong_or_empty_indexes_are_named(parsed, tmp_path):
@@ -214,6 +255,17 @@ def test_colour_tints_and_blurs_an_enlarged_face(tmp_path):
     assert (plain[:, 0] == plain[:, 1]).all() and (tinted[:, 0] - tinted[:, 1]).abs().mean() > 1
     assert (tinted == tinted[:1]).all()                                # one tint for a clip
     assert tinted[0, 0].diff().abs().mean() < 0.8 * plain[0, 0].diff().abs().mean()
+
+
+def test_noise_and_levels_come_by_chance():
+    """Each by itself; with a chance of 1 no random number is drawn for it, as before there was one."""
+    drawn = [draw_augmentation(np.random.default_rng(seed), 64, **AUGMENT, chance=0.25) for seed in range(800)]
+    noisy, levelled = (np.array([part(one) > 0 for one in drawn]) for part in (
+        lambda one: one["noise"], lambda one: abs(one["level"][1])))
+    assert noisy.mean() == pytest.approx(0.25, abs=0.05) and levelled.mean() == pytest.approx(0.25, abs=0.05)
+    assert (noisy & levelled).mean() == pytest.approx(0.0625, abs=0.03)
+    before, now = (draw_augmentation(np.random.default_rng(3), 64, **AUGMENT, **more) for more in ({}, {"chance": 1.0}))
+    assert str(before) == str(now)
 
 
 def test_augmented_with_nothing_is_the_plain_crop(parsed):

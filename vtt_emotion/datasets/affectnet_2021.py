@@ -13,19 +13,17 @@ from vtt_emotion.datasets.parsing import Report, in_threads
 PARTS = {"train_set": "train", "val_set": "valid"}
 
 
-def find_splits(root: Path) -> dict[str, str | None] | None:
-    """{split: folder, relative to `root`}; None where there is no train_set.
+def find_splits(root: Path) -> dict[str, str]:
+    """{split: folder, relative to `root`} of the parts that are there.
 
     Raises:
-        InputError: a part that is missing, there twice, or without its folders.
+        InputError: a part that is there twice, or without its folders.
     """
-    parts = {split: only(root, find_folders(root, named(part), 1), f"folder {part}") for part, split in PARTS.items()}
-    if parts["train"] is None:
-        return None
-    for part, split in PARTS.items():
-        folder = root / (parts[split] or part)
-        if not (folder / "images").is_dir() or not (folder / "annotations").is_dir():
-            raise InputError(f"{folder}: expected the folders images and annotations")
+    found = {split: only(root, find_folders(root, named(part), 1), f"folder {part}") for part, split in PARTS.items()}
+    parts = {split: part for split, part in found.items() if part is not None}
+    for part in parts.values():
+        if not (root / part / "images").is_dir() or not (root / part / "annotations").is_dir():
+            raise InputError(f"{root / part}: expected the folders images and annotations")
     return parts
 
 
@@ -55,7 +53,7 @@ def read_example(root: Path, path: str, split: str) -> tuple[dict | None, str | 
     except InputError:
         return None, "image unreadable"
     return {"img": path, "gt": [0, 0, width, height], "emo": AFFECTNET[code], "aro": values["aro"],
-            "val": values["val"], "split": split}, None
+            "val": values["val"], "split": split, "whole": True}, None
 
 
 def read_examples(root: Path, parts: dict[str, str], report: Report, workers: int) -> list[dict]:

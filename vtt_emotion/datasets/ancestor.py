@@ -9,6 +9,7 @@ from vtt_emotion.core.command_line import torchrun_places
 from vtt_emotion.core.labels import CHARACTERS
 from vtt_emotion.datasets.layouts import find_folders, named, only
 
+GROWN = 1.6                                      # times its box: the ancestor's crops of Friends
 MOSTLY = 0.99                                    # of all boxes; a few of a real list are empty or inverted
 
 
@@ -16,7 +17,8 @@ def convert_ancestor(source: str, index: dict, path: Path, root: Path) -> None:
     """Turn an index into this project's form, in place, and say how; one that this project wrote is left as it is.
 
     AffectNet's images were relative to their folder, and become so to `root`; RAF's boxes `bb` were corners, and become
-    `gt`, x, y, w, h; of Friends `pos` was ["ep01", period, "ross", frame], and becomes [episode, character id].
+    `gt`, x, y, w, h; of Friends `pos` was ["ep01", period, "ross", frame], and becomes [episode, character id], and its
+    crops are `grown`.
 
     Where boxes `bb` cannot be corners they are taken for x, y, w, h; all boxes of the index decide which they are.
     """
@@ -63,5 +65,6 @@ def _number_episodes(index, _):
         episode, period, character, frame = (os.fsdecode(item) if isinstance(item, str | bytes) else item
                                              for item in entry["pos"])
         entry["pos"] = [int(re.fullmatch(r"ep(\d+)", episode).group(1)), CHARACTERS.index(character.lower())]
-        entry |= {"period": int(period), "frame": int(frame), "character": character.lower()}
-    return "its images are relative to the folder that --faces-path names"
+        entry |= {"period": int(period), "frame": int(frame), "character": character.lower(), "grown": GROWN}
+    return (f"its images are relative to the folder that --faces-path names, and taken to be {GROWN} times as large as "
+            "their boxes")

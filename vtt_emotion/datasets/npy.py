@@ -28,6 +28,11 @@ def kind_of(source: str) -> str:
     return kind
 
 
+def writer_of(source: str) -> str:
+    """The script, and its option, that writes a source's index."""
+    return f"parse_clips.py --benchmark {source}" if SOURCES[source].clips else f"parse_{source}.py"
+
+
 def index_file(source: str) -> str:
     """The name of a source's index."""
     kind, name = kind_of(source), source.partition(":")[2]
@@ -51,7 +56,7 @@ def read_index(path: str | Path) -> dict:
     path = Path(path)
     if not path.is_file():
         script = next((name for name, file in FILES.items() if file == path.name), None)
-        hint = f"; python parse_{script}.py writes it" if script else ""
+        hint = f"; python {writer_of(script)} writes it" if script else ""
         raise InputError(f"{path}: no such index{hint}")
     try:
         with open(path, "rb") as file:

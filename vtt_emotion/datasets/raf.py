@@ -23,11 +23,17 @@ class Subset:
     points: str | None
 
 
-def subset_of(path: str) -> str:
-    """The subset that a list is of; one in no folder named after a subset is basic's."""
+def subset_of(root: Path, path: str) -> str:
+    """The subset that the list `path` under `root` is of: multi's by its name; compound's where its path says so, or
+    where its labels are more than basic's seven (one in twenty of them is: basic's may hold a defect); or else basic's.
+    """
     if path.lower().endswith(LISTS["multi"]):
         return "multi"
-    return "compound" if "compound" in path.lower() else "basic"
+    if "compound" in f"{root.name}/{path}".lower():
+        return "compound"
+    labels = [line.split()[1:2] for line in (root / path).read_text(errors="replace").splitlines()]
+    beyond = sum(label in (["8"], ["9"], ["10"], ["11"]) for label in labels)
+    return "compound" if beyond > len(labels) / 20 else "basic"
 
 
 def read_layout(root: Path, name: str, labels: str) -> Subset:
@@ -52,12 +58,15 @@ def find_subsets(root: Path, wanted: Iterable[str]) -> list[Subset]:
         InputError: none is, or one has two lists, or none in its folder, or two folders of one kind.
     """
     lists, found = find_files(root, named(*LISTS["multi"], *LISTS["basic"])), []
+    subsets = {path: subset_of(root, path) for path in lists}
     for name in wanted:
-        labels = only(root, [path for path in lists if subset_of(f"{root.name}/{path}") == name], f"list of {name}")
+        labels = only(root, [path for path in lists if subsets[path] == name], f"list of {name}")
         if labels:
             found.append(read_layout(root, name, labels))
-        elif (root / name / "EmoLabel").is_dir():
+        elif (root / name / "EmoLabel").is_dir() and not any(path.startswith(f"{name}/EmoLabel/") for path in lists):
             raise InputError(f"{root / name / 'EmoLabel' / LISTS[name][0]}: no such list")
     if not found:
-        raise InputError(f"{root}: expected at least one of the folders {', '.join(wanted)}, with its list")
+        there = "; ".join(f"{root / path} is of {name}" for path, name in subsets.items()) or "there is none"
+        raise InputError(f"{root}: expected in it, or in a folder below it, the list of one subset: " + ", ".join(
+            f"{name}/EmoLabel/{LISTS[name][0]}" for name in wanted) + f"; {there}")
     return found

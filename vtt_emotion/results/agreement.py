@@ -71,14 +71,14 @@ def pair(spans: Iterable[dict], records: Iterable[dict],
             {person: min(1.0, len(rows) * step / lengths[person]) for person, rows in joined.items()})
 
 
-def count_pairs(truth: ArrayLike, said: ArrayLike) -> np.ndarray:
-    """Confusion counts (7, 7), a row per true emotion, of labels `truth` and `said`, int (N,)."""
-    cells = np.asarray(truth, int) * len(EMOTIONS) + np.asarray(said, int)
-    return np.bincount(cells, minlength=len(EMOTIONS) ** 2).reshape(len(EMOTIONS), len(EMOTIONS))
+def count_pairs(truth: ArrayLike, said: ArrayLike, classes: int = 7) -> np.ndarray:
+    """Confusion counts (K, K) of K classes, a row per true one, of labels `truth` and `said`, int (N,)."""
+    cells = np.asarray(truth, int) * classes + np.asarray(said, int)
+    return np.bincount(cells, minlength=classes ** 2).reshape(classes, classes)
 
 
 def figures(confusion: ArrayLike) -> dict[str, np.ndarray]:
-    """Figures of confusion counts (..., 7, 7), coded by said; each is (...), those of an emotion (..., 7); NaN if none.
+    """Figures of confusion counts (..., K, K), coded by said; each is (...), those of a class (..., K); NaN if none.
 
     agreement is the accuracy. kappa: Cohen, "A coefficient of agreement for nominal scales", 1960. alpha: Krippendorff,
     "Content Analysis", for two coders, nominal, nobody missing. recall, f1, and their means, mean_recall and macro_f1,

@@ -61,11 +61,14 @@ def _turn(face, degrees, corners):
 
 
 def draw_augmentation(rng: np.random.Generator, size: int, shift: float, flip: float, noise: float, blur: float,
-                      level: float, tint: float = 0.0, rotate: float = 0.0, erase: float = 0.0, **films: float) -> dict:
+                      level: float, tint: float = 0.0, rotate: float = 0.0, erase: float = 0.0, chance: float = 1.0,
+                      **films: float) -> dict:
     """One sample's augmentation, the same for all its frames; arguments as in ops.Augment, size in px.
 
-    films: as of `_draw_film`; what is 0 of them draws no random number.
+    films: as of `_draw_film`; what is 0 of them draws no random number, nor does a chance of 1.
     """
+    if chance < 1:
+        noise, level = (most if rng.random() < chance else 0 for most in (noise, level))
     drawn = {"move": rng.uniform(-shift, shift, 2), "zoom": 1 + rng.uniform(-shift, shift),
              "flip": rng.random() < flip, "noise": rng.uniform(0, noise),
              "blur": rng.uniform(0.3, 1.0) * size / 64 if rng.random() < blur else 0.0,

@@ -118,15 +118,16 @@ class FaceClips(Dataset):
         for path, move in zip(paths[-self.frames:] if len(paths) >= self.frames else paths[-1:] * self.frames, moves):
             if path != shown:
                 (image, divisor), shown = read_reduced(path, side, least), path
-            faces.append(self._crop(image, divisor, path, box, source.framing, move, size, turn))
+            faces.append(self._crop(image, divisor, path, box, source, move, size, turn))
         return faces
 
-    def _crop(self, image, divisor, path, box, framing, move, size, turn):
+    def _crop(self, image, divisor, path, box, source, move, size, turn):
         height, width = image.shape[:2]
         if box[2] > 0:
-            x, y, side = (value / divisor for value in square_around(box, *framing))
-        else:                                    # a crop of parse_friends is framed already
-            x, y, side = square_around((0, 0, width, height))
+            x, y, side = (value / divisor for value in square_around(box, *source.framing))
+        else:                                    # a crop of parse_friends is framed already; the ancestor's is wider
+            margin = ((1 + 2 * source.framing[0]) / source.grown - 1) / 2 if source.grown else 0.0
+            x, y, side = square_around((0, 0, width, height), margin)
         move_x, move_y, zoom = move
         grown = side * (1 + zoom)
         moved = (x + (side - grown) / 2 + move_x * side, y + (side - grown) / 2 + move_y * side, grown, grown)

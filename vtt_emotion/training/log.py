@@ -5,9 +5,10 @@ from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.labels import EMOTIONS
 
 LOG_COLUMNS = ("step", "train_error", "train_accuracy", "valid_error", "valid_accuracy", "valid_mean_recall",
-               "learning_rate", "images_per_second")
+               "learning_rate", "images_per_second", *(f"recall_{emotion}" for emotion in EMOTIONS))
 
 
 def cut_log(path: Path, step: int) -> None:

@@ -22,8 +22,8 @@ FIGURES = ("accuracy", "mean_recall", "macro_f1", "calibration_error")
 RESAMPLES = 1000
 
 
-def measure_logits(logits: "Tensor", target: "Tensor") -> dict:
-    """Figures of logits (N, 7) against soft targets (N, 7), whose largest share is the truth.
+def measure_logits(logits: "Tensor", target: "Tensor", names: Sequence[str] = EMOTIONS) -> dict:
+    """Figures of logits (N, K) against soft targets (N, K), whose largest share is the truth; `names` of the K classes.
 
     Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
     Calibration of Modern Neural Networks", ICML 2017, of the softmax in 15 bins.
@@ -31,11 +31,11 @@ def measure_logits(logits: "Tensor", target: "Tensor") -> dict:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
     truth = target.argmax(1)
-    confusion = count_pairs(truth, logits.argmax(1))
+    confusion = count_pairs(truth, logits.argmax(1), len(names))
     found, faces = agreement_figures(confusion), confusion.sum(1)
     classes = {name: {"faces": int(faces[i]), **{key: or_none(found[key][i]) for key in ("recall", "precision", "f1")}}
-               for i, name in enumerate(EMOTIONS)}
-    error = multiclass_calibration_error(logits.softmax(1), truth, len(EMOTIONS), BINS)
+               for i, name in enumerate(names)}
+    error = multiclass_calibration_error(logits.softmax(1), truth, len(names), BINS)
     return {"faces": len(truth), "accuracy": float(found["agreement"]), "mean_recall": float(found["mean_recall"]),
             "macro_f1": float(found["macro_f1"]), "calibration_error": float(error), "classes": classes,
             "confusion": confusion.tolist()}
@@ -54,17 +54,17 @@ def resample(logits: "Tensor", target: "Tensor", resamples: int = RESAMPLES) -> 
     The same faces are drawn for every network, so that the figures of two can be compared one by one.
     """
     truth, chances = target.argmax(1).numpy(), logits.double().softmax(1).numpy()
-    said, sure = chances.argmax(1), chances.max(1)
-    cells = truth * len(EMOTIONS) + said
+    said, sure, classes = chances.argmax(1), chances.max(1), logits.shape[1]
+    cells = truth * classes + said
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
     gaps = (said == truth) - sure                # of a bin's faces together: what it is right more often than sure
     rng, count = np.random.default_rng(0), len(truth)
-    confusion, error = np.zeros((resamples, 49)), np.zeros(resamples)
+    confusion, error = np.zeros((resamples, classes ** 2)), np.zeros(resamples)
     for turn in range(resamples):
         drawn = rng.integers(count, size=count)
-        confusion[turn] = np.bincount(cells[drawn], minlength=49)
+        confusion[turn] = np.bincount(cells[drawn], minlength=classes ** 2)
         error[turn] = np.abs(np.bincount(bins[drawn], gaps[drawn], BINS)).sum() / count
-    found = agreement_figures(confusion.reshape(-1, 7, 7))
+    found = agreement_figures(confusion.reshape(-1, classes, classes))
     return {"accuracy": found["agreement"], "mean_recall": found["mean_recall"], "macro_f1": found["macro_f1"],
             "calibration_error": error}
 
@@ -115,10 +115,11 @@ def in_words(figure: str) -> str:
 
 def class_lines(figures: dict) -> Iterator[str]:
     """A table of `measure`'s figures, a line a class, and one of all."""
-    yield f"{'':10}{'faces':>8}{'recall':>8}{'precision':>11}{'F1':>8}"
+    wide = max(10, *(len(name) + 1 for name in figures["classes"]))
+    yield f"{'':{wide}}{'faces':>8}{'recall':>8}{'precision':>11}{'F1':>8}"
     for name, row in figures["classes"].items():
         cells = [f"{row[key]:.1%}" if row[key] is not None else "-" for key in ("recall", "precision", "f1")]
-        yield f"{name:10}{row['faces']:8,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>8}"
+        yield f"{name:{wide}}{row['faces']:8,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>8}"
     ends = ", ".join(f"{in_words(name)} {low:.1%} to {high:.1%}" for name, (low, high) in figures["intervals"].items())
     yield f"95 % intervals: {ends}"
     points = ", ".join(f"{in_words(name)} {figures[name]:.2%}" for name in FIGURES)
@@ -127,18 +128,18 @@ def class_lines(figures: dict) -> Iterator[str]:
 
 def network_lines(networks: Sequence[dict], pairs: Sequence[dict]) -> Iterator[str]:
     """Tables of several networks (dicts of `measure`'s figures, weights, intervals) and of `compare`'s pairs."""
-    wide = max(len(figures["weights"]) for figures in networks) + 2
+    wide, names = max(len(figures["weights"]) for figures in networks) + 2, networks[0]["classes"]
     yield f"{networks[0]['faces']:,} faces".ljust(wide) + "".join(
         f"{in_words(name):>27}" for name in FIGURES)
     for figures in networks:
         cells = [f"{figures[name]:.2%} ({low:.1%} to {high:.1%})" for name, (low, high) in
                  figures["intervals"].items()]
         yield figures["weights"].ljust(wide) + "".join(f"{cell:>27}" for cell in cells)
-    yield "recall".ljust(wide) + "".join(f"{name:>10}" for name in EMOTIONS)
+    yield "recall".ljust(wide) + "".join(f"{name:>{max(len(name) + 2, 10)}}" for name in names)
     for figures in networks:
-        recalls = [row["recall"] for row in figures["classes"].values()]
+        recalls = [(name, row["recall"]) for name, row in figures["classes"].items()]
         yield figures["weights"].ljust(wide) + "".join(
-            f"{'-' if recall is None else format(recall, '.1%'):>10}" for recall in recalls)
+            f"{'-' if recall is None else format(recall, '.1%'):>{max(len(name) + 2, 10)}}" for name, recall in recalls)
     for pair in pairs:
         points = ", ".join(f"{in_words(name)} {100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
                          for name, (value, low, high) in ((name, pair[name]) for name in FIGURES[:3]))
@@ -146,11 +147,24 @@ def network_lines(networks: Sequence[dict], pairs: Sequence[dict]) -> Iterator[s
                f"{pair['only_first']:,} times, McNemar's p {pair['p']:.2g}; points {points}")
 
 
-def draw_confusion(confusions: dict[str, np.ndarray], path: str | Path, truth: str = "true") -> None:
-    """Confusion matrices {title: 7 x 7 counts, `truth` by predicted} as shares of each true emotion, into a PNG."""
+def table_lines(found: dict[str, list[dict]]) -> list[str]:
+    """{index: networks' figures, as of `network_lines`} as a table, a line a network: accuracy and mean recall."""
+    heads = [f"{index}, {networks[0]['faces']:,} faces" for index, networks in found.items()]
+    rows = [["accuracy, mean recall", *heads]]
+    for figures in zip(*found.values()):         # of one network on each index
+        rows.append([figures[0]["weights"], *(f"{one['accuracy']:.1%}, {one['mean_recall']:.1%}" for one in figures)])
+    wide = [max(map(len, column)) for column in zip(*rows)]
+    return [row[0].ljust(wide[0]) + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], wide[1:]))
+            for row in rows]
+
+
+def draw_confusion(confusions: dict[str, np.ndarray], path: str | Path, truth: str = "true",
+                   names: Sequence[str] = EMOTIONS) -> None:
+    """Confusion matrices {title: K x K counts, `truth` by predicted} as shares of each true class, into a PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6 * len(confusions), 5.4), layout="constrained")
+    size = 1 + 0.63 * len(names)
+    figure = Figure(figsize=(size * len(confusions) + 0.6, size), layout="constrained")
     for axes, (title, confusion) in zip(figure.subplots(1, len(confusions), squeeze=False)[0], confusions.items()):
         shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -158,7 +172,8 @@ def draw_confusion(confusions: dict[str, np.ndarray], path: str | Path, truth: s
             for column, count in enumerate(counts):
                 axes.text(column, row, f"{shares[row][column]:.0%}\n{count}", ha="center", va="center", fontsize=8,
                           color="white" if shares[row][column] > 0.5 else "black")
-        axes.set(xticks=range(7), yticks=range(7), xticklabels=EMOTIONS, yticklabels=EMOTIONS, xlabel="predicted",
+        axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names, xlabel="predicted",
                  ylabel=truth, title=title)
+        axes.set_xticklabels(names, rotation=45 if len(names) > len(EMOTIONS) else 0)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)

@@ -9,6 +9,7 @@ from resnet_tsm import ResNetTSM, fill, load_checkpoint, resnet18
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.face_network import SMALLEST, FaceNetwork, face_network
+from vtt_emotion.training.starts import as_start
 
 
 def network_for(state: dict) -> nn.Module:
@@ -40,11 +41,13 @@ def load(weights: str | Path, root: Path = Path("."), trained: bool = False, img
 
 
 def _make(weights, start):
-    """`resnet18`, or of a teacher's checkpoint the teacher."""
+    """`resnet18`, or of a teacher's checkpoint the teacher; to `start` from also other projects' (`as_start`)."""
     if weights in (None, "imagenet"):
         return resnet18(weights, start=start)
     checkpoint = load_checkpoint(weights)
     net = network_for(checkpoint.get("net") if isinstance(checkpoint, dict) else None)
+    if start and isinstance(net, ResNetTSM):
+        checkpoint = as_start(net, checkpoint, weights)
     fill(net, checkpoint, weights, start)
     return net
 

@@ -19,6 +19,17 @@ def split_bce(logits: torch.Tensor, target: torch.Tensor, neutral_lambda: float 
     return neutral_lambda * neutral + (1 - neutral_lambda) * others
 
 
+def pair_bce(logits: torch.Tensor, target: torch.Tensor, neutral_lambda: float = 0.5) -> torch.Tensor:
+    """Binary cross-entropy on (neutral, the greatest of the six others), and on all seven: the ancestor's loss.
+
+    logits (N, 7); target (N, 7) soft labels that sum to 1; weighted lambda and 1 - lambda, each a mean.
+    """
+    emotions = [label for label in range(len(EMOTIONS)) if label != NEUTRAL]
+    pairs = (torch.stack([part[:, NEUTRAL], part[:, emotions].max(1).values], 1) for part in (logits, target))
+    return (neutral_lambda * binary_cross_entropy_with_logits(*pairs)
+            + (1 - neutral_lambda) * binary_cross_entropy_with_logits(logits, target))
+
+
 def make_loss(loss: str, neutral_lambda: float, adjust: float | torch.Tensor = 0.0) -> Callable:
     """The loss of (logits (N, 7), soft target (N, 7)) by its name in ops.Loss.
 
@@ -27,7 +38,8 @@ def make_loss(loss: str, neutral_lambda: float, adjust: float | torch.Tensor = 0
     """
     if loss == "soft_ce":
         return lambda logits, target: cross_entropy(logits + adjust, target)
-    return lambda logits, target: split_bce(logits, target, neutral_lambda)
+    binary = pair_bce if loss == "pair_bce" else split_bce
+    return lambda logits, target: binary(logits, target, neutral_lambda)
 
 
 def make_optimizer(net: torch.nn.Module, optimizer: str, lr: float, weight_decay: float) -> torch.optim.Optimizer:

@@ -99,7 +99,7 @@ class Run:
             csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
         if self.board:
             with naming(self.folder / "tensorboard"):
-                for name in row.keys() - {"step"}:
+                for name in (name for name in row if name != "step" and row[name] is not None):
                     self.board.add_scalar(name, float(row[name]), row["step"])
                 self.board.flush()
 
@@ -141,7 +141,7 @@ def _changes(old, new):
     for name in sorted(set(old) | set(new)):
         if isinstance(old.get(name), dict) and isinstance(new.get(name), dict):
             yield from _changes(old[name], new[name])
-        elif old.get(name) != new.get(name) and name not in ("resume", "weights"):       # neither matters to it
+        elif name in old and old[name] != new.get(name) and name not in ("resume", "weights"):   # neither matters to it
             yield f"{name} {old.get(name)} -> {new.get(name)}"
 
 

@@ -1,7 +1,7 @@
 """The samples of an index as flat arrays: which there are, and which are trained and validated on."""
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,9 @@ class Samples:
     """N samples of one source as flat arrays.
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
-    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`.
+    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`;
+    grown: how many times as large as its box each whole image is, where it is no crop framed already; clips: (N,), the
+    clip that each sample is of, where clips are measured.
     """
     name: str
     root: Path
@@ -27,9 +29,16 @@ class Samples:
     boxes: np.ndarray
     targets: np.ndarray
     framing: tuple = (0.0, 0.0)
+    grown: float = 0.0
+    clips: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def take(self, rows: np.ndarray) -> "Samples":
+        """The samples of some rows, bool (N,) or int (K,)."""
+        return replace(self, paths=self.paths[rows], boxes=self.boxes[rows], targets=self.targets[rows],
+                       clips=None if self.clips is None else self.clips[rows])
 
 
 def _one_hot(label):
@@ -66,36 +75,52 @@ def _split(entry, image):
     return entry.get("split", "test" if os.path.basename(image).startswith("test_") else "train")
 
 
+def _subset(entry):
+    """An entry's subset of RAF-DB; the ancestor's indexes do not say it, but the label does."""
+    shares = [share for share in np.asarray(entry["em"], float) if share > 0]
+    by_label = "basic" if len(shares) == 1 else "compound" if len(shares) == 2 and shares[0] == shares[1] else "multi"
+    return entry.get("subset", by_label)
+
+
 def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = None,
-                 episodes: Iterable[int] | None = None, framing: tuple[float, float] = (0.0, 0.0)) -> Samples:
-    """The samples of an index, of one split (its own), or of some Friends episodes.
+                 episodes: Iterable[int] | None = None, framing: tuple[float, float] = (0.0, 0.0),
+                 subsets: tuple[str, ...] = ()) -> Samples:
+    """The samples of an index, of one split (its own), of some subsets, or of some Friends episodes.
+
+    A box that its entry says is the `whole` image is (0, 0, 0, 0), and so gets no margin.
 
     Raises:
         InputError: no index, a wrong one, or nothing in the split.
     """
     path = Path(dicts_path) / index_file(source)
-    paths, boxes, targets, found = [], [], [], set()
+    paths, boxes, targets, clips, found = [], [], [], [], set()
     for images, box, target, entry in _entries(source, read_index(path), path, root):
         if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
+        if subsets and _subset(entry) not in subsets:
+            continue
         found.add(entry["pos"][0] if episodes is not None else split)
         paths.append([os.fsencode(image) for image in images])
-        boxes.append(box)
+        boxes.append((0, 0, 0, 0) if entry.get("whole") else box)
         targets.append(target)
+        clips.append(str(entry["pos"][-1]) if SOURCES[kind_of(source)].clips else "")
     absent = sorted(set(episodes) - found) if episodes is not None else []
     if absent or not paths:
         wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
-        raise InputError(f"{path}: holds no {wanted}")
+        of_subsets = f" of {' and '.join(subsets)}" if subsets else ""
+        raise InputError(f"{path}: holds no {wanted}{of_subsets}")
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
-                   np.asarray(targets, np.float32), framing)
+                   np.asarray(targets, np.float32), framing, entry.get("grown", 0.0),
+                   np.asarray(clips) if any(clips) else None)
 
 
 def read_mixture(mixture: dict[str, float], dicts_path: Path, roots: dict[str, Path],
-                 margins: dict[str, tuple[float, float]],
-                 train_episodes: tuple[int, ...]) -> tuple[list[Samples], list[float]]:
+                 margins: dict[str, tuple[float, float]], train_episodes: tuple[int, ...],
+                 subsets: tuple[str, ...] = (), fold: tuple[int, int] = (0, 0)) -> tuple[list[Samples], list[float]]:
     """The training `Samples` of each index of a mixture, and their shares.
 
-    mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}.
+    mixture: {source: share}; roots, margins: {source: folder}, {source: (margin, lift)}; subsets: as of `where`; fold:
+    (number from 1, how many) that is held out of sources that go by folds.
     """
     for source, share in mixture.items():
         if not 0 <= share < float("inf"):
@@ -104,24 +129,50 @@ def read_mixture(mixture: dict[str, float], dicts_path: Path, roots: dict[str, P
     if not shares:
         raise InputError("--mixture: expected at least one index with a share above 0")
     sources = [read_samples(source, dicts_path, roots[kind_of(source)], framing=margins[kind_of(source)],
-                            **where(source, "train", train_episodes)) for source in shares]
+                            **where(source, "train", train_episodes, subsets),
+                            **by_fold(source, dicts_path, fold, False)) for source in shares]
     return sources, list(shares.values())
 
 
-def where(source: str, split: str, episodes: tuple[int, ...]) -> dict:
-    """What `read_samples` takes of a source: a split, of Friends episodes, all of what has neither."""
+def where(source: str, split: str, episodes: tuple[int, ...], subsets: tuple[str, ...] = ()) -> dict:
+    """What `read_samples` takes of a source: a split, of Friends episodes, all of what has neither.
+
+    Of a source with subsets those given; without them all, and of what is held out the first.
+    """
     row = SOURCES[kind_of(source)]
-    return {"episodes": episodes} if row.by_episode else {"split": split} if row.splits else {}
+    part = {"episodes": episodes} if row.by_episode else {"split": split} if row.splits else {}
+    return part | ({"subsets": subsets or row.subsets[:1 if split == row.held_out else None]} if row.subsets else {})
+
+
+def by_fold(source: str, dicts_path: Path, fold: tuple[int, int], held_out: bool) -> dict:
+    """What `read_samples` takes of a source that goes by folds: the subjects of a fold, or all others; {} of another.
+
+    Subjects are dealt out by turns in the order of their names, as is usual with CK+ (Liu et al., "AU-inspired Deep
+    Networks for Facial Expression Feature Learning", 2015). fold: (number from 1, how many), of which 0 is none.
+
+    Raises:
+        InputError: more folds than subjects, or no such fold.
+    """
+    number, count = fold
+    if not (count and SOURCES[kind_of(source)].folds):
+        return {}
+    path = Path(dicts_path) / index_file(source)
+    subjects = sorted({entry["pos"][0] for *_, entry in _entries(source, read_index(path), path, None)})
+    if not (2 <= count <= len(subjects) and 1 <= number <= count):
+        raise InputError(f"--folds {count}, fold {number}: {path} has {len(subjects)} subjects; expected 2 folds to as "
+                         "many, counted from 1")
+    dealt = set(subjects[number - 1::count])
+    return {"episodes": [subject for subject in subjects if (subject in dealt) == held_out]}
 
 
 def read_held_out(source: str, dicts_path: Path, roots: dict[str, Path], margins: dict[str, tuple[float, float]],
-                  valid_episodes: tuple[int, ...]) -> Samples:
-    """The `Samples` validated on: Friends' validation episodes, or another index's own held-out split."""
+                  valid_episodes: tuple[int, ...], fold: tuple[int, int] = (0, 0)) -> Samples:
+    """The `Samples` validated on: Friends' validation episodes, another index's own held-out split, or a fold."""
     row = SOURCES[kind_of(source)]
-    if row.never:
+    if row.never and not (row.folds and fold[1]):
         raise InputError(f"--valid-on {source}: {row.never}")
     return read_samples(source, dicts_path, roots[kind_of(source)], framing=margins[kind_of(source)],
-                        **where(source, row.held_out, valid_episodes))
+                        **where(source, row.held_out, valid_episodes), **by_fold(source, dicts_path, fold, True))
 
 
 def check_episodes(train_episodes: Iterable[int], valid_episodes: Iterable[int]) -> None:

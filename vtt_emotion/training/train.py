@@ -2,6 +2,7 @@
 import signal
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from resnet_tsm import fill
 from vtt_emotion.core.command_line import Stopped
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import locked
+from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
@@ -70,6 +72,9 @@ def train(ops: Any, frames: int) -> dict | None:
         with locked(folder, "trained") if ranks.first else nullcontext():
             training = _prepare(ops, folder, ranks, *faces)
             _loop(ops, training, unreadable)
+            at = training.run.progress
+            if ranks.first and at.step < ops.run.max_steps:
+                print(f"ended at step {at.step:,}: no better mean recall in {ops.run.patience} validations")
     return training.run.progress.best if ranks.first else None
 
 
@@ -82,7 +87,7 @@ def _loop(ops, training, unreadable):
         if at.owed:                              # the validation that the last run failed in
             run.log(step=at.step, **_validate(training, options.precision))
             training.save()
-        for clips, target, reasons in steps:
+        for clips, target, reasons in takewhile(lambda _: not _in_vain(options, at), steps):
             clips, target = (part.to(ranks.device, non_blocking=True) for part in (clips, target))
             if ops.augment.mixup:
                 rng = np.random.default_rng((options.seed, at.step, 0, 1))     # neither sampler's nor loader's
@@ -112,6 +117,11 @@ def _loop(ops, training, unreadable):
                 raise Stopped(asked[0] if asked else signal.SIGTERM)
 
 
+def _in_vain(options, at):
+    """Whether the last `--patience` validations have brought no better mean recall."""
+    return bool(options.patience and at.best) and at.step - at.best["step"] >= options.patience * options.valid_every
+
+
 def _validate(training, precision):
     """Measure the average; where its mean recall is the best, it is kept as best.pt. Returns the log's columns."""
     run, net, at = training.run, training.average.net, training.run.progress
@@ -125,7 +135,8 @@ def _validate(training, precision):
         run.save("best.pt", net, Progress(at.step, best))
         at.best = best                           # not before it is kept: what fails is owed
     at.owed = False
-    return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")}
+    return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")} | {
+        f"recall_{emotion}": recall for emotion, recall in zip(EMOTIONS, figures["recalls"])}
 
 
 @contextmanager
@@ -169,8 +180,10 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
 def _faces(ops, frames):
     """(faces to train on, the chance of each to be drawn, faces to validate on)."""
     roots, margins, dicts = ops.datasets.roots(), ops.margins.by_source(), ops.place.dicts_path
-    sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, ops.split.train_episodes)
-    valid = hold_to(read_held_out(ops.data.valid_on, dicts, roots, margins, ops.split.valid_episodes), "ties-out")
+    split, fold = ops.split, (ops.split.fold, ops.split.folds)
+    sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, split.train_episodes, split.subsets,
+                                   fold)
+    valid = hold_to(read_held_out(ops.data.valid_on, dicts, roots, margins, split.valid_episodes, fold), "ties-out")
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
     return (FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0)),
             sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),

@@ -1,0 +1,61 @@
+"""Checkpoints of other projects as a start for training: a ResNet18's parameters, under whatever names they lie."""
+from torch import Tensor
+
+from resnet_tsm import ResNetTSM
+from vtt_emotion.core.command_line import torchrun_places
+
+WRAPPED = ("model_state_dict", "state_dict", "model", "net")
+LAST = "layer4.1.conv2.weight"
+# nn.Sequential(*resnet.children()) numbers them; 2 and 3 have no parameters.
+NUMBERED = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4", "9": "fc"}
+NUMBERED_LAST = LAST.replace("layer4", "7")
+
+
+def as_start(net: ResNetTSM, checkpoint: object, source: str) -> object:
+    """What `fill` takes of a checkpoint that training starts from; one of this project, or of none, is left as it is.
+
+    Parameters may be wrapped ({"state_dict": ...}), be prefixed (`module.`), or be numbered (`features.0.weight`), as
+    DAN's are; there may be none of the last layer, or one of other classes: then the network's own, random, stays. It
+    is printed what was taken.
+
+    Raises:
+        ValueError: parameters of a deeper ResNet, or not all of a ResNet18's.
+    """
+    state = checkpoint
+    while isinstance(state, dict) and "options" not in state and (wrap := next(
+            (name for name in WRAPPED if isinstance(state.get(name), dict)), None)):
+        state = state[wrap]
+    if not isinstance(state, dict) or "options" in state:
+        return checkpoint
+    found, prefix = unprefixed(state)
+    if not found:
+        return checkpoint
+    own, taken = net.state_dict(), {}
+    for name, value in own.items():
+        if name in found and (not name.startswith("fc.") or found[name].shape == value.shape):
+            taken[name] = found[name]
+        elif not name.startswith("fc.") and not name.endswith("num_batches_tracked"):
+            raise ValueError(f"{source}: expected the parameters of a ResNet18, found none called {prefix}{name}")
+    deeper = [name for name in found if name.startswith("layer") and name not in own]
+    if deeper:
+        raise ValueError(f"{source}: of another network than ResNet18, which has no {deeper[0]}")
+    if torchrun_places()[0] == 0:
+        classes = f" (the checkpoint's is of {len(found['fc.bias']):,} classes)" if "fc.bias" in found else ""
+        print(f"{source}: a start of another project; taken {len(taken)} of a ResNet18's {len(own)} parameters"
+              + (f", {prefix}*" if prefix else "") + f"; its {len(state) - len(taken)} others left; last layer "
+              + ("taken: its classes are thought to be in this project's order" if "fc.bias" in taken
+                 else f"new{classes}"))
+    return own | taken
+
+
+def unprefixed(state: dict) -> tuple[dict[str, Tensor], str]:
+    """({torchvision's name: parameter}, what stood before the names) of a ResNet in a state dict; {} where is none."""
+    for last in (LAST, NUMBERED_LAST):
+        prefix = next((str(name).removesuffix(last) for name in state if str(name).endswith(last)), None)
+        if prefix is not None:
+            plain = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            if last == NUMBERED_LAST:
+                plain = {".".join([NUMBERED.get(number, number), *rest]): value
+                         for (number, *rest), value in ((name.split("."), value) for name, value in plain.items())}
+            return {name: value for name, value in plain.items() if isinstance(value, Tensor)}, prefix
+    return {}, ""
