@@ -837,8 +837,8 @@ class Page(Shown):
     """The results shown, where they are others than --episode's."""
     results_path: Path = Path("results")
     """Folder of the episodes' results."""
-    rows: Annotated[int, Limit(1, 40)] = 12
-    """Rows of the timeline, a person each; those seen least share one more."""
+    rows: Annotated[int, Limit(1, 200)] = 12
+    """Rows of the timeline in view, a person each; where there are more people, they scroll."""
     compare: Path | None = None
     """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
     coded: Path | None = None

@@ -11,14 +11,18 @@ page has no pictures.
     python report.py --results results/interview.json --coded interview.eaf --people mother any
 """
 
+import hashlib
+from datetime import datetime
+
 import numpy as np
 from tqdm import tqdm
 
 from ops import Agreement, Coders, Friends, Margins, Metadata, Page, Place, compose
+from vtt_emotion import __version__
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.friends import find_metadata
-from vtt_emotion.page.coded import add_coded, coded_labels, coded_lines, measure_coded, place_coded
+from vtt_emotion.page.coded import add_coded, coded_lines, measure_coded, place_coded
 from vtt_emotion.page.html import add_pictures, page_data, relative_url, write_page
 from vtt_emotion.page.pictures import Seen, look, picture_every, spread_faces
 from vtt_emotion.page.readings import as_readings, choose_rows, place_frames, strongest, time_step
@@ -82,14 +86,26 @@ def add_beside(data, readings, rows, place, times, ops, source, beside):
     return add_truth(data, annotations, readings, rows, place, times, ops.page.fps)
 
 
+def provenance(path):
+    """(what the results in `path` are, in short; and at length, with how their faces were found, where that is kept)."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    written = datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+    short = f"{path.name} of {written}, SHA-256 {digest}"
+    try:
+        about = read_faces(path.with_suffix(".faces.npz"))[0]
+    except InputError:
+        return short, short
+    options = ", ".join(f"{name} {value}" for name, value in about.get("options", {}).items())
+    return short, f"{short}; faces (format {about['version']}) found with {options}"
+
+
 def collect_pictures(source, readings, rows, moments, page, framing):
     """(what one pass over the source gave, ms between two thumbnails, places of readings whose pictures stay).
 
     Args:
         moments: places of the readings that the strongest segments show.
     """
-    first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
-    kept = [*moments, *first]
+    kept = [*moments, *np.unique(rows, return_index=True)[1][:page.rows].tolist()]
     spread, every = spread_faces(readings.faces) if len(rows) else ([], 0)
     if source is None:
         return Seen(), every, kept
@@ -123,7 +139,7 @@ def write(path, records, names, source, ops):
     page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
     records, parts = apply_names(records, names)
     readings, segments = as_readings(records), segments_of(path, records, bool(names))
-    rows, labels = choose_rows(readings, page.rows, coded_labels(spans, people))
+    rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
     moments, framing = strongest(segments, readings), find_framing(path, ops.margins)
@@ -138,12 +154,15 @@ def write(path, records, names, source, ops):
     else:
         truth = add_beside(data, readings, rows, place, times, ops, source, beside)
     output, video = path.with_suffix(".html"), find_video(path, source)
-    texts = page_texts(path, page, source, video)
+    short, made = provenance(path)
+    texts = page_texts(path, page, source, video) | {"made": made, "version": __version__}
     data |= {"title": path.stem, "video": video and relative_url(video, output), "videoName": texts["video"],
              "start": 1000 * facts_of(video).start if video else 0,
              "burnt": texts["burnt"], "numbered": source is not None, "reach": max(2000, 2 * every),
              "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated", "names": names,
-             "parts": parts}
+             "parts": parts, "identity": hashlib.sha256(f"{short} {names}".encode()).hexdigest()[:16],
+             "madeOf": f"{short}, vtt_emotion {__version__}",
+             "inView": page.rows}
     add_pictures(data, seen, readings, rows, place, times, kept)
     write_page(output, data, people=len(labels), truth=truth, scored=readings.scored, **texts)
     whose = f"faces of {texts['other']}" if beside else "annotated faces"

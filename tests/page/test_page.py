@@ -73,16 +73,13 @@ def test_a_record_that_is_not_as_expected_is_named(edit, tmp_path):
         report.main(["--root", str(tmp_path), "--results", "a.json"])
 
 
-def test_a_row_a_person_and_one_for_the_rest():
+def test_a_row_a_person_those_seen_most_first():
     faces = [0] * 2 + [1] * 5 + [2] * 3 + [3] * 1
     got = readings(range(11), faces=faces)
-    rows, labels = choose_rows(got, 2)
-    assert labels == ["face 1", "face 2", "2 others"]        # those seen most, in the order they come
-    assert rows.tolist() == [2, 2, 0, 0, 0, 0, 0, 1, 1, 1, 2]
+    rows, labels = choose_rows(got)
+    assert labels == ["face 1", "face 2", "face 0", "face 3"] and rows.tolist() == [2, 2, 0, 0, 0, 0, 0, 1, 1, 1, 3]
     got.named[3] = True                                      # a name comes before any id, however short
-    rows, labels = choose_rows(got, 2)
-    assert labels == ["face 3", "face 1", "2 others"] and rows.tolist()[-1] == 0
-    assert choose_rows(got, 12)[1] == choose_rows(got, 3)[1] == ["face 3", "face 0", "face 1", "face 2"]
+    assert choose_rows(got)[1] == ["face 3", "face 1", "face 2", "face 0"]
 
 
 def test_readings_find_their_frames_and_miss_those_of_another_video():
@@ -420,7 +417,7 @@ def test_errors(tmp_path, trained, make_video, run_main, capsys):
     assert "page.html: expected results (.json)" in said("--results", tmp_path / "page.html")
     assert "c.json: no such names" in said("--results", path, "--names", tmp_path / "c.json")
     assert "c.json: no such results" in said("--results", path, "--compare", tmp_path / "c.json")
-    assert "--rows 0: expected from 1 to 40" in said("--results", path, "--rows", "0")
+    assert "--rows 0: expected from 1 to 200" in said("--results", path, "--rows", "0")
     assert not path.with_suffix(".html").exists()
 
 

@@ -1,6 +1,27 @@
 /* Names given to ids in this page: people joined, split and named, and saved as a file for --names. */
-const ticked = () => all("#people input:checked").map(box => rows[box.value]);
+const marked = new Set();                        // the rows that are ticked, in view or not
+const ticked = () => [...marked];
 const changes = [];                              // how many edits there were before each change
+const KEPT = `names ${data.identity}`;           // of these results, in the browser's storage
+let unsaved = false;
+
+/* Keep the edits in the browser until they are saved as a file; where it has no storage they last as long as the page. */
+function keep() {
+  unsaved = edits.length > 0;
+  try {
+    if (edits.length) localStorage.setItem(KEPT, JSON.stringify(edits)); else localStorage.removeItem(KEPT);
+  } catch { /* switched off, or full */ }
+}
+
+/* The edits of an earlier visit. */
+function restore() {
+  try {
+    edits.push(...JSON.parse(localStorage.getItem(KEPT) || "[]").map(edit => ({...edit, to: edit.to ?? Infinity})));
+  } catch { /* the same */ }
+  if (!edits.length) return;
+  changes.push(0);
+  tell("Names of an earlier visit are taken up; undo takes them back, save names writes them into a file.");
+}
 
 /* The ids of a row, each with the times that the row has of it: all, where no edit parted them. */
 function idsOf(row) {
@@ -16,6 +37,7 @@ function idsOf(row) {
 function change(added) {
   changes.push(edits.length);
   edits.push(...added);
+  keep();
   rebuild();
 }
 
@@ -40,6 +62,7 @@ function split(name) {
 function undo() {
   if (!changes.length) return;
   edits.length = changes.pop();
+  keep();
   rebuild();
   tell("The last change is taken back.");
 }
@@ -65,29 +88,40 @@ function namesFile() {
   return `{"names": [\n${[...entries.values()].map(entry => JSON.stringify(entry)).join(",\n")}\n]}\n`;
 }
 
-/* The list of people to tick, and what can be done with them. */
+const ORDERS = {seen: (a, b) => sumOf(b) - sumOf(a), came: (a, b) => a.frames[0] - b.frames[0]};
+
+/* The list of people to tick, and what can be done with them; those ticked stay at its head whatever is searched. */
 function drawPeople() {
-  byId("people").replaceChildren(...rows.filter(read).map(row => {
-    const item = element("li"), label = element("label"), box = element("input"), image = element("img", "face");
-    [box.type, box.value] = ["checkbox", row.place];
-    box.disabled = Boolean(row.faces);           // several people: no one to name
-    image.alt = "";
-    image.hidden = !row.thumbs.jpegs.length || Boolean(row.faces);
-    if (!image.hidden) image.src = jpeg(row.thumbs.jpegs[row.thumbs.jpegs.length >> 1]);
-    label.append(box, image, element("bdi", "", row.label), element("span", "quiet", ` ${seconds(sumOf(row))}`));
+  if (!byId("names-fold").open) return;
+  const text = byId("people-search").value.trim();
+  const found = rows.filter(row => read(row) && (marked.has(row) || matches(row, text)))
+    .sort((a, b) => marked.has(b) - marked.has(a) || ORDERS[byId("people-order").value](a, b));
+  byId("people").replaceChildren(...found.map(row => {
+    const item = element("li"), label = element("label"), box = element("input");
+    [box.type, box.checked] = ["checkbox", marked.has(row)];
+    box.addEventListener("change", () => marked[box.checked ? "add" : "delete"](row));
+    label.append(box, ...(face(row) ? [picture(face(row))] : []), element("bdi", "", row.label),
+                 element("span", "quiet", ` ${seconds(sumOf(row))}`));
     item.append(label);
     return item;
   }));
+  byId("people-count").textContent = `${found.length.toLocaleString("en")} of ${rows.filter(read).length} people`;
   byId("undo").disabled = !changes.length;
   byId("save-names").disabled = !edits.length && !data.names.length;
 }
 
 function wireNames() {
   const name = byId("new-name");
+  byId("names-fold").addEventListener("toggle", drawPeople);
+  byId("people-search").addEventListener("input", drawPeople);
+  byId("people-order").addEventListener("change", drawPeople);
   byId("join").addEventListener("click", () => join(name.value.trim()));
   byId("split").addEventListener("click", () => split(name.value.trim()));
   byId("undo").addEventListener("click", undo);
   byId("save-names").addEventListener("click", () => {
     save(`${data.title}.names.json`, new Blob([namesFile()], {type: "application/json"}));
+    unsaved = false;
   });
+  name.addEventListener("keydown", event => { if (event.key === "Enter") join(name.value.trim()); });
+  window.addEventListener("beforeunload", event => { if (unsaved) event.preventDefault(); });
 }

@@ -19,7 +19,7 @@ function showBoxes(frame) {
     box.style.top = `${100 * top / tall}%`;
     box.style.width = `${100 * (right - left) / wide}%`;
     box.style.height = `${100 * (bottom - top) / tall}%`;
-    box.append(element("span", top / tall < 0.1 ? "said below" : "said", `${shorten(named(row, place), 18)} · ` +
+    box.append(element("span", top / tall < 0.1 ? "said below" : "said", `${shorten(row.label, 18)} · ` +
       `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}`));
     if (left / wide > 0.6) box.classList.add("right");
     return box;
@@ -35,17 +35,17 @@ function showPresent() {
   for (const row of rows) {
     for (const place of readingAt(row, frame)) {
       const emotion = row.emotions[place], item = element("li", emphasised(row, place) ? "" : "faded");
-      const picture = portrait(row, frame, idOf(row, place)), image = element(picture ? "img" : "span", "face");
-      const text = element("span"), truth = truthAt(row, times[frame]), name = element("b", "", named(row, place));
+      const picture = portrait(row, frame), image = element(picture ? "img" : "span", "face");
+      const text = element("span"), truth = truthAt(row, times[frame]), name = element("b", "", row.label);
       if (picture) [image.src, image.alt] = [picture, ""];
       image.hidden = !row.thumbs.jpegs.length;
-      name.title = named(row, place);
+      name.title = row.label;
       text.append(name, swatch(emotion), `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}` +
                   (truth === null ? "" : `, ${data.truthSays} ${data.emotions[truth]}`));
       item.append(image, text);
       list.append(item);
       if (emphasised(row, place)) {
-        said.push(`${named(row, place)} ${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}`);
+        said.push(`${row.label} ${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}`);
       }
     }
   }
