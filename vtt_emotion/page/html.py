@@ -19,7 +19,8 @@ WEB = Path(__file__).parent / "web"
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
 PORTRAITS = 1000                                 # people, those seen most, who have a thumbnail whatever it takes
-SCRIPTS = ("data", "timeline", "player", "tables", "names", "report")     # joined in this order; the last one starts
+SCRIPTS = ("data", "timeline", "curves", "player", "tables", "segments", "notes", "names",
+           "report")     # joined in this order; the last one starts
 PALETTE = " ".join(f"--{name}: {COLOURS[name]}; --on-{name}: {INKS[name]};" for name in EMOTIONS)
 CONFIDENCE = 10_000                              # steps of a confidence in the page: the four decimals of the results
 

@@ -5,31 +5,37 @@ const changes = [];                              // how many edits there were be
 const KEPT = `names ${data.identity}`;           // of these results, in the browser's storage
 let unsaved = false;
 
-/* Keep the edits in the browser until they are saved as a file; where it has no storage they last as long as the page. */
+/* Keep edits and notes in the browser until they are saved as a file; without storage they last as long as the page. */
 function keep() {
-  unsaved = edits.length > 0;
+  unsaved = edits.length > 0 || JSON.stringify(notes) !== JSON.stringify(data.notes);
   try {
-    if (edits.length) localStorage.setItem(KEPT, JSON.stringify(edits)); else localStorage.removeItem(KEPT);
+    if (unsaved) localStorage.setItem(KEPT, JSON.stringify({edits, notes})); else localStorage.removeItem(KEPT);
   } catch { /* switched off, or full */ }
 }
 
-/* The edits of an earlier visit. */
+/* The edits and notes of an earlier visit. */
 function restore() {
+  let kept = null;
   try {
-    edits.push(...JSON.parse(localStorage.getItem(KEPT) || "[]").map(edit => ({...edit, to: edit.to ?? Infinity})));
+    kept = JSON.parse(localStorage.getItem(KEPT));
   } catch { /* the same */ }
-  if (!edits.length) return;
-  changes.push(0);
-  tell("Names of an earlier visit are taken up; undo takes them back, save names writes them into a file.");
+  if (!kept) return;
+  edits.push(...kept.edits.map(edit => ({...edit, to: edit.to ?? Infinity})));
+  notes.splice(0, notes.length, ...kept.notes);
+  if (edits.length) changes.push(0);
+  tell("Names and notes of an earlier visit are taken up; undo takes them back, save names writes them into a file.");
 }
 
-/* The ids of a row, each with the times that the row has of it: all, where no edit parted them. */
+/* The ids of a row, each with the times that the row has of it, between the edits' ends; all, where there are none. */
 function idsOf(row) {
-  const found = new Map();
+  const found = new Map(), ends = new Map();
   row.ids.forEach((id, place) => {
-    const time = times[row.frames[place]], edit = edits.findLast(each => each.id === id && time >= each.from &&
-      time < each.to);
-    found.set(`${id} ${edit ? edit.from : 0}`, {id, from: edit ? edit.from : 0, to: edit ? edit.to : Infinity});
+    if (!ends.has(id)) {
+      ends.set(id, [0, Infinity, ...edits.filter(edit => edit.id === id).flatMap(edit => [edit.from, edit.to])]
+        .sort((a, b) => a - b));
+    }
+    const after = ends.get(id).findIndex(end => end > times[row.frames[place]]), mine = ends.get(id);
+    found.set(`${id} ${mine[after]}`, {id, from: mine[after - 1], to: mine[after]});
   });
   return [...found.values()];
 }
@@ -85,7 +91,9 @@ function namesFile() {
     const from = Math.max(edit.from / 1000, part.from || 0), to = Math.min(edit.to / 1000, part.to || Infinity);
     put({id: part.id, name: edit.name, from: from || null, to: to < Infinity ? to : null});
   }
-  return `{"names": [\n${[...entries.values()].map(entry => JSON.stringify(entry)).join(",\n")}\n]}\n`;
+  const lines = list => list.map(entry => JSON.stringify(entry)).join(",\n");
+  return `{"names": [\n${lines([...entries.values()])}\n]` +
+    (notes.length ? `,\n"notes": [\n${lines(notes)}\n]}\n` : "}\n");
 }
 
 const ORDERS = {seen: (a, b) => sumOf(b) - sumOf(a), came: (a, b) => a.frames[0] - b.frames[0]};
@@ -107,7 +115,7 @@ function drawPeople() {
   }));
   byId("people-count").textContent = `${found.length.toLocaleString("en")} of ${rows.filter(read).length} people`;
   byId("undo").disabled = !changes.length;
-  byId("save-names").disabled = !edits.length && !data.names.length;
+  drawNotes();
 }
 
 function wireNames() {

@@ -3,6 +3,7 @@
 function redraw() {
   drawTimeline();
   drawSegmentsTable();
+  drawAllSegments();
   drawScreenTime();
   fillSubtitles();
   showPresent();
@@ -114,6 +115,8 @@ function onKey(event) {
   let known = true;
   if (event.key === "ArrowLeft" && !scrolls) step(event.shiftKey ? "second-back" : "back");
   else if (event.key === "ArrowRight" && !scrolls) step(event.shiftKey ? "second-on" : "on");
+  else if (event.shiftKey && /^Digit[1-7]$/.test(event.code)) visitHighest(Number(event.code.at(-1)) - 1);
+  else if (/^[jkl]$/.test(event.key)) shuttle(event.key);
   else if (/^[1-7]$/.test(event.key)) jump(Number(event.key) - 1);
   else if (event.key in ZOOM_KEYS) zoomBy(ZOOM_KEYS[event.key]);
   else if (event.key === " " && (target === document.body || kind === "range")) toggle();
@@ -182,6 +185,9 @@ function start() {
     wireTimeline();
     wireFilters();
     wireNames();
+    wireCurves();
+    wireSegments();
+    wireNotes();
     drawFilters();
     drawPeople();
     wirePlayer();
@@ -199,6 +205,6 @@ function start() {
   }));
 }
 
-window.report = {data, state, times, binned, differences, seek, zoom, xOf, underLanes, ranked, level, namesFile, segmentsCsv, sharesCsv,
+window.report = {data, state, times, binned, differences, seek, zoom, xOf, underLanes, ranked, level, namesFile, curves, points, highest, notes, notesCsv, loudness, cuts, segmentsCsv, sharesCsv,
                  get rows() { return rows; }, get chart() { return chart; }, TOP, ROW};      // for the tests
 start();

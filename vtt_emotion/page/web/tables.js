@@ -18,7 +18,18 @@ function drawSegmentsTable() {
       return item;
     }));
     list.append(mine.length ? items : element("span", "quiet", "none"));
-    if (mine.length > few) list.append(element("span", "quiet more", `and ${(mine.length - few).toLocaleString("en")} more`));
+    if (mine.length > few) {
+      const more = element("button", "more", `and ${(mine.length - few).toLocaleString("en")} more`);
+      more.type = "button";
+      more.addEventListener("click", () => listEmotion(emotion));
+      list.append(more);
+    }
+    const best = highest(emotion), up = element("button", "highest", best ? `▲ ${best.score.toFixed(2)}` : "");
+    up.type = "button";
+    up.title = `the highest score, Shift and ${emotion + 1}`;
+    up.setAttribute("aria-label", `${data.emotions[emotion]} at its highest`);
+    up.addEventListener("click", () => visitHighest(emotion));
+    if (best) head.append(element("br"), up);
     line.append(head, list);
     return line;
   }));
@@ -147,5 +158,6 @@ function timelinePicture() {
 const EXPORTS = {
   segments: () => save(`${data.title}.segments.csv`, new Blob([segmentsCsv()], {type: "text/csv"})),
   shares: () => save(`${data.title}.shares.csv`, new Blob([sharesCsv()], {type: "text/csv"})),
+  notes: () => save(`${data.title}.notes.csv`, new Blob([notesCsv()], {type: "text/csv"})),
   picture: () => timelinePicture().toBlob(blob => save(`${data.title}.timeline.png`, blob)),
 };

@@ -248,6 +248,8 @@ function drawTimeline() {
     chart.setOption(timelineOption(), {notMerge: true});
     byId("timeline").setAttribute("role", "img");
   }
+  drawCurves();
+  drawStrip();
   drawOverview();
   placeMarks();
 }
@@ -366,6 +368,8 @@ function zoom(from, to) {
   state.from = Math.max(0, Math.min(from + (to - from - length) / 2, total - length));
   state.to = state.from + length;
   if (chart && drawn.length) chart.setOption(timelineOption());
+  drawCurves();
+  drawStrip();
   placeMarks();
   remember();
 }
