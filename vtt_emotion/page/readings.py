@@ -4,7 +4,7 @@ Times are whole milliseconds. A reading is one record of the results; a row is a
 """
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 

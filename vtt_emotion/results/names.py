@@ -11,6 +11,7 @@ Beside "names" may stand "notes": [{"from": 12.5, "to": 20.0, "text": "..."}]; w
 Each entry names the face of an id: always, or from a second on and before another. Where several fit a record the last
 counts; `null` takes a name away. Two ids of one name are one person, so a name joins, and a time splits.
 """
+from collections.abc import Iterable
 from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
@@ -18,7 +19,7 @@ from vtt_emotion.core.files import read_json
 from vtt_emotion.results.checks import ENTRY, ENTRY_SAYS, NOTE, NOTE_SAYS, check_all
 
 
-def read_all_names(paths) -> tuple[list, list]:
+def read_all_names(paths: Iterable[str | Path]) -> tuple[list[dict], list[dict]]:
     """(entries, notes) of several people's names files, the last named counting; notes in order of time, each once."""
     entries, notes = [], []
     for path in paths:
@@ -27,7 +28,7 @@ def read_all_names(paths) -> tuple[list, list]:
     return entries, sorted(notes, key=lambda note: note["from"])
 
 
-def read_notes(path) -> list:
+def read_notes(path: str | Path) -> list[dict]:
     """The notes (list of dicts: from, to, text) of a names file; `to` may be None."""
     notes = check_all(path, "note", _read(path).get("notes", []), NOTE, NOTE_SAYS)
     return [{"from": note["from"], "to": note.get("to"), "text": note["text"]} for note in notes]
