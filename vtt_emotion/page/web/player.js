@@ -250,6 +250,7 @@ function wireVideo() {
       byId("play").textContent = video.paused ? "▶ play" : "❚❚ pause";
     });
   }
+  video.addEventListener("ended", () => { if (keepSpan(Infinity)) video.play(); });      // a loop of the film's end
   video.addEventListener("pause", () => {
     if (!video.seeking) say(showPresent());
     remember();
