@@ -164,9 +164,12 @@ function wireSubtitles() {
   });
 }
 
+/* Play; a pause may come before it begins, which is no error. */
+const play = () => video.play().catch(() => {});
+
 function toggle() {
   if (!video || playing === "pictures") return;
-  if (video.paused) video.play(); else video.pause();
+  if (video.paused) play(); else video.pause();
 }
 
 /* J, K and L as in players: a second back, pause, play and then faster. */
@@ -177,7 +180,7 @@ function shuttle(key) {
   const speeds = [...byId("speed").options].map(option => option.value), speed = byId("speed");
   if (!video.paused) speed.value = speeds[Math.min(speeds.length - 1, speed.selectedIndex + 1)];
   video.playbackRate = Number(speed.value);
-  video.play();
+  play();
 }
 
 /* Pictures in place of a video that does not play, and why. */
@@ -250,7 +253,7 @@ function wireVideo() {
       byId("play").textContent = video.paused ? "▶ play" : "❚❚ pause";
     });
   }
-  video.addEventListener("ended", () => { if (keepSpan(Infinity)) video.play(); });      // a loop of the film's end
+  video.addEventListener("ended", () => { if (keepSpan(Infinity)) play(); });      // a loop of the film's end
   video.addEventListener("pause", () => {
     if (!video.seeking) say(showPresent());
     remember();

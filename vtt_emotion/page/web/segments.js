@@ -47,7 +47,7 @@ function playSpan(segment, loop) {
   const stops = loop && span?.loop && span.segment === segment;
   seek(frameAt(segment.start));
   span = stops ? null : {segment, loop};
-  if (stops) video.pause(); else video.play();
+  if (stops) video.pause(); else play();
   drawAllSegments();
 }
 
