@@ -18,7 +18,7 @@ from vtt_emotion.archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts,
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.results.elan import write_eaf
-from vtt_emotion.results.names import apply_names, read_names
+from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.parquet import write_parquet
 from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
@@ -31,6 +31,7 @@ from vtt_emotion.video.sources import find_source
 
 ExportOps = compose(place=Place, friends=Friends, export=Export)
 TABLES = ("csv", "parquet")                      # what photos have too
+NOTE_COLUMNS = ("from", "to", "text")
 TIMED = {"elan": (".eaf", write_eaf), "vtt": (".vtt", write_vtt), "textgrid": (".TextGrid", write_textgrid)}
 
 
@@ -45,7 +46,7 @@ def check_video(video, results):
         raise InputError(f"{video}: not the video that {results} was read from; without {kept.name} any is linked")
 
 
-def write_tables(path, format, records, segments, shots):
+def write_tables(path, format, records, segments, shots, notes):
     """Write the tables of results, as CSV or Parquet; yields each file. `segments` is None for photos.
 
     Where a reading has written its shots also those, and who shares them with whom.
@@ -56,13 +57,15 @@ def write_tables(path, format, records, segments, shots):
     if shots:
         tables += [(shots_path(path).with_suffix(f".{format}"), SHOT_COLUMNS, shot_rows(shots)),
                    (path.with_suffix(f".together.{format}"), TOGETHER_COLUMNS, together(shots))]
+    if notes:
+        tables.append((path.with_suffix(f".notes.{format}"), NOTE_COLUMNS, notes))
     for file, columns, rows in tables:
         (write_csv if format == "csv" else write_parquet)(file, columns, rows)
         yield file
 
 
-def export(path, formats, video, names=()):
-    """Write one results file in the formats named, with the `names` of a names file; yields each file written."""
+def export(path, formats, video, names=(), notes=()):
+    """Write one results file in the formats named, with names files' `names` and `notes`; yields each file written."""
     records = read_results(path, photos=True)
     photos = bool(records) and "file" in records[0]
     timed = [format for format in formats if format in TIMED]
@@ -74,10 +77,10 @@ def export(path, formats, video, names=()):
     segments, shots = (None, []) if photos else (segments_of(path, records, bool(names)), read_shots(path))
     for format in dict.fromkeys(formats):
         if format in TABLES:
-            yield from write_tables(path, format, records, segments, shots)
+            yield from write_tables(path, format, records, segments, shots, notes)
             continue
         suffix, write = TIMED[format]
-        more = {"elan": {"video": video, "shots": shots}, "textgrid": {"shots": shots}}
+        more = {"elan": {"video": video, "shots": shots, "notes": notes}, "textgrid": {"shots": shots}}
         write(path.with_suffix(suffix), segments, **more.get(format, {}))
         yield path.with_suffix(suffix)
 
@@ -107,14 +110,14 @@ def main(argv=None):
         return sum_up_archive(as_place(ops.export.archive, ops.place.root))
     if ops.export.video is not None and len(paths) > 1:
         raise InputError(f"--video {ops.export.video}: expected one --results with it, found {len(paths)}")
-    if ops.export.names is not None and len(paths) > 1:
-        raise InputError(f"--names {ops.export.names}: expected one --results with it, found {len(paths)}")
-    names = read_names(ops.export.names) if ops.export.names is not None else []
+    if ops.export.names and len(paths) > 1:
+        raise InputError(f"--names {ops.export.names[0]}: expected one --results with it, found {len(paths)}")
+    names, notes = read_all_names(ops.export.names)
     for path in paths:
         video, _ = find_source(path, ops.export.video, ops.friends.friends_path, None)
         if ops.export.video is not None:
             check_video(video, path)
-        for file in export(path, ops.export.to, video, names):
+        for file in export(path, ops.export.to, video, names, notes):
             unlinked = file.suffix == ".eaf" and video is None
             print(f"wrote {file}{', without a video; --video links one' if unlinked else ''}")
 

@@ -778,8 +778,8 @@ class Export:
     """Formats."""
     video: str | None = None
     """What they were made from, to be linked in ELAN; a Friends episode is found by itself."""
-    names: Path | None = None
-    """Names given in a page to the faces of these results, as it saves them; segments are then found anew."""
+    names: tuple[Path, ...] = ()
+    """Names and notes given in a page, as it saves them, of one person or several; segments are then found anew."""
     archive: str = ""
     """Sum up the table of an archive instead: the folder archive/ of its results, or its URL."""
 
@@ -837,14 +837,14 @@ class Page(Shown):
     """The results shown, where they are others than --episode's."""
     results_path: Path = Path("results")
     """Folder of the episodes' results."""
-    rows: Annotated[int, Limit(1, 40)] = 12
-    """Rows of the timeline, a person each; those seen least share one more."""
+    rows: Annotated[int, Limit(1, 200)] = 12
+    """Rows of the timeline in view, a person each; where there are more people, they scroll."""
     compare: Path | None = None
     """Results of another network, or of a person, of the same video: shown under each row, differences marked."""
     coded: Path | None = None
     """What people coded by hand of the same video (docs/tools.md): shown under the rows in the same way."""
-    names: Path | None = None
-    """Names given in a page to the faces of these results, as it saves them: people joined, split and named."""
+    names: tuple[Path, ...] = ()
+    """Names and notes given in a page, as it saves them, of one person or several: people joined, split and named."""
 
 
 @dataclass

@@ -11,25 +11,30 @@ page has no pictures.
     python report.py --results results/interview.json --coded interview.eaf --people mother any
 """
 
+import hashlib
+
 import numpy as np
 from tqdm import tqdm
 
 from ops import Agreement, Coders, Friends, Margins, Metadata, Page, Place, compose
+from vtt_emotion import __version__
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.friends import find_metadata
-from vtt_emotion.page.coded import add_coded, coded_labels, coded_lines, measure_coded, place_coded
-from vtt_emotion.page.html import add_pictures, page_data, relative_url, write_page
+from vtt_emotion.page.coded import add_coded, coded_lines, measure_coded, place_coded
+from vtt_emotion.page.html import add_pictures, pack, page_data, relative_url, write_page
 from vtt_emotion.page.pictures import Seen, look, picture_every, spread_faces
 from vtt_emotion.page.readings import as_readings, choose_rows, place_frames, strongest, time_step
 from vtt_emotion.page.truth import add_truth, as_annotations, read_annotations
 from vtt_emotion.results.coded import read_coded
-from vtt_emotion.results.names import apply_names, read_names
+from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.records import episode_of, read_results, results_name
 from vtt_emotion.results.segments import segments_of
+from vtt_emotion.results.shots import read_shots
 from vtt_emotion.video.detection import framing_of
-from vtt_emotion.video.faces_file import read_faces
+from vtt_emotion.video.faces_file import provenance, read_faces
 from vtt_emotion.video.frames import count_frames, facts_of, read_frames
+from vtt_emotion.video.loudness import A_SECOND, loudness
 from vtt_emotion.video.sources import find_source
 
 ReportOps = compose(place=Place, friends=Friends, metadata=Metadata, margins=Margins, coders=Coders, page=Page)
@@ -88,8 +93,7 @@ def collect_pictures(source, readings, rows, moments, page, framing):
     Args:
         moments: places of the readings that the strongest segments show.
     """
-    first = [int(np.flatnonzero(rows == row)[0]) for row in range(rows.max(initial=-1) + 1)]
-    kept = [*moments, *first]
+    kept = [*moments, *np.unique(rows, return_index=True)[1][:page.rows].tolist()]
     spread, every = spread_faces(readings.faces) if len(rows) else ([], 0)
     if source is None:
         return Seen(), every, kept
@@ -118,17 +122,19 @@ def page_texts(path, page, source, video):
             "other": other, "coded": page.coded and page.coded.name}
 
 
-def write(path, records, names, source, ops):
-    """Write the page beside the results in `path`; returns what there is to say of it, lines."""
+def write(path, records, named, source, ops):
+    """Write the page beside the results in `path`; returns what there is to say of it, lines. named: (names, notes)."""
+    names, notes = named
     page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
     records, parts = apply_names(records, names)
     readings, segments = as_readings(records), segments_of(path, records, bool(names))
-    rows, labels = choose_rows(readings, page.rows, coded_labels(spans, people))
+    rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
     moments, framing = strongest(segments, readings), find_framing(path, ops.margins)
-    seen, every, kept = collect_pictures(source, readings, rows, moments, page, framing)
-    times = seen.times if source else np.concatenate([one.faces["time"] for one in (readings, beside) if one])
+    pictured = source if labels else None        # there is nothing to show of no one
+    seen, every, kept = collect_pictures(pictured, readings, rows, moments, page, framing)
+    times = seen.times if pictured else np.concatenate([one.faces["time"] for one in (readings, beside) if one])
     times = np.unique(times).astype(np.int64)
     place = place_frames(source or path, readings.faces["time"], times)
     data = page_data(readings, segments, rows, labels, place, times, time_step(readings), seen.size)
@@ -138,12 +144,17 @@ def write(path, records, names, source, ops):
     else:
         truth = add_beside(data, readings, rows, place, times, ops, source, beside)
     output, video = path.with_suffix(".html"), find_video(path, source)
-    texts = page_texts(path, page, source, video)
+    short, made = provenance(path)
+    sound = loudness(source) if source else []
+    texts = page_texts(path, page, source, video) | {"made": made, "version": __version__, "sound": len(sound) > 0}
     data |= {"title": path.stem, "video": video and relative_url(video, output), "videoName": texts["video"],
              "start": 1000 * facts_of(video).start if video else 0,
              "burnt": texts["burnt"], "numbered": source is not None, "reach": max(2000, 2 * every),
              "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated", "names": names,
-             "parts": parts}
+             "parts": parts, "identity": hashlib.sha256(f"{short} {names}".encode()).hexdigest()[:16],
+             "notes": notes, "cuts": pack([round(1000 * shot["start"]) for shot in read_shots(path)[1:]]),
+             "loudness": pack(sound, "u1"), "soundsASecond": A_SECOND, "madeOf": f"{short}, vtt_emotion {__version__}",
+             "inView": page.rows}
     add_pictures(data, seen, readings, rows, place, times, kept)
     write_page(output, data, people=len(labels), truth=truth, scored=readings.scored, **texts)
     whose = f"faces of {texts['other']}" if beside else "annotated faces"
@@ -158,7 +169,7 @@ def write(path, records, names, source, ops):
 def main(argv=None):
     ops = parse(ReportOps, argv, __doc__)
     path, episode = find_results(ops.page)
-    names = read_names(ops.page.names) if ops.page.names else []
+    names, notes = read_all_names(ops.page.names)
     records = read_results(path)
     source, missing = find_source(path, ops.page.video, ops.friends.friends_path, ops.friends.frames_path, episode)
     overlay = path.with_suffix(".overlay.mp4")
@@ -166,7 +177,7 @@ def main(argv=None):
         print(missing)
     if source is None and overlay.is_file():
         source = overlay
-    for line in write(path, records, names, source, ops):
+    for line in write(path, records, (names, notes), source, ops):
         if line:
             print(line)
 

@@ -1,7 +1,9 @@
 import base64
+import hashlib
 import json
 import re
 
+import av
 import numpy as np
 import pytest
 
@@ -27,6 +29,7 @@ from vtt_emotion.page.truth import (
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import VERSION, write_faces
 from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.loudness import loudness
 
 
 def record(seconds, emotion="happy", id=1, name=None, confidence=0.9, box=(20, 20, 60, 60)):
@@ -73,16 +76,13 @@ def test_a_record_that_is_not_as_expected_is_named(edit, tmp_path):
         report.main(["--root", str(tmp_path), "--results", "a.json"])
 
 
-def test_a_row_a_person_and_one_for_the_rest():
+def test_a_row_a_person_those_seen_most_first():
     faces = [0] * 2 + [1] * 5 + [2] * 3 + [3] * 1
     got = readings(range(11), faces=faces)
-    rows, labels = choose_rows(got, 2)
-    assert labels == ["face 1", "face 2", "2 others"]        # those seen most, in the order they come
-    assert rows.tolist() == [2, 2, 0, 0, 0, 0, 0, 1, 1, 1, 2]
+    rows, labels = choose_rows(got)
+    assert labels == ["face 1", "face 2", "face 0", "face 3"] and rows.tolist() == [2, 2, 0, 0, 0, 0, 0, 1, 1, 1, 3]
     got.named[3] = True                                      # a name comes before any id, however short
-    rows, labels = choose_rows(got, 2)
-    assert labels == ["face 3", "face 1", "2 others"] and rows.tolist()[-1] == 0
-    assert choose_rows(got, 12)[1] == choose_rows(got, 3)[1] == ["face 3", "face 0", "face 1", "face 2"]
+    assert choose_rows(got)[1] == ["face 3", "face 1", "face 2", "face 0"]
 
 
 def test_readings_find_their_frames_and_miss_those_of_another_video():
@@ -173,6 +173,58 @@ class FakePicture:
     def to_ndarray(self, format):
         self.asked += 1
         return self.image
+
+
+def test_a_page_without_faces_has_no_pictures(tmp_path, make_video):
+    (tmp_path / "none.json").write_text("[]")
+    video = make_video(tmp_path / "none.mp4", [np.zeros((96, 160, 3), np.uint8)] * 12)
+    report.main(["--results", str(tmp_path / "none.json"), "--video", str(video)])
+    data = page_data(tmp_path / "none.html")
+    assert data["pictures"] == {"times": [], "jpegs": []} and data["rows"] == []
+
+
+def test_a_page_says_how_its_faces_were_found(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([record(0)]))
+    report.main(["--results", str(path)])
+    assert "found with" not in path.with_suffix(".html").read_text()
+    about = {"version": VERSION, "source": "x", "options": {"detector": "hog", "every": 2}}
+    write_faces(tmp_path / "a.faces.npz", about, np.zeros(0, FACE), [0, 1])
+    report.main(["--results", str(path)])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    text = path.with_suffix(".html").read_text()
+    assert f"SHA-256 {digest}; faces (format {VERSION}) found with detector hog, every 2" in text
+
+
+def test_sound_cuts_and_notes_reach_the_page(tmp_path):
+    """A second of silence, one of a tone at half of full scale."""
+    tone = np.concatenate([np.zeros(24000), 0.5 * np.sin(np.arange(24000) * 0.2)]).astype(np.float32)
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream, sound = container.add_stream("libx264", rate=24), container.add_stream("aac", rate=24000)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        sound.layout = "mono"
+        for _ in range(48):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((120, 160, 3), np.uint8))))
+        for place in range(0, 48000, 1000):
+            frame = av.AudioFrame.from_ndarray(tone[None, place:place + 1000], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 24000, place
+            container.mux(sound.encode(frame))
+        container.mux([*stream.encode(None), *sound.encode(None)])
+    got = loudness(tmp_path / "a.mp4")
+    assert 18 <= len(got) <= 22 and got[:9].max() == 0 and loudness(tmp_path).size == 0
+    assert got[11:19] == pytest.approx(255 * (1 + 20 * np.log10(0.5 / 2 ** 0.5) / 60), abs=4)
+    (tmp_path / "a.json").write_text(json.dumps([record(0), record(1)]))
+    people = [{"id": 1, "name": None}]
+    (tmp_path / "a.shots.json").write_text(json.dumps(
+        [{"shot": n + 1, "start": n, "end": n + 1, "first_frame": 24 * n, "end_frame": 24 * n + 24, "framing": None,
+          "people": people} for n in (0, 1)]))
+    (tmp_path / "b.names.json").write_text('{"names": [], "notes": [{"from": 0.5, "text": "looks up"}]}')
+    report.main(["--results", str(tmp_path / "a.json"), "--video", str(tmp_path / "a.mp4"), "--names",
+                 str(tmp_path / "b.names.json")])
+    data = page_data(tmp_path / "a.html")
+    assert np.frombuffer(base64.b64decode(data["cuts"]), "<u4").tolist() == [1000]
+    assert base64.b64decode(data["loudness"]) == got.tobytes()
+    assert data["notes"] == [{"from": 0.5, "to": None, "text": "looks up"}]
 
 
 def test_boxes_outside_the_picture_have_no_thumbnail():
@@ -420,7 +472,7 @@ def test_errors(tmp_path, trained, make_video, run_main, capsys):
     assert "page.html: expected results (.json)" in said("--results", tmp_path / "page.html")
     assert "c.json: no such names" in said("--results", path, "--names", tmp_path / "c.json")
     assert "c.json: no such results" in said("--results", path, "--compare", tmp_path / "c.json")
-    assert "--rows 0: expected from 1 to 40" in said("--results", path, "--rows", "0")
+    assert "--rows 0: expected from 1 to 200" in said("--results", path, "--rows", "0")
     assert not path.with_suffix(".html").exists()
 
 

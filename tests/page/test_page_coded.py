@@ -44,8 +44,6 @@ def test_each_tier_finds_its_row():
     assert placed == {0: [(0, 80, SAD)], 1: [(80, 160, SAD)]}
     assert own == {"ross": [(0, 40, HAPPY)]}                 # two people's codings do not lie upon each other
     assert place_coded(spans[1:2], got, rows, {"guest": "FACE 0"}) == ({0: [(0, 160, SAD)]}, {})
-    rows[:] = 0                                              # a row that two faces share
-    assert place_coded(spans[:1], got, rows, {}) == ({}, {"Face 1": [(80, 160, HAPPY)]})
 
 
 @pytest.fixture
@@ -88,17 +86,6 @@ def test_its_figures_are_those_of_evaluate(talk):
     assert figures["kappa"] == theirs["kappa"] and figures["read"] == pytest.approx(5 / 6)
     assert f'id="kappa">{figures["kappa"][0]:.2f}<' in (talk / "talk.html").read_text()
     assert measure_coded([span("ross", 0, 1)], records, {}, 5.0, 1000) == {"people": 1, "seconds": 1, "records": 0}
-
-
-def test_who_is_coded_has_a_row_before_others(talk):
-    (talk / "talk.csv").write_text("person,emotion,start,end\nface 1,happy,0,3\n")
-    assert [row["label"] for row in run(talk, "--rows", "1")["rows"]] == ["joey", "face 1"]      # two need no third
-    records = json.loads((talk / "talk.json").read_text())
-    records += [record(n / 24, "fear", 2, "ross") for n in range(96)]
-    (talk / "talk.json").write_text(json.dumps(records))
-    data = run(talk, "--rows", "1")
-    assert [row["label"] for row in data["rows"]] == ["face 1", "2 others"]
-    assert data["rows"][0]["truth"]["ends"] == [3000]
 
 
 def test_without_a_face_it_says_so(talk, capsys):

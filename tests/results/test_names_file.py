@@ -3,7 +3,8 @@ import json
 import pytest
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.results.names import apply_names, read_names
+from vtt_emotion.results.names import apply_names, read_all_names, read_names
+from vtt_emotion.results.tiers import NOTES, all_tiers
 
 
 def record(seconds, id, name=None):
@@ -34,6 +35,23 @@ def test_the_last_entry_that_fits_counts_and_ends_are_open():
     assert [name for _, name in who(named)] == ["a", "b", "b"]
     named, _ = apply_names(records, [entry(1, "b", 1), entry(1, "a", 0, 2)])
     assert [name for _, name in who(named)] == ["a", "a", "b"]
+
+
+def test_several_peoples_files_are_one(tmp_path):
+    notes = [{"from": 3.0, "to": 4.0, "text": "b"}, {"from": 1.0, "to": None, "text": "a"}]
+    for name, entries, mine in (("a", [entry(1, "Anna")], notes), ("b", [entry(1, "Ben")], notes[:1])):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"names": entries, "notes": mine}))
+    entries, both = read_all_names([tmp_path / "a.json", tmp_path / "b.json"])
+    assert [each["name"] for each in entries] == ["Anna", "Ben"] and both == notes[::-1]
+    assert read_all_names([]) == ([], [])
+    (tmp_path / "a.json").write_text('{"names": [], "notes": [{"from": 3}]}')
+    with pytest.raises(InputError, match="a.json: note 0: expected from and, if it is no moment, to in seconds"):
+        read_all_names([tmp_path / "a.json"])
+
+
+def test_notes_are_tiers():
+    notes = [{"from": 1.0, "to": 3.0, "text": "a"}, {"from": 2.0, "to": None, "text": "b"}]
+    assert all_tiers([], [], notes) == {NOTES: [(1000, 3000, "a")], f"{NOTES} (2)": [(2000, 3000, "b")]}
 
 
 def test_a_file_is_read(tmp_path):

@@ -4,9 +4,10 @@ Every index, target vector, logit vector and results file of the project uses th
 """
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-# Told apart with each kind of colour blindness, and seen on white and on dark; tests/test_labels.py measures it.
-COLOURS = dict(zip(EMOTIONS, ("#c72827", "#7ac7a4", "#933d86", "#f8c112", "#1a66d0", "#ef7d12", "#8c8c8c")))
-INKS = dict(zip(EMOTIONS, ("white", "black", "white", "black", "white", "black", "black")))      # of text on them
+# Of the overlay, the plots and the page: any two are 20 of CIE76's difference apart with each kind of colour blindness,
+# and 3:1 against the page's light and dark ground; tests/core/test_labels.py measures it.
+COLOURS = dict(zip(EMOTIONS, ("#f0064d", "#0d753b", "#bd6fda", "#ce6c06", "#6b6df9", "#c20c93", "#8d8d8d")))
+INKS = dict(zip(EMOTIONS, ("black", "white", "black", "black", "black", "white", "black")))      # of text on them
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL = range(7)
 # AffectNet's expression codes, both releases. The dropped ones carry their name for the report.
 AFFECTNET = {0: NEUTRAL, 1: HAPPY, 2: SAD, 3: SURPRISE, 4: FEAR, 5: DISGUST, 6: ANGRY}

@@ -9,11 +9,6 @@ from vtt_emotion.page.readings import Readings
 from vtt_emotion.results.agreement import ANY, SUMMARY, faces_by_person, measure_pairs, pair
 
 
-def coded_labels(spans: Iterable[dict], people: dict[str, str]) -> set[str]:
-    """Who the coded persons are in the results, in lower case; `people` is {coded person: who that is, or `ANY`}."""
-    return {people.get(span["person"], span["person"]).lower() for span in spans} - {ANY}
-
-
 def readings_of(target: str, readings: Readings) -> np.ndarray:
     """Places of the readings of one person, in order of time; of `ANY`, of the largest face of each moment."""
     if target != ANY:
@@ -43,22 +38,21 @@ def place_coded(spans: Iterable[dict], readings: Readings, rows: np.ndarray,
                 people: dict[str, str]) -> tuple[dict[int, list], dict[str, list]]:
     """Where the page shows what was coded: under the rows of the results, else in rows of its own.
 
-    A row takes one person's annotations at a time; one that several people share takes none.
+    A row takes one person's annotations at a time.
 
     Args:
-        spans: of vtt_emotion.results.coded; rows: (N,) the row of each reading; people: as of `coded_labels`.
+        spans: of vtt_emotion.results.coded; rows: (N,) the row of each reading; people: {coded person: who
+            that is in the results, or `ANY`}.
 
     Returns:
         ({row: [(start, end, emotion)]}, {person: the same}), ms, in order of time.
     """
-    faces = {row: set(readings.faces["label"][rows == row].tolist()) for row in set(rows.tolist())}
-    single = np.array([row if len(faces[row]) == 1 else -1 for row in rows.tolist()], int)
     placed, own = {}, {}
     for person in dict.fromkeys(span["person"] for span in spans):
         mine, found = readings_of(people.get(person, person).lower(), readings), {}
         for span in (span for span in spans if span["person"] == person):
             start, end = (round(1000 * span[key]) for key in ("start", "end"))
-            for row, *piece in cut(start, end, readings.faces["time"][mine], single[mine]):
+            for row, *piece in cut(start, end, readings.faces["time"][mine], rows[mine]):
                 found.setdefault(row, []).append((*piece, EMOTIONS.index(span["class"])))
         both = {row: sorted(placed.get(row, []) + pieces) for row, pieces in found.items() if row >= 0}
         if any(other[0] < one[1] for pieces in both.values() for one, other in zip(pieces, pieces[1:])):

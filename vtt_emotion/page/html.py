@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import COLOURS, EMOTIONS, INKS
 from vtt_emotion.page.pictures import Seen, within
 from vtt_emotion.page.readings import Readings
 
 WEB = Path(__file__).parent / "web"
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
-SCRIPTS = ("data", "timeline", "player", "tables", "names", "report")     # joined in this order; the last one starts
+PORTRAITS = 1000                                 # people, those seen most, who have a thumbnail whatever it takes
+SCRIPTS = ("data", "timeline", "curves", "player", "tables", "segments", "notes", "names",
+           "report")     # joined in this order; the last one starts
+PALETTE = " ".join(f"--{name}: {COLOURS[name]}; --on-{name}: {INKS[name]};" for name in EMOTIONS)
 CONFIDENCE = 10_000                              # steps of a confidence in the page: the four decimals of the results
 
 
@@ -33,9 +36,9 @@ def pack(numbers: ArrayLike, type: str = "<u4") -> str:
     return base64.b64encode(np.asarray(numbers).astype(type).tobytes()).decode()
 
 
-def row_data(readings: Readings, mine: np.ndarray, frames: np.ndarray, label: str, shared: bool, id_of: dict[int, int],
+def row_data(readings: Readings, mine: np.ndarray, frames: np.ndarray, label: str, id_of: dict[int, int],
              size: tuple[int, int] | None) -> dict:
-    """One row of the timeline, of the readings `mine`; of a `shared` one, whose faces they are as well."""
+    """One row of the timeline, of the readings `mine`."""
     mine = mine[np.argsort(frames[mine], kind="stable")]
     faces = readings.faces[mine]
     boxes = faces["box_xyxy"].clip(0, [*size, *size] if size else 65535)
@@ -44,7 +47,7 @@ def row_data(readings: Readings, mine: np.ndarray, frames: np.ndarray, label: st
             "ids": pack([id_of[id] for id in faces["id"]]), "boxes": pack(np.round(boxes), "<u2")}
     if readings.scored:
         data["scores"] = pack(np.round(CONFIDENCE * faces["scores"]), "<u2")
-    return data | ({"faces": pack(faces["label"]), "names": readings.labels} if shared else {})
+    return data | {"named": len(mine) > 0 and readings.named[faces["label"][0]]}
 
 
 def segment_data(segments: list[dict], id_of: dict[int, int]) -> dict:
@@ -68,11 +71,9 @@ def page_data(readings: Readings, segments: list[dict], rows: np.ndarray, labels
     """
     ids = sorted(set(readings.faces["id"].tolist()))
     id_of = {id: place for place, id in enumerate(ids)}
-    made = []
-    for row, label in enumerate(labels):
-        mine = np.flatnonzero(rows == row)
-        several = len(set(readings.faces["label"][mine].tolist())) > 1
-        made.append(row_data(readings, mine, frames, label, several, id_of, size))
+    order = np.argsort(rows, kind="stable")
+    parts = np.split(order, np.searchsorted(rows[order], np.arange(1, len(labels))))
+    made = [row_data(readings, mine, frames, label, id_of, size) for mine, label in zip(parts, labels)]
     return {"times": pack(times), "step": step, "emotions": list(EMOTIONS), "full": CONFIDENCE, "ids": ids,
             "size": size, "segments": segment_data(segments, id_of), "rows": made}
 
@@ -85,11 +86,15 @@ def add_pictures(data: dict, seen: Seen, readings: Readings, rows: np.ndarray, f
     """
     size = len(json.dumps(data)) + sum(file.stat().st_size for file in WEB.iterdir())
     budget = max(0, min(SHARE, (LARGEST - size) // 2))
-    faces = within(seen.faces, set(kept), budget)
+    ones = {rows[place]: place for place in seen.faces if rows[place] < PORTRAITS}
+    faces, of_row = within(seen.faces, {*kept, *ones.values()}, budget), {}
+    id_of = {id: place for place, id in enumerate(data["ids"])}
+    for place in sorted(faces, key=lambda place: frames[place]):
+        of_row.setdefault(rows[place], []).append(place)
     for row, mine in enumerate(data["rows"]):
-        here = sorted((place for place in faces if rows[place] == row), key=lambda place: frames[place])
+        here = of_row.get(row, [])
         mine["thumbs"] = {"frames": frames[here].tolist() if here else [],
-                          "ids": [data["ids"].index(readings.faces["id"][place]) for place in here],
+                          "ids": [id_of[int(readings.faces["id"][place])] for place in here],
                           "jpegs": [base64.b64encode(faces[place]).decode() for place in here]}
     pictures = within(seen.pictures, {int(times[frames[place]]) for place in kept}, budget)
     data["pictures"] = {"times": list(pictures),
@@ -109,6 +114,7 @@ def write_page(path: str | Path, data: dict, **texts: str) -> None:
     """
     inlined = {name: (WEB / file).read_text(encoding="utf-8") for name, file in
                (("library", "echarts.min.js"), ("style", "report.css"))}
+    inlined["style"] = f":root {{ {PALETTE} }}\n{inlined['style']}"
     scripts = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     inlined["script"] = "\n".join(['"use strict";\n(() => {', *scripts, "})();\n"])
     digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

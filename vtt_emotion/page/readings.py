@@ -4,7 +4,7 @@ Times are whole milliseconds. A reading is one record of the results; a row is a
 """
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,21 +55,13 @@ def _as_row(record, labels):
             1 if frontal is None else frontal)
 
 
-def choose_rows(readings: Readings, most: int, kept: Collection[str] = ()) -> tuple[np.ndarray, list[str]]:
-    """(row of each reading, labels of the rows): a row a person, the named ones first, those seen most first.
-
-    Then faces without a name, in the order they come. Beyond `most` rows those seen least share one more, whose
-    label says how many they are; whose label is in `kept` (lower case) comes before all others to a row.
-    """
+def choose_rows(readings: Readings) -> tuple[np.ndarray, list[str]]:
+    """(row of each reading, labels of the rows): a row a person, the named ones first, those seen most first."""
     counts, named = Counter(readings.faces["label"].tolist()), readings.named
-    order = sorted(counts, key=lambda face: (readings.labels[face].lower() not in kept, not named[face], -counts[face]))
-    most += len(order) == most + 1                           # a single one needs no row for the rest
-    chosen = sorted(order[:most], key=lambda face: (not named[face], -counts[face] if named[face] else face))
-    row_of = {face: row for row, face in enumerate(chosen)} | dict.fromkeys(order[most:], most)
-    labels = [readings.labels[face] for face in chosen]
-    if len(order) > most:
-        labels.append(f"{len(order) - most} others")
-    return np.array([row_of[face] for face in readings.faces["label"].tolist()], int), labels
+    order = sorted(counts, key=lambda face: (not named[face], -counts[face], face))
+    row_of = {face: row for row, face in enumerate(order)}
+    return (np.array([row_of[face] for face in readings.faces["label"].tolist()], int),
+            [readings.labels[face] for face in order])
 
 
 def place_frames(source: str | Path, times: np.ndarray, frames: np.ndarray) -> np.ndarray:

@@ -61,6 +61,8 @@ SHOT = {"shot": whole, "start": TIME, "end": TIME, "first_frame": whole, "end_fr
 SHOT_SAYS = "shot, start, end (s), first_frame, end_frame, framing (text or null) and people (each with id and name)"
 ENTRY = {"id": whole, "name": either(null, lambda value: text(value) and value.strip()), "from": if_any(TIME),
          "to": if_any(TIME)}
+NOTE = {"from": TIME, "to": if_any(TIME), "text": text}
+NOTE_SAYS = "from and, if it is no moment, to in seconds, and a text"
 ENTRY_SAYS = "a whole number as id, a name or null, and from and to in seconds, from before to, or neither"
 
 

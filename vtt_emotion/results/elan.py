@@ -13,9 +13,9 @@ from vtt_emotion.results.tiers import all_tiers
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 
 
-def write_eaf(path: str | Path, segments: Iterable[dict], video: Path | None = None,
-              shots: Sequence[dict] = ()) -> None:
-    """Write segments and shots as a whole .eaf file; `video`, a file or None, is linked, absolutely and from `path`."""
+def write_eaf(path: str | Path, segments: Iterable[dict], video: Path | None = None, shots: Sequence[dict] = (),
+              notes: Sequence[dict] = ()) -> None:
+    """Write segments, shots and notes as a whole .eaf file; `video`, if any, is linked, absolutely and from `path`."""
     from pympi import Eaf
 
     document = Eaf(author="")
@@ -27,7 +27,7 @@ def write_eaf(path: str | Path, segments: Iterable[dict], video: Path | None = N
         relative = Path(os.path.relpath(video, Path(path).parent)).as_posix()
         document.add_linked_file(Path(video).resolve().as_uri(), quote(os.fsencode(f"./{relative}")),
                                  mimetypes.guess_type(video)[0] or "unknown")
-    for person, spans in all_tiers(segments, shots).items():
+    for person, spans in all_tiers(segments, shots, notes).items():
         document.add_tier(person, part=person)
         for start, end, emotion in spans:
             document.add_annotation(person, start, end, emotion)

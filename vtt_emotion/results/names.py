@@ -6,14 +6,37 @@
     {"id": 7, "name": "Ben", "from": 12.5, "to": 20.0}
     ]}
 
+Beside "names" may stand "notes": [{"from": 12.5, "to": 20.0, "text": "..."}]; without `to` a note is of a moment.
+
 Each entry names the face of an id: always, or from a second on and before another. Where several fit a record the last
 counts; `null` takes a name away. Two ids of one name are one person, so a name joins, and a time splits.
 """
+from collections.abc import Iterable
 from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json
-from vtt_emotion.results.checks import ENTRY, ENTRY_SAYS, check_all
+from vtt_emotion.results.checks import ENTRY, ENTRY_SAYS, NOTE, NOTE_SAYS, check_all
+
+
+def read_all_names(paths: Iterable[str | Path]) -> tuple[list[dict], list[dict]]:
+    """(entries, notes) of several people's names files, the last named counting; notes in order of time, each once."""
+    entries, notes = [], []
+    for path in paths:
+        entries += read_names(path)
+        notes += [note for note in read_notes(path) if note not in notes]
+    return entries, sorted(notes, key=lambda note: note["from"])
+
+
+def read_notes(path: str | Path) -> list[dict]:
+    """The notes (list of dicts: from, to, text) of a names file; `to` may be None."""
+    notes = check_all(path, "note", _read(path).get("notes", []), NOTE, NOTE_SAYS)
+    return [{"from": note["from"], "to": note.get("to"), "text": note["text"]} for note in notes]
+
+
+def _read(path):
+    read = read_json(path, "no such names; the page of report.py saves them")
+    return read if isinstance(read, dict) else {}
 
 
 def read_names(path: str | Path) -> list[dict]:
@@ -22,10 +45,7 @@ def read_names(path: str | Path) -> list[dict]:
     Raises:
         InputError: where it is none; names the file, the entry and what was expected.
     """
-    try:
-        entries = read_json(path, "no such names; the page of report.py saves them")["names"]
-    except (KeyError, TypeError):
-        entries = None
+    entries = _read(path).get("names")
     if not isinstance(entries, list):
         raise InputError(f'{path}: expected {{"names": [...]}}, as the page of report.py saves it')
     entries = [{"from": None, "to": None, **entry} for entry in check_all(path, "entry", entries, ENTRY, ENTRY_SAYS)]

@@ -2,6 +2,7 @@
 from collections.abc import Iterable, Sequence
 
 SHOTS = "shots of the film"
+NOTES = "notes on the film"
 
 
 def person_tiers(segments: Iterable[dict]) -> dict[str, list[tuple[int, int, str]]]:
@@ -22,9 +23,19 @@ def person_tiers(segments: Iterable[dict]) -> dict[str, list[tuple[int, int, str
     return tiers
 
 
-def all_tiers(segments: Iterable[dict], shots: Sequence[dict]) -> dict[str, list[tuple[int, int, str]]]:
-    """`person_tiers`, and of shots (dicts, as `Shots.rows` gives) the tier `SHOTS` of how each is framed."""
+def all_tiers(segments: Iterable[dict], shots: Sequence[dict],
+              notes: Sequence[dict] = ()) -> dict[str, list[tuple[int, int, str]]]:
+    """`person_tiers`, of shots (dicts, as `Shots.rows` gives) the tier `SHOTS` of how each is framed, and of notes
+    `NOTES`, in as many tiers as they overlap; a moment lasts until the next second."""
     tiers = person_tiers(segments)
     spans = [(round(1000 * shot["start"]), round(1000 * shot["end"]), shot["framing"] or "no face")
              for shot in shots if round(1000 * shot["end"]) > round(1000 * shot["start"])]
-    return tiers | ({SHOTS: spans} if spans else {})         # a film of one frame has none
+    tiers |= {SHOTS: spans} if spans else {}     # a film of one frame has none
+    for note in notes:
+        start = round(1000 * note["from"])
+        end, name, number = max(start + 1, round(1000 * note["to"])) if note["to"] else start + 1000, NOTES, 1
+        while tiers.get(name, [(0, 0)])[-1][1] > start:
+            number += 1
+            name = f"{NOTES} ({number})"
+        tiers.setdefault(name, []).append((start, end, note["text"]))
+    return tiers

@@ -1,6 +1,7 @@
 """The faces file beside the results: faces and shots, and what they were found in and how."""
 import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ def read_faces(path: Path) -> tuple[dict, Any, list[int]]:
         raise InputError(f"{path}: not a faces file, or a damaged one ({error}); delete it, and it is made again") \
             from None
     return about, faces, shots
+
+
+def provenance(results: Path) -> tuple[str, str]:
+    """What results are: in short (name, time, hash), and with how their faces were found, where that is kept."""
+    digest = hashlib.sha256(results.read_bytes()).hexdigest()[:12]
+    written = datetime.fromtimestamp(results.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+    short = f"{results.name} of {written}, SHA-256 {digest}"
+    try:
+        about = read_faces(results.with_suffix(".faces.npz"))[0]
+    except InputError:
+        return short, short
+    options = ", ".join(f"{name} {value}" for name, value in about.get("options", {}).items())
+    return short, f"{short}; faces (format {about['version']}) found with {options}"
 
 
 def _whole(faces, shots):

@@ -5,6 +5,7 @@ const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const data = JSON.parse(byId("data").textContent);
 const EMOTIONS = data.emotions.length;
 const CODES = data.emotions.map(name => name[0].toUpperCase() + name[1]);      // An, Di, Fe, Ha, Sa, Su, Ne
+const LETTERS = CODES.map(code => code === "Su" ? "U" : code[0]);               // where two do not fit
 
 function bytes(text) {
   const letters = atob(text), made = new Uint8Array(letters.length);
@@ -42,8 +43,8 @@ const total = times.length ? times[times.length - 1] + lasts(times.length - 1) :
 
 // ---- people: a row each
 
-/* The segments of the page as objects, in order of their starts. */
-const segments = (columns => {
+/* The segments of the results as objects, in order of their starts. */
+const givenSegments = (columns => {
   const ids = numbers(columns.ids), emotions = bytes(columns.emotions), means = shorts(columns.means);
   const [starts, ends, peaks] = [columns.starts, columns.ends, columns.peaks].map(numbers);
   return Array.from(ids, (id, i) => ({id, emotion: emotions[i], start: starts[i], end: ends[i], peak: peaks[i],
@@ -55,9 +56,8 @@ const weak = segment => segment.mean < 0.5 || segment.end - segment.start < 1000
 const given = data.rows.map(row => ({
   ...row, frames: numbers(row.frames), emotions: bytes(row.emotions), confidences: shorts(row.confidences),
   ids: numbers(row.ids), boxes: shorts(row.boxes), scores: row.scores ? shorts(row.scores) : null,
-  faces: row.faces ? numbers(row.faces) : null,
 }));
-let rows = [];
+let rows = [], segments = [];                    // as the edits have them
 const edits = [];                                // of names, made in this page: {id, from, to, name}, the last counts
 
 /* The name that the edits give an id at a time, or undefined. */
@@ -78,11 +78,11 @@ function gather(label, parts) {
     });
     return made;
   };
-  const scored = from.every(([row]) => row.scores), [first] = parts[0], shared = first.faces && label === first.label;
+  const scored = from.every(([row]) => row.scores);
   return {label, frames: take("frames", Uint32Array), emotions: take("emotions", Uint8Array),
           confidences: take("confidences", Uint16Array), ids: take("ids", Uint32Array),
           boxes: take("boxes", Uint16Array, 4), scores: scored ? take("scores", Uint16Array, EMOTIONS) : null,
-          faces: shared ? take("faces", Uint32Array) : null, names: first.names, truth: null};
+          truth: null};
 }
 
 /* The pictures of faces that belong to a row: those whose id and time are its. */
@@ -93,15 +93,18 @@ function thumbsOf(found) {
 
 /* Make the rows anew: those given, but for readings that the edits name otherwise. */
 function buildRows() {
-  const parts = new Map(), thumbs = new Map(), keyOf = (row, id, time) => renamed(id, time) ?? row;
+  const parts = new Map(), thumbs = new Map(), labels = new Map(given.map(row => [row.label, row]));
   const put = (map, key, thing) => map.has(key) ? map.get(key).push(thing) : map.set(key, [thing]);
-  const same = name => given.find(row => !row.faces && row.label === name) ?? name;
+  const keyOf = (row, id, time) => {
+    const name = renamed(id, time);
+    return name === undefined ? row : labels.get(name) ?? name;
+  };
   for (const row of given) {
     const here = new Map();
-    row.ids.forEach((id, place) => put(here, same(keyOf(row, id, times[row.frames[place]])), place));
+    row.ids.forEach((id, place) => put(here, keyOf(row, id, times[row.frames[place]]), place));
     here.forEach((places, key) => put(parts, key, [row, places]));
     row.thumbs.frames.forEach((frame, i) => {
-      put(thumbs, same(keyOf(row, row.thumbs.ids[i], times[frame])), [frame, row.thumbs.ids[i], row.thumbs.jpegs[i]]);
+      put(thumbs, keyOf(row, row.thumbs.ids[i], times[frame]), [frame, row.thumbs.ids[i], row.thumbs.jpegs[i]]);
     });
   }
   given.filter(row => !row.frames.length).forEach(row => parts.has(row) || parts.set(row, [[row, []]]));     // coded alone
@@ -111,12 +114,41 @@ function buildRows() {
     const made = typeof key === "object" && whole && mine[0][0] === key ? {...key} :
       gather(typeof key === "object" ? key.label : key, mine);
     const [fullest] = mine.reduce((a, b) => b[1].length > a[1].length ? b : a);
+    made.named = typeof key === "string" || key.named;
     made.truth = typeof key === "object" ? key.truth : whole ? fullest.truth : null;
     made.thumbs = thumbsOf(thumbs.get(key) || []);
     return made;
   });
+  rows.sort((a, b) => read(b) - read(a) || b.named - a.named || b.frames.length - a.frames.length);
   rows.forEach(prepare);
   shareSegments();
+}
+
+/* A segment, cut where the edits give its id another name; the parts have means and peaks of their own. */
+function pieces(segment) {
+  const inside = edits.filter(edit => edit.id === segment.id).flatMap(edit => [edit.from, edit.to])
+    .filter(time => time > segment.start && time < segment.end);
+  if (!inside.length) return [segment];
+  const edges = [segment.start, ...new Set(inside.sort((a, b) => a - b)), segment.end];
+  return edges.slice(1).map((end, i) => measured({...segment, start: edges[i], end}));
+}
+
+function measured(segment) {
+  let [sum, count, best] = [0, 0, -1];
+  for (const row of given) {
+    const last = lowerBound(row.frames, lowerBound(times, segment.end));
+    for (let place = lowerBound(row.frames, lowerBound(times, segment.start)); place < last; place++) {
+      if (row.ids[place] !== segment.id) continue;
+      const unscored = row.emotions[place] === segment.emotion ? confidence(row, place) :
+        (1 - confidence(row, place)) / (EMOTIONS - 1);       // as vtt_emotion/results/segments.py has it
+      const score = row.scores ? scoreOf(row, place, segment.emotion) : unscored;
+      sum += score;
+      count++;
+      if (score > best) [best, segment.peak] = [score, times[row.frames[place]]];
+    }
+  }
+  segment.mean = count ? Math.round(1000 * sum / count) / 1000 : 0;
+  return segment;
 }
 
 function shareSegments() {
@@ -125,6 +157,7 @@ function shareSegments() {
     const time = times[row.frames[place]], key = `${id} ${renamed(id, time) ?? ""}`;
     if (!owner.has(key)) owner.set(key, row);
   }));
+  segments = givenSegments.flatMap(pieces);
   for (const segment of segments) {
     const row = owner.get(`${segment.id} ${renamed(segment.id, segment.start) ?? ""}`);
     segment.row = row;
@@ -168,22 +201,16 @@ const confidence = (row, place) => row.confidences[place] / data.full;
 /* How much a reading is of an emotion: its score, or where there are none the confidence of what was named. */
 const scoreOf = (row, place, emotion) => row.scores ? row.scores[place * EMOTIONS + emotion] / data.full :
   row.emotions[place] === emotion ? confidence(row, place) : 0;
-const named = (row, place) => row.faces ? row.names[row.faces[place]] : row.label;
 const jpeg = text => `data:image/jpeg;base64,${text}`;
 
-/* The thumbnail of a row nearest in time to a frame (a data URL), or null where none is near; of one `id`, if given. */
-function portrait(row, frame, id = null) {
-  const thumbs = row.thumbs, away = place => Math.abs(times[thumbs.frames[place]] - times[frame]);
-  const middle = nearest(thumbs.frames, frame), inside = place => place >= 0 && place < thumbs.frames.length;
-  let best = -1;
-  for (const way of [-1, 1]) {
-    let place = middle;
-    while (id !== null && inside(place) && away(place) <= data.reach && thumbs.ids[place] !== id) place += way;
-    if (inside(place) && away(place) <= data.reach && (best < 0 || away(place) < away(best))) best = place;
-  }
-  return best < 0 ? null : jpeg(thumbs.jpegs[best]);
+/* The thumbnail of a row nearest in time to a frame (a data URL), or null where none is near. */
+function portrait(row, frame) {
+  const place = nearest(row.thumbs.frames, frame);
+  const near = place >= 0 && Math.abs(times[row.thumbs.frames[place]] - times[frame]) <= data.reach;
+  return near ? jpeg(row.thumbs.jpegs[place]) : null;
 }
-const idOf = (row, place) => row.faces ? row.ids[place] : null;
+/* The picture of a row wherever one stands for the person, or null. */
+const face = row => row.thumbs.jpegs.length ? jpeg(row.thumbs.jpegs[row.thumbs.jpegs.length >> 1]) : null;
 
 function truthAt(row, time) {
   const truth = row.truth;
@@ -196,28 +223,38 @@ function truthAt(row, time) {
 
 // ---- what is shown
 
-const state = {now: 0, from: 0, to: total, rows: new Set(), emotions: new Set(data.emotions.keys()), search: ""};
+const state = {now: 0, from: 0, to: total, top: 0, rows: new Set(), emotions: new Set(data.emotions.keys()),
+               search: "", alone: false};        // alone: one is chosen, and the others stay where they are, paler
 
 const chosen = () => rows.filter(row => state.rows.has(row.place));
-const shown = () => state.emotions.size ?
-  chosen().filter(row => row.label.toLowerCase().includes(state.search.toLowerCase())) : [];
+/* Whether a row is of who is searched: by a part of the name, or by an id. */
+function matches(row, text) {
+  const id = /^\d+$/.test(text) ? data.ids.indexOf(Number(text)) : -1;
+  return row.label.toLowerCase().includes(text.toLowerCase()) || id >= 0 && row.ids.includes(id);
+}
+const shown = () => state.emotions.size ? chosen().filter(row => matches(row, state.search)) : [];
 
 /* Rows with readings; others show what was coded of people who are not in the results. */
 const read = row => row.frames.length > 0;
 
-/* The lines of the timeline: a person each; of one person alone, each of the emotions under it; of one emotion, the
-   people by that one. `emotion` is null where a line shows all. Of two people, a line of where they differ. */
+/* The lines of the timeline: a person each; of one emotion alone, the people by that one. `emotion` is null where a line
+   shows all. */
 function lanes() {
-  const visible = shown(), emotions = [...state.emotions].sort();
+  const [only, ...more] = state.emotions, emotion = more.length || state.rows.size === 1 ? null : only ?? null;
+  const listed = state.alone ? rows.filter(row => matches(row, state.search)) : shown();
+  return listed.map(row => ({row, emotion, label: row.label, pale: !state.rows.has(row.place)}));
+}
+
+/* The lines under them all, so that none of them moves: of one person alone each of the emotions, of two people one of
+   where they differ. */
+function underLanes() {
+  const visible = shown(), [row, other] = visible;
   if (visible.length === 1) {
-    const [row] = visible;
-    return [{row, emotion: null, label: row.label},
-            ...emotions.map(emotion => ({row, emotion, label: data.emotions[emotion], inner: true}))];
+    return data.emotions.map((label, emotion) =>
+      ({row, emotion, label, inner: true, pale: !state.emotions.has(emotion)}));
   }
-  const emotion = emotions.length === 1 ? emotions[0] : null;
-  const made = visible.map(row => ({row, emotion, label: row.label})), [row, other] = visible;
-  if (visible.length === 2 && visible.every(read)) made.push({row, other, emotion, label: "difference"});
-  return made;
+  const emotion = state.emotions.size === 1 ? [...state.emotions][0] : null;
+  return visible.length === 2 && visible.every(read) ? [{row, other, emotion, label: "difference"}] : [];
 }
 
 /* The segments of what is shown, the strongest first: their seconds times their mean confidence. */
@@ -244,6 +281,20 @@ function element(name, className, text) {
   const made = document.createElement(name);
   if (className) made.className = className;
   if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/* Put other children into a box; the focus stays on the one that has the same key, if it is still there. */
+function refill(box, children) {
+  const key = box.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
+  box.replaceChildren(...children);
+  if (key !== undefined) all("[data-key]", box).find(each => each.dataset.key === key)?.focus({preventScroll: true});
+}
+
+/* A face, beside a name that says whose it is. */
+function picture(source) {
+  const made = element("img", "face");
+  [made.alt, made.src] = ["", source];
   return made;
 }
 

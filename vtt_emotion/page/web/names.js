@@ -1,14 +1,41 @@
 /* Names given to ids in this page: people joined, split and named, and saved as a file for --names. */
-const ticked = () => all("#people input:checked").map(box => rows[box.value]);
+const marked = new Set();                        // the rows that are ticked, in view or not
+const ticked = () => [...marked];
 const changes = [];                              // how many edits there were before each change
+const KEPT = `names ${data.identity}`;           // of these results, in the browser's storage
+let unsaved = false;
 
-/* The ids of a row, each with the times that the row has of it: all, where no edit parted them. */
+/* Keep edits and notes in the browser until they are saved as a file; without storage they last as long as the page. */
+function keep() {
+  unsaved = edits.length > 0 || JSON.stringify(notes) !== JSON.stringify(data.notes);
+  try {
+    if (unsaved) localStorage.setItem(KEPT, JSON.stringify({edits, notes})); else localStorage.removeItem(KEPT);
+  } catch { /* switched off, or full */ }
+}
+
+/* The edits and notes of an earlier visit. */
+function restore() {
+  let kept = null;
+  try {
+    kept = JSON.parse(localStorage.getItem(KEPT));
+  } catch { /* the same */ }
+  if (!kept) return;
+  edits.push(...kept.edits.map(edit => ({...edit, to: edit.to ?? Infinity})));
+  notes.splice(0, notes.length, ...kept.notes);
+  if (edits.length) changes.push(0);
+  tell("Names and notes of an earlier visit are taken up; undo takes them back, save names writes them into a file.");
+}
+
+/* The ids of a row, each with the times that the row has of it, between the edits' ends; all, where there are none. */
 function idsOf(row) {
-  const found = new Map();
+  const found = new Map(), ends = new Map();
   row.ids.forEach((id, place) => {
-    const time = times[row.frames[place]], edit = edits.findLast(each => each.id === id && time >= each.from &&
-      time < each.to);
-    found.set(`${id} ${edit ? edit.from : 0}`, {id, from: edit ? edit.from : 0, to: edit ? edit.to : Infinity});
+    if (!ends.has(id)) {
+      ends.set(id, [0, Infinity, ...edits.filter(edit => edit.id === id).flatMap(edit => [edit.from, edit.to])]
+        .sort((a, b) => a - b));
+    }
+    const after = ends.get(id).findIndex(end => end > times[row.frames[place]]), mine = ends.get(id);
+    found.set(`${id} ${mine[after]}`, {id, from: mine[after - 1], to: mine[after]});
   });
   return [...found.values()];
 }
@@ -16,6 +43,7 @@ function idsOf(row) {
 function change(added) {
   changes.push(edits.length);
   edits.push(...added);
+  keep();
   rebuild();
 }
 
@@ -40,6 +68,7 @@ function split(name) {
 function undo() {
   if (!changes.length) return;
   edits.length = changes.pop();
+  keep();
   rebuild();
   tell("The last change is taken back.");
 }
@@ -62,32 +91,45 @@ function namesFile() {
     const from = Math.max(edit.from / 1000, part.from || 0), to = Math.min(edit.to / 1000, part.to || Infinity);
     put({id: part.id, name: edit.name, from: from || null, to: to < Infinity ? to : null});
   }
-  return `{"names": [\n${[...entries.values()].map(entry => JSON.stringify(entry)).join(",\n")}\n]}\n`;
+  const lines = list => list.map(entry => JSON.stringify(entry)).join(",\n");
+  return `{"names": [\n${lines([...entries.values()])}\n]` +
+    (notes.length ? `,\n"notes": [\n${lines(notes)}\n]}\n` : "}\n");
 }
 
-/* The list of people to tick, and what can be done with them. */
+const ORDERS = {seen: (a, b) => sumOf(b) - sumOf(a), came: (a, b) => a.frames[0] - b.frames[0]};
+
+/* The list of people to tick, and what can be done with them; those ticked stay at its head whatever is searched. */
 function drawPeople() {
-  byId("people").replaceChildren(...rows.filter(read).map(row => {
-    const item = element("li"), label = element("label"), box = element("input"), image = element("img", "face");
-    [box.type, box.value] = ["checkbox", row.place];
-    box.disabled = Boolean(row.faces);           // several people: no one to name
-    image.alt = "";
-    image.hidden = !row.thumbs.jpegs.length || Boolean(row.faces);
-    if (!image.hidden) image.src = jpeg(row.thumbs.jpegs[row.thumbs.jpegs.length >> 1]);
-    label.append(box, image, element("bdi", "", row.label), element("span", "quiet", ` ${seconds(sumOf(row))}`));
+  if (!byId("names-fold").open) return;
+  const text = byId("people-search").value.trim();
+  const found = rows.filter(row => read(row) && (marked.has(row) || matches(row, text)))
+    .sort((a, b) => marked.has(b) - marked.has(a) || ORDERS[byId("people-order").value](a, b));
+  byId("people").replaceChildren(...found.map(row => {
+    const item = element("li"), label = element("label"), box = element("input");
+    [box.type, box.checked] = ["checkbox", marked.has(row)];
+    box.addEventListener("change", () => marked[box.checked ? "add" : "delete"](row));
+    label.append(box, ...(face(row) ? [picture(face(row))] : []), element("bdi", "", row.label),
+                 element("span", "quiet", ` ${seconds(sumOf(row))}`));
     item.append(label);
     return item;
   }));
+  byId("people-count").textContent = `${found.length.toLocaleString("en")} of ${rows.filter(read).length} people`;
   byId("undo").disabled = !changes.length;
-  byId("save-names").disabled = !edits.length && !data.names.length;
+  drawNotes();
 }
 
 function wireNames() {
   const name = byId("new-name");
+  byId("names-fold").addEventListener("toggle", drawPeople);
+  byId("people-search").addEventListener("input", drawPeople);
+  byId("people-order").addEventListener("change", drawPeople);
   byId("join").addEventListener("click", () => join(name.value.trim()));
   byId("split").addEventListener("click", () => split(name.value.trim()));
   byId("undo").addEventListener("click", undo);
   byId("save-names").addEventListener("click", () => {
     save(`${data.title}.names.json`, new Blob([namesFile()], {type: "application/json"}));
+    unsaved = false;
   });
+  name.addEventListener("keydown", event => { if (event.key === "Enter") join(name.value.trim()); });
+  window.addEventListener("beforeunload", event => { if (unsaved) event.preventDefault(); });
 }

@@ -3,6 +3,7 @@
 const video = byId("video");
 let playing = video ? "video" : "pictures";      // or "sound": a video whose picture this browser cannot decode
 
+const CROWD = 4;                                 // faces beyond which labels would cover neighbours
 let offset = 0;                                  // ms of the browser's clock at the file's start, where `times` are 0
 
 const frameAt = time => Math.max(0, lowerBound(times, time + 1) - 1);
@@ -19,11 +20,14 @@ function showBoxes(frame) {
     box.style.top = `${100 * top / tall}%`;
     box.style.width = `${100 * (right - left) / wide}%`;
     box.style.height = `${100 * (bottom - top) / tall}%`;
-    box.append(element("span", top / tall < 0.1 ? "said below" : "said", `${shorten(named(row, place), 18)} · ` +
+    const said = element("span", top / tall < 0.1 ? "said below" : "said");
+    said.append(element("span", "short", CODES[emotion]), element("span", "whole", `${shorten(row.label, 18)} · ` +
       `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}`));
+    box.append(said);
     if (left / wide > 0.6) box.classList.add("right");
     return box;
   })));
+  layer.classList.toggle("crowd", layer.children.length > CROWD);
 }
 
 /* What is read at the present frame, as a list, and as a sentence for screen readers; people and emotions that are not
@@ -35,17 +39,17 @@ function showPresent() {
   for (const row of rows) {
     for (const place of readingAt(row, frame)) {
       const emotion = row.emotions[place], item = element("li", emphasised(row, place) ? "" : "faded");
-      const picture = portrait(row, frame, idOf(row, place)), image = element(picture ? "img" : "span", "face");
-      const text = element("span"), truth = truthAt(row, times[frame]), name = element("b", "", named(row, place));
+      const picture = portrait(row, frame), image = element(picture ? "img" : "span", "face");
+      const text = element("span"), truth = truthAt(row, times[frame]), name = element("b", "", row.label);
       if (picture) [image.src, image.alt] = [picture, ""];
       image.hidden = !row.thumbs.jpegs.length;
-      name.title = named(row, place);
+      name.title = row.label;
       text.append(name, swatch(emotion), `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}` +
                   (truth === null ? "" : `, ${data.truthSays} ${data.emotions[truth]}`));
       item.append(image, text);
       list.append(item);
       if (emphasised(row, place)) {
-        said.push(`${named(row, place)} ${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}`);
+        said.push(`${row.label} ${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}`);
       }
     }
   }
@@ -86,7 +90,8 @@ function showPicture() {
 
 /* Go to a frame. A video that plays goes on from there; `along` while it does so by itself: nothing is said then. */
 function seek(frame, along = false) {
-  if (!times.length) return;
+  if (!times.length || along && keepSpan(times[frame])) return;
+  if (!along) span = null;
   const before = times[state.now], inView = before >= state.from && before < state.to;
   state.now = Math.max(0, Math.min(times.length - 1, frame));
   if (video && playing !== "pictures" && !along) {
@@ -159,9 +164,23 @@ function wireSubtitles() {
   });
 }
 
+/* Play; a pause may come before it begins, which is no error. */
+const play = () => video.play().catch(() => {});
+
 function toggle() {
   if (!video || playing === "pictures") return;
-  if (video.paused) video.play(); else video.pause();
+  if (video.paused) play(); else video.pause();
+}
+
+/* J, K and L as in players: a second back, pause, play and then faster. */
+function shuttle(key) {
+  if (key === "j") return step("second-back");
+  if (!video || playing === "pictures") return;
+  if (key === "k") return video.pause();
+  const speeds = [...byId("speed").options].map(option => option.value), speed = byId("speed");
+  if (!video.paused) speed.value = speeds[Math.min(speeds.length - 1, speed.selectedIndex + 1)];
+  video.playbackRate = Number(speed.value);
+  play();
 }
 
 /* Pictures in place of a video that does not play, and why. */
@@ -173,9 +192,20 @@ function fallBack(how, why) {
   byId("subtitles-label").hidden = true;
   byId("video-note").hidden = false;
   byId("video-note").textContent = why + (data.pictures.times.length ? " Pictures are shown instead." : "");
+  byId("find-video").hidden = how !== "pictures";
   fitScreen();
   showPicture();
   showPresent();
+}
+
+/* A video that was chosen in the place of one that is missing. */
+function playFile(file) {
+  playing = "video";
+  for (const id of ["play", "mute", "speed", "subtitles-label"]) byId(id).hidden = false;
+  for (const id of ["picture", "video-note", "find-video"]) byId(id).hidden = true;
+  video.hidden = byId("screen").hidden = false;
+  video.src = URL.createObjectURL(file);
+  seek(state.now);
 }
 
 /* The screen has the shape of the picture, so that the boxes lie on it. */
@@ -198,8 +228,9 @@ function findOffset(now, shown) {
 function wireVideo() {
   fitScreen();
   if (!video) return;
-  video.addEventListener("error", () => fallBack("pictures", `${data.videoName} could not be played: it has been ` +
-    "moved, or this browser does not know its kind."));
+  video.addEventListener("error", () => fallBack("pictures", `${data.videoName} could not be played: it is not at ` +
+    `${decodeURIComponent(data.video)} from this page, or this browser does not know its kind.`));
+  byId("video-file").addEventListener("change", event => event.target.files.length && playFile(event.target.files[0]));
   video.addEventListener("loadedmetadata", () => {
     if (video.videoWidth) fitScreen();
     else fallBack("sound", `This browser cannot decode the picture of ${data.videoName} (HEVC of a phone, perhaps); ` +
@@ -222,12 +253,14 @@ function wireVideo() {
       byId("play").textContent = video.paused ? "▶ play" : "❚❚ pause";
     });
   }
+  video.addEventListener("ended", () => { if (keepSpan(Infinity)) play(); });      // a loop of the film's end
   video.addEventListener("pause", () => {
     if (!video.seeking) say(showPresent());
     remember();
   });
   byId("play").addEventListener("click", toggle);
   video.addEventListener("click", toggle);
+  byId("boxes").addEventListener("click", toggle);
   byId("mute").addEventListener("click", () => {
     video.muted = !video.muted;
     byId("mute").setAttribute("aria-pressed", String(video.muted));

@@ -3,6 +3,7 @@
 function redraw() {
   drawTimeline();
   drawSegmentsTable();
+  drawAllSegments();
   drawScreenTime();
   fillSubtitles();
   showPresent();
@@ -12,7 +13,8 @@ function redraw() {
 /* After a change of names: other rows, all of them shown. */
 function rebuild() {
   buildRows();
-  state.rows = new Set(rows.keys());
+  marked.clear();
+  [state.rows, state.alone] = [new Set(rows.keys()), false];
   drawFilters();
   drawPeople();
   redraw();
@@ -21,6 +23,7 @@ function rebuild() {
 /* One of a set alone; the same again: all of it. */
 function alone(set, one, everything) {
   const only = set.size === 1 && set.has(one);
+  if (set === state.rows) state.alone = !only;
   set.clear();
   for (const each of only ? everything : [one]) set.add(each);
   redraw();
@@ -44,20 +47,24 @@ function filter(event) {
   const box = event.target, [set, value] = box.dataset.emotion !== undefined ? [state.emotions, box.dataset.emotion] :
     [state.rows, box.dataset.row];
   set[box.checked ? "add" : "delete"](Number(value));
+  state.alone = false;
   redraw();
+  remember();
 }
 
 function choose(people) {
   state.rows = new Set(people === "all" ? rows.keys() : []);
+  state.alone = false;
   redraw();
+  remember();
 }
 
+/* The boxes of the people, once they are to be seen. */
 function drawFilters() {
-  const list = byId("row-choices");
-  if (!list) return;
-  list.replaceChildren(...rows.map(row => {
+  if (!byId("several").open) return;
+  byId("row-choices").replaceChildren(...rows.map(row => {
     const item = element("li"), label = element("label"), box = element("input");
-    [box.type, box.dataset.row, box.checked] = ["checkbox", row.place, true];
+    [box.type, box.dataset.row, box.checked] = ["checkbox", row.place, state.rows.has(row.place)];
     box.addEventListener("change", filter);
     label.append(box, element("bdi", "", row.label));
     item.append(label);
@@ -65,14 +72,18 @@ function drawFilters() {
   }));
 }
 
-// ---- the address: #t=83.2&p=joey&e=happy is a moment, a person alone and an emotion alone
+// ---- the address: #t=83.2&p=joey&e=happy&z=80-95 is a moment, who and what is shown, and the times in view
 
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1)), time = Number(given.get("t"));
-  const person = rows.find(row => row.label === given.get("p")), emotion = data.emotions.indexOf(given.get("e"));
-  state.rows = new Set(person ? [person.place] : rows.keys());
-  state.emotions = new Set(emotion >= 0 ? [emotion] : data.emotions.keys());
+  const people = new Set(given.getAll("p")), named = rows.filter(row => people.has(row.label)).map(row => row.place);
+  const emotions = given.getAll("e").map(name => data.emotions.indexOf(name)).filter(emotion => emotion >= 0);
+  const [from, to] = (given.get("z") || "").split("-").map(each => Number(each) * 1000);
+  state.rows = new Set(named.length ? named : rows.keys());
+  state.alone = named.length === 1;
+  state.emotions = new Set(emotions.length ? emotions : data.emotions.keys());
   redraw();
+  if (to > from) zoom(from, to);
   if (given.has("t") && Number.isFinite(time)) seek(frameAt(Math.max(0, time * 1000)));
 }
 
@@ -80,8 +91,9 @@ let remembering = 0;
 
 function address() {
   const parts = new URLSearchParams({t: (Math.ceil(times[state.now] || 0) / 1000).toFixed(3).replace(/\.?0+$/, "")});
-  if (state.rows.size === 1 && rows.length > 1) parts.set("p", rows[[...state.rows][0]].label);
-  if (state.emotions.size === 1) parts.set("e", data.emotions[[...state.emotions][0]]);
+  if (state.rows.size < rows.length) chosen().slice(0, 50).forEach(row => parts.append("p", row.label));
+  if (state.emotions.size < EMOTIONS) [...state.emotions].sort().forEach(each => parts.append("e", data.emotions[each]));
+  if (state.to - state.from < total - 1) parts.set("z", [state.from, state.to].map(each => (each / 1000).toFixed(1)).join("-"));
   return `#${parts}`;
 }
 
@@ -103,6 +115,8 @@ function onKey(event) {
   let known = true;
   if (event.key === "ArrowLeft" && !scrolls) step(event.shiftKey ? "second-back" : "back");
   else if (event.key === "ArrowRight" && !scrolls) step(event.shiftKey ? "second-on" : "on");
+  else if (event.shiftKey && /^Digit[1-7]$/.test(event.code)) visitHighest(Number(event.code.at(-1)) - 1);
+  else if (/^[jkl]$/.test(event.key)) shuttle(event.key);
   else if (/^[1-7]$/.test(event.key)) jump(Number(event.key) - 1);
   else if (event.key in ZOOM_KEYS) zoomBy(ZOOM_KEYS[event.key]);
   else if (event.key === " " && (target === document.body || kind === "range")) toggle();
@@ -147,6 +161,11 @@ function wireFilters() {
     remember();
     setTimeout(() => { button.textContent = "copy link to this moment"; }, 2000);
   });
+  on("#several", drawFilters, "toggle");
+  on("#whole-table", () => {
+    sorting.whole = true;
+    drawScreenTime();
+  });
   on("#search", field => {
     state.search = field.value;
     redraw();
@@ -159,12 +178,16 @@ function start() {
   byId("summary").textContent += `: ${count.toLocaleString("en")} readings, ` +
     (times.length ? `${times.length.toLocaleString("en")} ${data.numbered ? "frames" : "times"}, ${clock(total)}` :
       "no frame");
+  if (given.length) restore();
   buildRows();
   state.rows = new Set(rows.keys());
   if (rows.length) {
     wireTimeline();
     wireFilters();
     wireNames();
+    wireCurves();
+    wireSegments();
+    wireNotes();
     drawFilters();
     drawPeople();
     wirePlayer();
@@ -182,6 +205,6 @@ function start() {
   }));
 }
 
-window.report = {data, state, times, binned, differences, seek, zoom, xOf, lanes, ranked, level, namesFile, segmentsCsv, sharesCsv,
+window.report = {data, state, times, binned, differences, seek, zoom, xOf, underLanes, ranked, level, namesFile, curves, points, highest, notes, notesCsv, loudness, cuts, segmentsCsv, sharesCsv,
                  get rows() { return rows; }, get chart() { return chart; }, TOP, ROW};      // for the tests
 start();

@@ -1,5 +1,6 @@
 /* The strongest segments, the table of shares, and both as files. */
 const AN_EMOTION = 5, ALONE = 30;                // segments listed of an emotion, and of the only one shown
+const LINES = 60;                                // of the table of screen time, until more are asked for
 const FEW = 24;                                  // readings of a person below which shares say little
 
 /* The strongest segments of what is shown, a line an emotion; more of them where one is shown alone. */
@@ -17,7 +18,18 @@ function drawSegmentsTable() {
       return item;
     }));
     list.append(mine.length ? items : element("span", "quiet", "none"));
-    if (mine.length > few) list.append(element("span", "quiet more", `and ${(mine.length - few).toLocaleString("en")} more`));
+    if (mine.length > few) {
+      const more = element("button", "more", `and ${(mine.length - few).toLocaleString("en")} more`);
+      more.type = "button";
+      more.addEventListener("click", () => listEmotion(emotion));
+      list.append(more);
+    }
+    const best = highest(emotion), up = element("button", "highest", best ? `▲ ${best.score.toFixed(2)}` : "");
+    up.type = "button";
+    up.title = `the highest score, Shift and ${emotion + 1}`;
+    up.setAttribute("aria-label", `${data.emotions[emotion]} at its highest`);
+    up.addEventListener("click", () => visitHighest(emotion));
+    if (best) head.append(element("br"), up);
     line.append(head, list);
     return line;
   }));
@@ -25,7 +37,7 @@ function drawSegmentsTable() {
 
 function momentButton(segment) {
   const button = element("button", weak(segment) ? "moment weak" : "moment"), {row} = segment;
-  const frame = nearest(times, segment.peak), picture = portrait(row, frame, row.faces ? segment.id : null);
+  const frame = nearest(times, segment.peak), picture = portrait(row, frame);
   const name = element("span", "", shorten(segmentName(segment), 16));
   button.type = "button";
   name.title = segmentName(segment);
@@ -40,13 +52,9 @@ function momentButton(segment) {
   return button;
 }
 
-/* Whose a segment is; in a row of several people it is found by its id. */
-function segmentName(segment) {
-  const {row} = segment;
-  return row.faces ? named(row, Math.max(0, row.ids.indexOf(segment.id))) : row.label;
-}
+const segmentName = segment => segment.row.label;
 
-let sorting = {by: "seconds", down: true};
+let sorting = {by: "seconds", down: true, whole: false};
 
 const sumOf = (row, what = row.seconds) => what.reduce((a, b) => a + b, 0);
 const valueOf = (row, by) => by === "person" ? row.label : by === "seconds" ? sumOf(row) :
@@ -61,7 +69,10 @@ function drawScreenTime() {
     const [x, y] = [valueOf(a, sorting.by), valueOf(b, sorting.by)];
     return way * (typeof x === "string" ? x.localeCompare(y, "en", {numeric: true}) : x - y);
   });
-  body.replaceChildren(...order.map(row => {
+  const rest = sorting.whole ? 0 : Math.max(0, order.length - LINES);
+  byId("whole-table").hidden = !rest;
+  byId("whole-table").textContent = `show ${rest.toLocaleString("en")} more`;
+  body.replaceChildren(...order.slice(0, order.length - rest).map(row => {
     const line = element("tr", row.frames.length < FEW ? "few" : ""), head = element("th"), of = sumOf(row);
     const bar = element("span", "share-bar"), cell = element("td", "bar-cell");
     head.scope = "row";
@@ -88,7 +99,7 @@ function drawScreenTime() {
 
 function sortBy(by) {
   const key = /^\d$/.test(by) ? Number(by) : by;
-  sorting = {by: key, down: sorting.by === key ? !sorting.down : key !== "person"};
+  sorting = {...sorting, by: key, down: sorting.by === key ? !sorting.down : key !== "person"};
   drawScreenTime();
 }
 
@@ -103,22 +114,22 @@ function segmentsCsv() {
   const lines = ranked().filter(each => each.end > state.from && each.start < state.to)
     .sort((a, b) => a.start - b.start).map(each => [cell(plain(segmentName(each))), data.emotions[each.emotion],
       (each.start / 1000).toFixed(3), (each.end / 1000).toFixed(3), ((each.end - each.start) / 1000).toFixed(3),
-      each.mean.toFixed(3), (each.peak / 1000).toFixed(3)].join(","));
-  return ["person,emotion,start,end,seconds,mean_confidence,peak", ...lines, ""].join("\n");
+      each.mean.toFixed(3), (each.peak / 1000).toFixed(3), cell(data.madeOf)].join(","));
+  return ["person,emotion,start,end,seconds,mean_confidence,peak,made_of", ...lines, ""].join("\n");
 }
 
 /* The table of shares, of the people shown, as CSV. */
 function sharesCsv() {
-  const head = ["person", "seconds", ...data.emotions.map(name => `${name}_seconds`), "readings"];
+  const head = ["person", "seconds", ...data.emotions.map(name => `${name}_seconds`), "readings", "made_of"];
   const lines = chosen().filter(read).map(row => [cell(plain(row.label)), sumOf(row).toFixed(3),
-                                     ...[...row.seconds].map(part => part.toFixed(3)), row.frames.length].join(","));
+                                     ...[...row.seconds].map(part => part.toFixed(3)), row.frames.length, cell(data.madeOf)].join(","));
   return [head.join(","), ...lines, ""].join("\n");
 }
 
 /* The timeline with its names and the emotions' colours, as a canvas on the page's ground. */
 function timelinePicture() {
   const source = chart.getZr().painter.getRenderedCanvas({pixelRatio: 2, backgroundColor: style("--panel")});
-  const left = 170, foot = 34, canvas = element("canvas"), wide = byId("timeline").clientWidth;
+  const left = 170, foot = 52, canvas = element("canvas"), wide = byId("timeline").clientWidth;
   const tall = byId("timeline").clientHeight;
   [canvas.width, canvas.height] = [2 * (left + wide), 2 * (tall + foot)];
   const brush = canvas.getContext("2d"), colours = palette();
@@ -139,11 +150,14 @@ function timelinePicture() {
     brush.fillText(`${CODES[emotion]} ${name}`, x + 17, tall + 17);
     x += 34 + brush.measureText(`${CODES[emotion]} ${name}`).width;
   });
+  brush.fillStyle = style("--quiet");
+  brush.fillText(data.madeOf, 8, tall + 40);
   return canvas;
 }
 
 const EXPORTS = {
   segments: () => save(`${data.title}.segments.csv`, new Blob([segmentsCsv()], {type: "text/csv"})),
   shares: () => save(`${data.title}.shares.csv`, new Blob([sharesCsv()], {type: "text/csv"})),
+  notes: () => save(`${data.title}.notes.csv`, new Blob([notesCsv()], {type: "text/csv"})),
   picture: () => timelinePicture().toBlob(blob => save(`${data.title}.timeline.png`, blob)),
 };

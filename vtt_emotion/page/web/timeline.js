@@ -69,8 +69,8 @@ echarts.graphic.registerShape("bars", Bars);
 
 /* Rectangles and letters of a line, one list a colour; `faint` are those of weak segments. */
 class Brush {
-  constructor(colours) {
-    Object.assign(this, {colours, full: colours.map(() => []), faint: colours.map(() => []), marks: [], texts: []});
+  constructor(colours, pale) {
+    Object.assign(this, {colours, pale, full: colours.map(() => []), faint: colours.map(() => []), marks: [], texts: []});
   }
 
   bar(emotion, from, to, bottom, height, faint = false) {
@@ -79,7 +79,8 @@ class Brush {
 
   children() {
     const paint = opacity => (bars, emotion) => ({type: "bars", emphasisDisabled: true, shape: {bars},
-                                                  style: {fill: this.colours[emotion].fill, opacity}});
+                                                  style: {fill: this.colours[emotion].fill,
+                                                          opacity: this.pale ? 0.3 * opacity : opacity}});
     const marks = {type: "bars", emphasisDisabled: true, shape: {bars: this.marks}, style: {fill: style("--ink")}};
     return [...this.full.map(paint(1)), ...this.faint.map(paint(0.45)), marks, ...this.texts];
   }
@@ -110,9 +111,11 @@ function drawSegments(brush, {row}, floor, all) {
     if (segment.end < state.from || segment.start > state.to || !state.emotions.has(segment.emotion)) continue;
     const from = xOf(segment.start), to = xOf(segment.end), height = Math.max(2, segment.mean * tall);
     brush.bar(segment.emotion, from, Math.max(from + 1, to - 1), bottom, height, weak(segment));
-    if (to - from > 26 && height > 11 && !weak(segment)) {
-      brush.texts.push({type: "text", silent: true, x: Math.max(from, 0) + 4, y: bottom - height / 2,
-                        style: {text: CODES[segment.emotion], font: `600 10px ${font()}`, verticalAlign: "middle",
+    const wide = Math.min(to, width()) - Math.max(from, 0);
+    if (wide >= 8 && height >= 9 && !weak(segment)) {
+      const text = wide < 18 ? LETTERS[segment.emotion] : CODES[segment.emotion];
+      brush.texts.push({type: "text", silent: true, x: Math.max(from, 0) + wide / 2, y: bottom - height / 2,
+                        style: {text, font: `600 10px ${font()}`, verticalAlign: "middle", align: "center",
                                 fill: brush.colours[segment.emotion].ink}});
     }
   }
@@ -174,7 +177,7 @@ function drawTruth(brush, {row, emotion}, bottom) {
 
 function drawLane(lane, params, colours) {
   const area = params.coordSys, row = ROW(), top = area.y + params.dataIndex * row, truth = !lane.other && lane.row.truth;
-  const bottom = top + row - (truth ? 7 : 2), tall = bottom - top - 3, brush = new Brush(colours), how = level();
+  const bottom = top + row - (truth ? 7 : 2), tall = bottom - top - 3, brush = new Brush(colours, lane.pale), how = level();
   if (lane.other) drawDifference(brush, lane, bottom, tall);
   else if (how === "readings") drawReadings(brush, lane, bottom, tall);
   else if (how === "segments" && lane.emotion === null) drawSegments(brush, lane, bottom, tall);
@@ -219,18 +222,34 @@ function describe() {
     "The arrow keys and 1 to 7 go through it; what is seen is said as text.";
 }
 
+/* The lines that the scrolled box has in view, and those under them: others are not drawn. Returns how many there are. */
+function cutLines() {
+  const lines = lanes(), beneath = underLanes(), scroller = byId("scroller"), most = data.inView;
+  state.top = Math.max(0, Math.min(state.top, lines.length - most));
+  drawn = [...lines.slice(state.top, state.top + most), ...beneath];
+  byId("timeline").style.height = `${TOP + Math.max(1, drawn.length) * ROW() + 4}px`;
+  scroller.style.maxHeight = byId("timeline").style.height;
+  byId("all-lines").style.height = `${TOP + (lines.length + beneath.length) * ROW() + 4}px`;
+  if (Math.round(scroller.scrollTop / ROW()) !== state.top) scroller.scrollTop = state.top * ROW();
+  return lines.length;
+}
+
 function drawTimeline() {
   if (!chart) return;
-  drawn = lanes();
-  byId("timeline").style.height = `${TOP + Math.max(1, drawn.length) * ROW() + 4}px`;
-  byId("chart").hidden = !drawn.length;
-  byId("nothing").hidden = drawn.length > 0;
+  byId("chart").hidden = false;
+  const count = cutLines();
+  byId("chart").hidden = !count;
+  byId("nothing").hidden = count > 0;
+  byId("nothing").textContent = state.search && chosen().length && state.emotions.size ?
+    `Nobody who is shown is called “${state.search}”.` : "Nothing is shown: all people or all emotions are switched off.";
   drawNames();
   if (drawn.length) {
     chart.resize();
     chart.setOption(timelineOption(), {notMerge: true});
     byId("timeline").setAttribute("role", "img");
   }
+  drawCurves();
+  drawStrip();
   drawOverview();
   placeMarks();
 }
@@ -238,21 +257,17 @@ function drawTimeline() {
 /* The names beside the lines: a button each, which shows that person or that emotion alone. */
 function drawNames() {
   const most = Math.max(8, Math.floor((byId("names").clientWidth - (narrow() ? 14 : 46)) / 7.2));
-  byId("names").replaceChildren(...drawn.map(lane => {
+  refill(byId("names"), drawn.map(lane => {
     if (lane.other) return element("span", "lane", lane.label);
-    const button = element("button", lane.inner ? "lane inner" : "lane"), {row} = lane;
+    const button = element("button", `lane${lane.inner ? " inner" : ""}${lane.pale ? " pale" : ""}`), {row} = lane;
     button.type = "button";
+    button.dataset.key = `${row.label} ${lane.inner ? lane.emotion : ""}`;
     button.title = lane.label;
     if (lane.inner) button.append(swatch(lane.emotion));
-    else if (row.thumbs.jpegs.length && !row.faces && !narrow()) {
-      const image = element("img", "face");
-      image.alt = "";
-      image.src = jpeg(row.thumbs.jpegs[row.thumbs.jpegs.length >> 1]);
-      button.append(image);
-    }
+    else if (!narrow() && face(row)) button.append(picture(face(row)));
     button.append(element("bdi", "", shorten(lane.label, most)));
     button.setAttribute("aria-label", lane.label);
-    button.setAttribute("aria-pressed", String(lane.inner ? state.emotions.size === 1 : state.rows.size === 1));
+    button.setAttribute("aria-pressed", String(!lane.pale && (lane.inner ? state.emotions : state.rows).size === 1));
     button.addEventListener("click", () => lane.inner ? alone(state.emotions, lane.emotion, data.emotions.keys()) :
       alone(state.rows, row.place, rows.keys()));
     return button;
@@ -267,15 +282,14 @@ function hit(x, y) {
   return !lane || y < TOP || x < 0 || x > width() ? null : {lane, time: timeAt(x)};
 }
 
-/* What is drawn of a line at a time: {frame, lines of text, emotion, id} or null where there is nothing. */
+/* What is drawn of a line at a time: {frame, lines of text, emotion} or null where there is nothing. */
 function under({row, emotion}, time) {
   const how = level(), near = 4 / width() * (state.to - state.from);
   if (how === "readings") return readingUnder(row, emotion, time, near);
   if (how === "segments" && emotion === null) {
     const segment = row.segments.filter(each => state.emotions.has(each.emotion) && time >= each.start - near &&
       time < each.end + near).sort((a, b) => strength(b) - strength(a))[0];
-    return segment ? {frame: nearest(times, segment.peak), emotion: segment.emotion, id: row.faces ? segment.id : null,
-                      value: segment.mean.toFixed(2), more: [seconds((segment.end - segment.start) / 1000),
+    return segment ? {frame: nearest(times, segment.peak), emotion: segment.emotion, value: segment.mean.toFixed(2), more: [seconds((segment.end - segment.start) / 1000),
                       `${clock(segment.start)} to ${clock(segment.end)}`]} : null;
   }
   const size = BIN * (state.to - state.from) / width();
@@ -297,8 +311,7 @@ function readingUnder(row, emotion, time, near) {
   if (best === null) return null;
   const what = emotion ?? row.emotions[best], value = emotion === null ? confidence(row, best) :
     scoreOf(row, best, emotion);
-  return emotion !== null && !value ? null : {frame: row.frames[best] ?? frame, emotion: what, id: idOf(row, best), value: value.toFixed(2), more: [],
-          who: named(row, best)};
+  return emotion !== null && !value ? null : {frame: row.frames[best] ?? frame, emotion: what, value: value.toFixed(2), more: []};
 }
 
 function binUnder(row, emotion, bin) {
@@ -307,8 +320,7 @@ function binUnder(row, emotion, bin) {
   const what = emotion ?? order[0], share = each => `${Math.round(100 * bin.spans[each] / bin.all)} %`;
   const rest = order.slice(1, 4).map(each => `${data.emotions[each]} ${share(each)}`).join(", ");
   const sure = bin.spans[what] ? bin.sums[what] / bin.spans[what] : 0;
-  return {frame: row.frames[bin.place], emotion: what, id: row.faces ? row.ids[bin.place] : null,
-          value: emotion === null ? `${share(what)}, ${sure.toFixed(2)} sure` : bin.score.toFixed(2),
+  return {frame: row.frames[bin.place], emotion: what, value: emotion === null ? `${share(what)}, ${sure.toFixed(2)} sure` : bin.score.toFixed(2),
           more: [...(emotion === null && rest ? [rest] : []),
                  `${bin.count} readings, ${clock(bin.start)} to ${clock(bin.end)}`]};
 }
@@ -334,14 +346,14 @@ function tip() {
   const seen = found && under(found.lane, found.time), truth = found && truthAt(found.lane.row, found.time);
   if (!seen) return truth !== null && (found.lane.emotion ?? truth) === truth ? truthTip(found, truth) : "";
   const {row} = found.lane, box = element("div", "tip"), text = element("div"), what = element("div", "tip-what");
-  const picture = portrait(row, seen.frame, seen.id);
+  const picture = portrait(row, seen.frame);
   if (picture) {
     const image = element("img");
     [image.src, image.alt] = [picture, ""];
     box.append(image);
   }
   what.append(swatch(seen.emotion), element("strong", "", data.emotions[seen.emotion]), ` ${seen.value}`);
-  text.append(element("div", "tip-who", seen.who ?? row.label), what);
+  text.append(element("div", "tip-who", row.label), what);
   for (const line of seen.more.length ? seen.more : [when(seen.frame)]) text.append(element("div", "", line));
   if (truth !== null) text.append(element("div", "", `${data.truthSays} ${data.emotions[truth]}`));
   box.append(text);
@@ -356,7 +368,10 @@ function zoom(from, to) {
   state.from = Math.max(0, Math.min(from + (to - from - length) / 2, total - length));
   state.to = state.from + length;
   if (chart && drawn.length) chart.setOption(timelineOption());
+  drawCurves();
+  drawStrip();
   placeMarks();
+  remember();
 }
 
 /* Zoom by a factor, so that `time` stays where it is. */
@@ -522,6 +537,13 @@ function wireTimeline() {
   chart = echarts.init(byId("timeline"), null, {renderer: "canvas"});
   chart.getZr().on("mousemove", event => { pointer = [event.offsetX, event.offsetY]; });
   wireGestures(byId("lines"));
+  byId("scroller").addEventListener("scroll", () => {
+    scrolled = performance.now();
+    const top = Math.round(byId("scroller").scrollTop / ROW());
+    if (top === state.top) return;
+    state.top = top;
+    drawTimeline();
+  }, {passive: true});
   wireOverview();
   document.addEventListener("scroll", () => { scrolled = performance.now(); }, {passive: true});
   let wide = 0;
