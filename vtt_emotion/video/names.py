@@ -33,7 +33,7 @@ PICTURE = (300, 1000)                            # px, between which a gallery's
 LOOKS = (224, 480)                               # px, at which one is looked at until a face is found: it may be small
 CLEARLY = 0.02                                   # so much nearer than the second name must the first be
 APART = 1e6                                      # "distance" of two faces that cannot be one person's, beyond any mean
-SPACING, LOOKED_AT = 12, 4                       # frames between crops of a face, and between those that may be one
+SPACING, LOOKED_AT = 12, 2                       # frames between crops of a face, and between those that may be one
 LARGE = 150                                      # px of a side that suffice
 TURNED = 0.3                                     # of a frontal face's goodness has one from the side
 SHARP_SIDE, BLURRED, SHARP = 64, 0.1, 0.2        # px; sharpness below which strangers look alike, and that suffices
@@ -53,7 +53,7 @@ class Portraits:
 
     def take(self, frame: Frame, faces: np.ndarray) -> None:
         """Take what is worth it of the `faces` (dtype FACE) of the next frame."""
-        if frame.number % LOOKED_AT:             # no shot is shorter, and a face hardly changes sooner
+        if frame.number % LOOKED_AT:             # a face hardly changes sooner
             return
         here = faces["id"].tolist()
         for id in [id for id in self.held if id not in here]:
