@@ -241,4 +241,4 @@ def test_few_ids_go_over_to_somebody_else_in_a_crowd():
     faces = sum(len(seen) for shot in shots for seen, _ in shot)
     total = sum(map(switches, shots))
     print(f"{total} of {faces:,} faces bear the id of somebody else's last")      # pytest -s shows it
-    assert total < 35
+    assert total < 40
