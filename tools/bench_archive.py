@@ -93,7 +93,7 @@ def make_up(folder, videos, seed=0):
         frames = np.diff(np.r_[0, np.sort(rng.integers(RECORDS, size=count - 1)), RECORDS]).tolist()
         segments = [{"id": int(person) + 1, "name": people[person], "class": EMOTIONS[emotion], "start": 0.0,
                      "end": shown / 24, "frames": shown} for person, emotion, shown in zip(who, what, frames)]
-        write_part(folder / f"video{number:06d}.parquet", f"video{number:06d}", segments, 22 * 60.0, RECORDS)
+        write_part(folder / f"video{number:06d}.parquet", f"video{number:06d}", segments, [], 22 * 60.0, RECORDS)
 
 
 def measure_archive(films, weights, plan, root):

@@ -78,7 +78,7 @@ def check(files, videos, results, film, capsys):
     assert {name: files.cat_file(f"{folder}/{name}") for name in calm} == calm and len(calm) == 5
     assert left_over() == before
     export_results.main(["--archive", f"{results}/archive"])
-    assert "1 videos, 0.0 hours of film, 12 records" in capsys.readouterr().out
+    assert "1 videos, 0.0 hours of film, 1 shots, 12 records" in capsys.readouterr().out
 
 
 def test_videos_and_results_in_memory(memory, film, capsys):

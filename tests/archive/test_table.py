@@ -20,31 +20,40 @@ def archive(tmp_path):
              segment(1, "anna", "happy", 90, 120, 720)]
     second = [segment(1, "ben", "fear", 6, 12, 144), segment(2, "anna", "sad", 0, 6, 144),
               segment(3, None, "sad", 0, 6, 100)]
-    write_part(folder / "a.parquet", "a", first, 300.0, 3000)
-    write_part(folder / "b.parquet", "b", second, 600.0, 400)
-    write_part(folder / "c.parquet", "c", [], 60.0, 0)
+    shots = [{"start": 0.0, "end": 60.0}, {"start": 60.0, "end": 270.0}, {"start": 270.0, "end": 300.0}]
+    write_part(folder / "a.parquet", "a", first, shots, 300.0, 3000)
+    write_part(folder / "b.parquet", "b", second, [{"start": 0.0, "end": 600.0}], 600.0, 400)
+    write_part(folder / "c.parquet", "c", [], [], 60.0, 0)
     return folder
 
 
 def test_a_video_has_a_row_for_each_person_and_emotion_and_one_for_itself(archive):
     table = pyarrow.parquet.read_table(archive / "a.parquet")
     assert [tuple(row.values()) for row in table.to_pylist()] == [
-        ("a", None, None, None, 5.0, 3000), ("a", 1, "anna", "happy", 1.5, 2160), ("a", 2, None, "sad", 0.5, 700)]
+        ("a", None, None, None, 5.0, 3000, [60, 210, 30]), ("a", 1, "anna", "happy", 1.5, 2160, None),
+        ("a", 2, None, "sad", 0.5, 700, None)]
 
 
 def test_the_sums_of_an_archive(archive):
     people, videos, totals = sum_up(read_parts(archive))
-    assert totals == {"videos": 3, "hours": pytest.approx(16 / 60), "records": 3400, "faces": 2}
+    assert totals == {"videos": 3, "hours": pytest.approx(16 / 60), "shots": 4, "records": 3400, "faces": 2}
     assert [(row["person"], row["videos"], row["happy"], pytest.approx(row["minutes"])) for row in people] == [
         ("anna", 2, 1.5, 1.6), ("ben", 1, 0.0, 0.1), (None, 2, 0.0, 0.6)]
     assert [(row["video"], row["film"], pytest.approx(row["sad"]), row["records"]) for row in videos] == [
         ("a", 5.0, 0.5, 3000), ("b", 10.0, 0.2, 400), ("c", 1.0, 0.0, 0)]
+    assert [(row["shots"], row["median_shot"]) for row in videos] == [(3, 60), (1, 600), (0, None)]
+
+
+def test_a_table_of_an_earlier_version_has_no_shots(archive):
+    path = archive / "a.parquet"
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns(["shot_seconds"]), path)
+    assert [row["shots"] for row in sum_up(read_parts(archive))[1]] == [0, 1, 0]
 
 
 def test_it_is_summed_up_from_the_command_line(archive, tmp_path, capsys):
     export_results.main(["--archive", str(archive)])
     said = capsys.readouterr().out
-    assert "3 videos, 0.3 hours of film, 3,400 records; 2 people by name, 2 faces without" in said
+    assert "3 videos, 0.3 hours of film, 4 shots, 3,400 records; 2 people by name, 2 faces without" in said
     rows = list(csv.DictReader((tmp_path / "archive.people.csv").open(newline="")))
     assert [row["person"] for row in rows] == ["anna", "ben", ""] and rows[0]["happy"] == "1.5"
     assert len(list(csv.DictReader((tmp_path / "archive.videos.csv").open(newline="")))) == 3

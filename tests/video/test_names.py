@@ -198,7 +198,7 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
     for number in range(40):
         faces = seen([number], side=100)
         faces["box_xyxy"], faces["landmarks"] = (50, 55, 150, 155), np.nan
-        faces["score"] = 1 if number in (9, 30) else 0.8
+        faces["score"] = 1 if number in (8, 28) else 0.8
         portraits.take(_Frame(number, draw(rng, looks["bert"], "angry")), faces if number < 36 else faces[:0])
     assert not portraits.held                                # encoded when it was gone, and its pictures let go
     encodings = portraits.finish()[1]
@@ -215,7 +215,8 @@ def test_encodings_are_dlibs():
         image, box = draw(rng, random_look(rng), emotion), (50, 55, 150, 155)
         expected = load_model("face_recognition_model_v1").compute_face_descriptor(
             image, load_model("shape_predictor")(image, dlib.rectangle(*box)))
-        assert np.abs(names.encode_face(image, box) - np.array(expected)).max() < 2e-3           # numbers of about 0.1
+        found, = names.encode_faces([(image, box)])
+        assert np.abs(found - np.array(expected)).max() < 2e-3                   # numbers of about 0.1
 
 
 def test_a_gallerys_pictures_are_turned_as_their_note_says(tmp_path):
@@ -271,3 +272,23 @@ def test_people_are_encoded_by_the_box_that_their_detector_says():
     (_, _, crop, box), = portraits.held[1]
     wanted, placed = names.cut_out(picture, faces["box_xyxy"][0] + 20)
     assert crop.shape == wanted.shape and box.tolist() == placed.tolist()
+
+
+class _Watched(_Frame):
+    """A frame that notes in `asked` that its pixels were asked for."""
+    def __init__(self, number, asked):
+        self.number, self.asked = number, asked
+
+    @property
+    def rgb(self):
+        self.asked.add(self.number)
+        return np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+
+
+def test_every_other_frame_is_asked_for_a_better_picture_of_a_face():
+    portraits, asked = Portraits(1, lambda box: box), set()
+    for number in range(9):
+        faces = seen([number])
+        faces["score"] = 0.5 + number / 20       # ever better
+        portraits.take(_Watched(number, asked), faces)
+    assert list(portraits.held) == [1] and asked == {0, 2, 4, 6, 8}

@@ -1,12 +1,13 @@
 """One table of an archive: minutes of each emotion, person and video, in a small Parquet file a video.
 
 Files are only added, each written whole, so that machines write beside each other and none waits. A video's file has a
-row for each person and emotion, and one without either: the film itself. Of 30,000 records it keeps some hundred
-rows, all that a sum over the archive needs, so that the records need not be read again.
+row for each person and emotion, and one without either: the film itself, with the lengths of its shots. Of 30,000
+records it keeps some hundred rows, all that a sum over the archive needs, so that the records need not be read again.
 """
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from vtt_emotion.core.errors import InputError
@@ -14,18 +15,20 @@ from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.records import made_of
 
-COLUMNS = ("video", "id", "person", "emotion", "minutes", "records")
+COLUMNS = ("video", "id", "person", "emotion", "minutes", "records", "shot_seconds")
 PEOPLE_COLUMNS = ("person", "videos", "minutes", *EMOTIONS, "records")
-VIDEO_COLUMNS = ("video", "film", "minutes", *EMOTIONS, "records")
+VIDEO_COLUMNS = ("video", "film", "shots", "median_shot", "minutes", *EMOTIONS, "records")
 
 
 def schema() -> Any:
-    """Of a video's file: id and person (its name) null where the row is the film's, person also where nobody knows."""
+    """Of a video's file: id and person (its name) null where the row is the film's, person also where nobody knows;
+    shot_seconds, the length of each shot in order, where it is not."""
     import pyarrow
 
     text = pyarrow.string()
     return pyarrow.schema([("video", text), ("id", pyarrow.int32()), ("person", text), ("emotion", text),
-                           ("minutes", pyarrow.float64()), ("records", pyarrow.int64())])
+                           ("minutes", pyarrow.float64()), ("records", pyarrow.int64()),
+                           ("shot_seconds", pyarrow.list_(pyarrow.float32()))])
 
 
 def part_path(results: str | Path) -> Path:
@@ -33,24 +36,29 @@ def part_path(results: str | Path) -> Path:
     return made_of(results)[-1]
 
 
-def part_rows(video: str, segments: Iterable[dict], seconds: float, records: int) -> Iterator[tuple]:
-    """A video's rows (tuples of `COLUMNS`): the film's, of `seconds` s and all its records, then by id and emotion."""
-    yield video, None, None, None, seconds / 60, records
+def part_rows(video: str, segments: Iterable[dict], shots: Iterable[dict], seconds: float,
+              records: int) -> Iterator[tuple]:
+    """A video's rows (tuples of `COLUMNS`): the film's, of `seconds` s and all its records, then by id and emotion.
+
+    shots: dicts with their start and end, s, as of `results.shots`.
+    """
+    yield video, None, None, None, seconds / 60, records, [shot["end"] - shot["start"] for shot in shots]
     sums = defaultdict(lambda: [0.0, 0])
     for segment in segments:
         held = sums[segment["id"], segment["name"], EMOTIONS.index(segment["class"])]
         held[0] += (segment["end"] - segment["start"]) / 60
         held[1] += segment["frames"]
     for (id, name, emotion), (minutes, frames) in sorted(sums.items(), key=lambda item: (item[0][0], item[0][2])):
-        yield video, id, name, EMOTIONS[emotion], minutes, frames
+        yield video, id, name, EMOTIONS[emotion], minutes, frames, None
 
 
-def write_part(path: str | Path, video: str, segments: Iterable[dict], seconds: float, records: int) -> None:
-    """Write a video's rows, of its segments, as a whole Parquet file."""
+def write_part(path: str | Path, video: str, segments: Iterable[dict], shots: Iterable[dict], seconds: float,
+               records: int) -> None:
+    """Write a video's rows, as of `part_rows`, as a whole Parquet file."""
     import pyarrow
     from pyarrow import parquet
 
-    columns = zip(*part_rows(video, segments, seconds, records))
+    columns = zip(*part_rows(video, segments, shots, seconds, records))
     arrays = [pyarrow.array(column, field.type) for column, field in zip(columns, schema())]
     with whole_file(path) as temporary:
         parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema()), temporary)
@@ -85,8 +93,9 @@ def sum_up(table: Any) -> tuple[list[dict], list[dict], dict]:
     Returns:
         people: list of dicts, `PEOPLE_COLUMNS`: minutes in all and of each emotion of everybody with a name, who is
             seen longest first, and at the end, without a name, of all others.
-        videos: list of dicts, `VIDEO_COLUMNS`, by name: the same of each video, and of the film, in minutes.
-        totals: dict: videos, hours (of film), records, faces (ids without a name).
+        videos: list of dicts, `VIDEO_COLUMNS`, by name: the same of each video, of the film, in minutes, and how many
+            shots it has, of which median length, s (None without shots).
+        totals: dict: videos, hours (of film), shots, records, faces (ids without a name).
     """
     from pyarrow import compute
 
@@ -95,10 +104,13 @@ def sum_up(table: Any) -> tuple[list[dict], list[dict], dict]:
     people = _pivot(faces, "person", faces.group_by("person").aggregate([("video", "count_distinct")]))
     ordered = sorted(people.items(), key=lambda item: (item[0] is None, -item[1]["minutes"], item[0]))
     videos = _pivot(faces, "video")
-    for name, minutes, records in zip(*(films[column].to_pylist() for column in ("video", "minutes", "records"))):
-        videos[name] = {**_empty(), **videos.get(name, {}), "film": minutes, "records": records}
+    for film in films.select(["video", "minutes", "records", "shot_seconds"]).to_pylist():
+        name, lengths = film["video"], film["shot_seconds"] or []
+        videos[name] = {**_empty(), **videos.get(name, {}), "film": film["minutes"], "records": film["records"],
+                        "shots": len(lengths), "median_shot": median(lengths) if lengths else None}
     nameless = faces.filter(compute.is_null(faces["person"])).group_by(["video", "id"]).aggregate([])
     totals = {"videos": len(films), "hours": (compute.sum(films["minutes"]).as_py() or 0) / 60,
+              "shots": sum(row["shots"] for row in videos.values()),
               "records": compute.sum(films["records"]).as_py() or 0, "faces": len(nameless)}
     return ([{"person": name, **row} for name, row in ordered],
             [{"video": name, **videos[name]} for name in sorted(videos)], totals)
@@ -125,8 +137,9 @@ def _pivot(faces, key, counts=None):
 
 def summary_lines(people: list[dict], totals: dict, most: int = 20) -> Iterator[str]:
     """What `sum_up` found, as lines to print."""
-    yield (f"{totals['videos']:,} videos, {totals['hours']:,.1f} hours of film, {totals['records']:,} records; "
-           f"{sum(row['person'] is not None for row in people):,} people by name, {totals['faces']:,} faces without")
+    yield (f"{totals['videos']:,} videos, {totals['hours']:,.1f} hours of film, {totals['shots']:,} shots, "
+           f"{totals['records']:,} records; {sum(row['person'] is not None for row in people):,} people by name, "
+           f"{totals['faces']:,} faces without")
     yield f"{'minutes':24}{'videos':>8}{'all':>11}" + "".join(f"{name:>11}" for name in EMOTIONS)
     shown = people[:most] + [row for row in people[most:] if row["person"] is None]
     for row in shown:

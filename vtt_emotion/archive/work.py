@@ -10,6 +10,7 @@ from vtt_emotion.archive.places import all_there, fetched, is_url, placed
 from vtt_emotion.archive.table import part_path, write_part
 from vtt_emotion.core.files import locked
 from vtt_emotion.results.records import made_of
+from vtt_emotion.results.shots import read_shots
 from vtt_emotion.video.create import create, is_of, read_source
 
 
@@ -58,7 +59,7 @@ def read_job(job: Job, ops: Any, step: Any, gallery: dict, table: bool,
         with locked(path, "written"):
             count, segments, frames, seconds = create(source, path, ops, step, gallery, read)
             if table:
-                write_part(part_path(path), job.name, segments, seconds, count)
+                write_part(part_path(path), job.name, segments, read_shots(path), seconds, count)
                 print(f"wrote {part_path(path)}")
     return count, frames, seconds
 

@@ -33,7 +33,8 @@ PICTURE = (300, 1000)                            # px, between which a gallery's
 LOOKS = (224, 480)                               # px, at which one is looked at until a face is found: it may be small
 CLEARLY = 0.02                                   # so much nearer than the second name must the first be
 APART = 1e6                                      # "distance" of two faces that cannot be one person's, beyond any mean
-SPACING, LARGE = 12, 150                         # frames between crops of a face; px of a side that suffice
+SPACING, LOOKED_AT = 12, 2                       # frames between crops of a face, and between those that may be one
+LARGE = 150                                      # px of a side that suffice
 TURNED = 0.3                                     # of a frontal face's goodness has one from the side
 SHARP_SIDE, BLURRED, SHARP = 64, 0.1, 0.2        # px; sharpness below which strangers look alike, and that suffices
 USABLE = 0.05                                    # goodness of a crop to be encoded
@@ -52,6 +53,8 @@ class Portraits:
 
     def take(self, frame: Frame, faces: np.ndarray) -> None:
         """Take what is worth it of the `faces` (dtype FACE) of the next frame."""
+        if frame.number % LOOKED_AT:             # a face hardly changes sooner
+            return
         here = faces["id"].tolist()
         for id in [id for id in self.held if id not in here]:
             self._encode(id)
@@ -75,10 +78,11 @@ class Portraits:
             del held[self.count:]
 
     def _encode(self, id):
-        self.encodings.setdefault(id, []).extend(encode_face(crop, box) for _, _, crop, box in self.held.pop(id))
+        if held := self.held.pop(id):
+            self.encodings.setdefault(id, []).extend(encode_faces([(crop, box) for _, _, crop, box in held]))
 
     def finish(self) -> dict[int, np.ndarray]:
-        """{id: encodings (K, 128)}, K up to `count` each time it came, 0 where it was never seen clearly."""
+        """{id: encodings (K, 128)}, K up to `count` each time it came, of the faces that were seen clearly."""
         for id in list(self.held):
             self._encode(id)
         return {id: np.array(rows).reshape(-1, 128) for id, rows in self.encodings.items()}
@@ -231,7 +235,7 @@ def encode_pictures(pictures: Iterable[tuple[str, Path]], description: str) -> d
         boxes: Any = next(filter(len, (_boxes_at(side, image, detector) for side in LOOKS)), ())
         if len(boxes):
             largest = boxes[(boxes[:, 2] - boxes[:, 0]).argmax()]
-            gallery.setdefault(name, []).append(encode_face(image, detector.hog_box(largest)))
+            gallery.setdefault(name, []).extend(encode_faces([(image, detector.hog_box(largest))]))
     return {name: np.array(rows) for name, rows in gallery.items()}
 
 
@@ -285,10 +289,11 @@ def load_encoder() -> Any:
     return open_graph(ENCODER, (CHIPS, ENCODINGS), "encoder")
 
 
-def encode_face(image: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
-    """dlib's 128 numbers of the face in a box of an RGB uint8 image; float (128,)."""
+def encode_faces(faces: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """dlib's 128 numbers of N > 0 faces, each an RGB uint8 image and the box (4,) in it; float (N, 128)."""
     import dlib
 
-    box = dlib.rectangle(*(round(float(value)) for value in box_xyxy))
-    chip = dlib.get_face_chip(image, load_model("shape_predictor")(image, box), *CHIP)
-    return load_encoder().run([ENCODINGS], {CHIPS: chip[None]})[0][0].astype(float)
+    boxes = [dlib.rectangle(*(round(float(value)) for value in box_xyxy)) for _, box_xyxy in faces]
+    chips = [dlib.get_face_chip(image, load_model("shape_predictor")(image, box), *CHIP)
+             for (image, _), box in zip(faces, boxes)]
+    return load_encoder().run([ENCODINGS], {CHIPS: np.stack(chips)})[0].astype(float)

@@ -1,7 +1,7 @@
 """The faces of a shot, followed from look to look: a row a face and frame.
 
-On 150 made-up shots of two to four people who walk, turn, cross and hide (15,485 faces), an id went over to somebody
-else 48 times; 80 times with norfair 2.3 by the boxes' corners, 107 times by their overlap, at the same 0.3 ms a look.
+On 150 made-up shots of two to four people who walk, turn, cross, hide and leave (13,698 faces) an id goes over to
+somebody else 37 times (tests/video/test_tracks.py), at 0.3 ms a look.
 """
 from dataclasses import dataclass, field
 
