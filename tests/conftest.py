@@ -31,9 +31,11 @@ TINY = ("--img-sz", "64", "--batch-size", "4", "--num-workers", "0", "--device",
 
 
 def pytest_configure():
-    """Let Ctrl-C reach what the tests start, also where a shell began them in the background, which ignores it."""
+    """Let signals reach what the tests start, also where these run in the background or under nohup."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     print_log()                                  # what scripts print; tests see it also of the rooms alone
 
 

