@@ -22,8 +22,9 @@ from vtt_emotion.video.detection import find_detector, framing_of, make_detector
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
 from vtt_emotion.video.frames import facts_of, read_frames
-from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
+from vtt_emotion.video.names import GALLERY, identify, read_gallery
 from vtt_emotion.video.overlay import write_overlay
+from vtt_emotion.video.portraits import Portraits
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
 from vtt_emotion.video.tracks import Tracker
@@ -40,6 +41,7 @@ class Reading:
     read_rows: np.ndarray                        # (N,) rows of `faces` that the network read
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
+    colours: dict = field(default_factory=dict)                        # {id: (512,)} of what they wear, likewise
     labels: tuple = EMOTIONS                     # of the logits
     height: int = 0                              # px of a frame with a face, 0 where none has one
 
@@ -110,7 +112,7 @@ def read_followed(followed: Iterator[tuple], ops: Any, step: Any, encode: bool) 
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
         faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
         read_rows, logits = emotions.finish()
-    return Reading(faces, shots, seconds, read_rows, logits, portraits.finish() if portraits else {},
+    return Reading(faces, shots, seconds, read_rows, logits, *(portraits.finish() if portraits else ({}, {})),
                    emotions.stream.labels, emotions.height)
 
 
@@ -129,7 +131,7 @@ def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray
 def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.ndarray]) -> Iterator[dict]:
     """The records of a whole source's `Reading`, with its people named."""
     results, names, faces = ops.results, ops.names, reading.faces
-    people = identify(faces, reading.encodings, gallery, names.name_distance,
+    people = identify(faces, reading.encodings, reading.colours, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
     read = faces[reading.read_rows]
     logits = smooth_logits(read, reading.logits, results.frame_stride, results.smooth)
