@@ -20,7 +20,7 @@ DIM = 8                                          # contrast, of 255, below which
 USABLE = 0.05                                    # goodness of a crop to be encoded
 SPARE = 0.4                                      # of a face's side, around the crop that it is encoded from
 BELOW, BESIDE = (0.2, 1.2), 0.3                  # sides of a face, within which clothes are looked at
-SHOWN = 0.3                                      # of that is to lie in the frame
+SHOWN, SAMPLED = 0.3, (48, 30)                   # of that is to lie in the frame; px that it is scaled to
 SHADES, COLOURS = 8, 32                          # of L, a and b (CIELAB); how far a and b may be from grey
 GREY = 1.5                                       # spread of a and b below which a film has no colours
 
@@ -119,7 +119,7 @@ def colours_below(image: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray | None:
     part = image[max(round(top), 0):max(round(bottom), 0), max(round(left), 0):max(round(right), 0)]
     if part.shape[0] * part.shape[1] < max(1, SHOWN * (right - left) * (bottom - top)):
         return None
-    lab = cv2.cvtColor(part, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(cv2.resize(part, SAMPLED, interpolation=cv2.INTER_NEAREST), cv2.COLOR_RGB2LAB)
     lab[..., 1:] = lab[..., 1:].clip(128 - COLOURS, 127 + COLOURS)
     if lab[..., 1:].std((0, 1)).max() < GREY:
         return None
