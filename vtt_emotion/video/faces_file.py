@@ -1,4 +1,8 @@
-"""The faces file beside the results: faces and shots, and what they were found in and how."""
+"""The faces file beside the results: faces and shots, and what they were found in and how.
+
+What the results were then read with, and a mean encoding of each person in them, is added once they are written, with
+their hash: results of a reading that was killed, or that were edited, have none.
+"""
 import hashlib
 import json
 from datetime import datetime
@@ -18,6 +22,7 @@ from vtt_emotion.video.frames import frame_files
 VERSION = 4                                      # of a faces file; raised when the same video would give other boxes
 LARGEST = 1e6                                    # px, of a coordinate; no video is as large
 ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
+SIZE = 128                                       # numbers of an encoding
 
 
 def fingerprint(source: Path) -> str:
@@ -75,17 +80,51 @@ def read_faces(path: Path) -> tuple[dict, Any, list[int]]:
     return about, faces, shots
 
 
+def add_reading(results: Path, facts: dict, encodings: dict[int, np.ndarray]) -> None:
+    """Add to the faces file beside `results` how they were read (a dict), and {id: a mean encoding (128,)}."""
+    said, path = json.dumps({"results": _hash(results)} | facts), results.with_suffix(".faces.npz")
+    parts = read_arrays(path) | {
+        "reading": np.array(said), "ids": np.array(list(encodings), np.int64),
+        "encodings": np.array(list(encodings.values()), np.float16).reshape(-1, SIZE)}
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **parts)  # type: ignore[arg-type]
+
+
+def read_reading(results: Path) -> tuple[dict, dict[int, np.ndarray]]:
+    """What `add_reading` added to the faces file of `results`; two empty dicts where it is of others, or none."""
+    try:
+        parts = read_arrays(results.with_suffix(".faces.npz"))
+        facts, ids, rows = json.loads(str(parts["reading"])), parts["ids"].tolist(), parts["encodings"].astype(float)
+        if facts["results"] != _hash(results) or rows.shape != (len(ids), SIZE) or not np.isfinite(rows).all():
+            return {}, {}
+        return facts, dict(zip(ids, rows))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}, {}
+
+
 def provenance(results: Path) -> tuple[str, str]:
-    """What results are: in short (name, time, hash), and with how their faces were found, where that is kept."""
-    digest = hashlib.sha256(results.read_bytes()).hexdigest()[:12]
+    """What results are: in short (name, time, hash, weights), and with all options of theirs, where those are kept."""
     written = datetime.fromtimestamp(results.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
-    short = f"{results.name} of {written}, SHA-256 {digest}"
+    short, facts = f"{results.name} of {written}, SHA-256 {_hash(results)}", read_reading(results)[0]
+    parts = []
+    if facts:
+        short += f", weights {facts.get('weights')} (SHA-256 {facts.get('weights_hash')}) in {facts.get('arithmetic')}"
+        parts += [f"read by {facts.get('program')} with {_listed(facts)}"]
     try:
         about = read_faces(results.with_suffix(".faces.npz"))[0]
+        parts += [f"faces (format {about['version']}) found with {_listed(about)}"]
     except InputError:
-        return short, short
-    options = ", ".join(f"{name} {value}" for name, value in about.get("options", {}).items())
-    return short, f"{short}; faces (format {about['version']}) found with {options}"
+        pass
+    return short, "; ".join([short, *parts])
+
+
+def _listed(about):
+    options = about.get("options")
+    return ", ".join(f"{name} {value}" for name, value in options.items()) if isinstance(options, dict) else ""
+
+
+def _hash(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _whole(faces, shots):
