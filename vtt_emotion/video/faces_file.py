@@ -102,20 +102,28 @@ def read_reading(results: Path) -> tuple[dict, dict[int, np.ndarray]]:
         return {}, {}
 
 
-def provenance(results: Path) -> tuple[str, str]:
-    """What results are: in short (name, time, hash, weights), and with all options of theirs, where those are kept."""
+def about_results(results: Path) -> dict:
+    """What results are: their name, when they were written, their hash; and how they were read (`facts_of_reading` of
+    create.py) and their faces found, where the faces file beside them tells it."""
     written = datetime.fromtimestamp(results.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
-    short, facts = f"{results.name} of {written}, SHA-256 {_hash(results)}", read_reading(results)[0]
-    parts = []
-    if facts:
-        short += f", weights {facts.get('weights')} (SHA-256 {facts.get('weights_hash')}) in {facts.get('arithmetic')}"
-        parts += [f"read by {facts.get('program')} with {_listed(facts)}"]
+    about = read_reading(results)[0] | {"results": results.name, "written": written, "sha256": _hash(results)}
     try:
-        about = read_faces(results.with_suffix(".faces.npz"))[0]
-        parts += [f"faces (format {about['version']}) found with {_listed(about)}"]
+        faces = read_faces(results.with_suffix(".faces.npz"))[0]
+        return about | {"faces": {"format": faces["version"], "options": faces.get("options")}}
     except InputError:
-        pass
-    return short, "; ".join([short, *parts])
+        return about
+
+
+def provenance(results: Path) -> tuple[str, str]:
+    """`about_results` in a line: in short (name, time, hash, weights), and with all options."""
+    about = about_results(results)
+    parts = [f"{about['results']} of {about['written']}, SHA-256 {about['sha256']}"]
+    if "weights" in about:
+        parts[0] += f", weights {about['weights']} (SHA-256 {about.get('weights_hash')}) in {about.get('arithmetic')}"
+        parts += [f"read by {about.get('program')} with {_listed(about)}"]
+    if "faces" in about:
+        parts += [f"faces (format {about['faces']['format']}) found with {_listed(about['faces'])}"]
+    return parts[0], "; ".join(parts)
 
 
 def _listed(about):
