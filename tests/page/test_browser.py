@@ -15,6 +15,8 @@ from vtt_emotion.core.labels import COLOURS, EMOTIONS
 from vtt_emotion.page.html import LARGEST
 from vtt_emotion.results.segments import find_segments
 from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.video.faces import FACE
+from vtt_emotion.video.faces_file import VERSION, add_reading, write_faces
 from vtt_emotion.video.frames import read_frames
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -730,6 +732,35 @@ def test_everybody_can_be_joined_several_at_once(crowd, open_tab):
     assert tab.labels()[0] == "Anna"                         # by the id as well
     names = json.loads(tab.get("report.namesFile()"))["names"]
     assert sorted(entry["id"] for entry in names) == [12, 601, 698]
+
+
+def test_people_are_listed_by_likeness(tmp_path, open_tab):
+    """Of five people on a line, the second and the fourth seen together; without encodings there is no such order."""
+    path = tmp_path / "alike.json"
+    shown = [(1, 0, 24), (2, 30, 42), (4, 30, 42), (3, 60, 66), (5, 80, 83)]      # (id, from, to)
+    path.write_text(json.dumps(sorted([record(frame, "happy", id, None, 0.9) for id, *frames in shown
+                                       for frame in range(*frames)], key=lambda made: made["seconds"])))
+    report.main(["--results", str(path)])
+    assert open_tab(tmp_path / "alike.html").page.locator("#alike").count() == 0
+    write_faces(tmp_path / "alike.faces.npz", {"version": VERSION, "source": "", "options": {}}, np.zeros(0, FACE), [0])
+    places = {1: 0.0, 2: 0.5, 3: 0.85, 4: 0.55, 5: 0.2}
+    add_reading(path, {}, {id: np.array([place] + 127 * [0.0]) for id, place in places.items()})
+    report.main(["--results", str(path)])
+    tab = open_tab(tmp_path / "alike.html")
+    tab.page.get_by_text("Join, split and name people").click()
+    texts, tick = tab.page.locator("#people bdi"), lambda name: tab.page.get_by_role("checkbox", name=name).check()
+    tab.page.get_by_label("Order of the people").select_option("alike")
+    assert texts.all_inner_texts()[:2] == ["face 1", "face 5"]                # the two most alike
+    tick("face 4")
+    before = texts.all_inner_texts()
+    tab.page.get_by_role("button", name="who looks like them").click()
+    assert texts.all_inner_texts() == ["face 4", "face 3", "face 5", "face 1", "face 2"] != before
+    tab.page.locator("#people input").first.uncheck()
+    tick("face 2")
+    tick("face 5")
+    tab.page.get_by_role("button", name="who looks like them").click()
+    assert texts.all_inner_texts() == ["face 5", "face 2", "face 1", "face 3", "face 4"]     # to either of them
+    assert axe(tab) == []
 
 
 def test_names_that_mean_something_to_scripts(tmp_path, open_tab):
