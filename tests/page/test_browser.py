@@ -619,6 +619,42 @@ def test_labels_of_a_crowd_are_small_and_whole_under_the_pointer(tmp_path, open_
     assert said.nth(2).inner_text() == "person 2 · happy 0.90" and said.nth(3).inner_text() == "Ha"
 
 
+def test_labels_that_would_cover_each_other_are_small(tmp_path, open_tab, folder):
+    """Two faces beside each other, and one apart, whose label stays whole."""
+    records = [record(frame, "happy", number, f"person {number}", 0.9) for frame in range(24) for number in range(3)]
+    for made in records:
+        left = (20, 50, 220)[made["object"]["id"]]
+        made["object"]["box"] = [left, 90, left + 24, 120]
+    (tmp_path / "three.json").write_text(json.dumps(records))
+    report.main(["--results", str(tmp_path / "three.json"), "--video", str(folder / NASTY)])
+    tab = open_tab(tmp_path / "three.html")
+    playing(tab)
+    said = tab.page.locator("#boxes .said")
+    assert said.all_inner_texts() == ["Ha", "Ha", "person 2 · happy 0.90"]
+    tab.page.locator("#boxes .box").first.hover()
+    assert said.first.inner_text() == "person 0 · happy 0.90"
+
+
+def test_a_video_that_is_damaged_says_so(tmp_path, open_tab, folder):
+    """A packet whose length is more than the file's: Chromium ends there."""
+    video = tmp_path / "damaged.mp4"
+    shutil.copy(folder / NASTY, video)
+    (tmp_path / "damaged.json").write_text(json.dumps(film()))
+    report.main(["--results", str(tmp_path / "damaged.json"), "--video", str(video)])
+    with av.open(str(video)) as container:
+        broken = [packet.pos for packet in container.demux(video=0) if packet.size][100]
+    content = bytearray(video.read_bytes())
+    content[broken:broken + 4] = b"\x7f\xff\xff\xff"
+    video.write_bytes(content)
+    tab = open_tab(tmp_path / "damaged.html")
+    playing(tab)
+    tab.get("report.seek(102)")
+    tab.wait("!document.getElementById('video-note').hidden")
+    assert "damaged.mp4 is damaged at or before 0:04.25" in tab.page.locator("#video-note").inner_text()
+    assert tab.page.locator("#picture").is_visible()
+    tab.wrong.clear()                                        # what the browser itself says of it
+
+
 def test_nothing_but_the_results(folder, open_tab):
     tab = open_tab(folder / "nothing.html")
     assert "it has no pictures" in tab.page.locator("#now").inner_text()
