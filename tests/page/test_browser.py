@@ -635,7 +635,7 @@ def test_labels_that_would_cover_each_other_are_small(tmp_path, open_tab, folder
     assert said.first.inner_text() == "person 0 · happy 0.90"
 
 
-def test_a_video_that_is_damaged_says_so(tmp_path, open_tab, folder):
+def test_a_video_that_a_browser_stops_at_plays_on_from_elsewhere(tmp_path, open_tab, folder):
     """A packet whose length is more than the file's: Chromium ends there."""
     video = tmp_path / "damaged.mp4"
     shutil.copy(folder / NASTY, video)
@@ -650,8 +650,13 @@ def test_a_video_that_is_damaged_says_so(tmp_path, open_tab, folder):
     playing(tab)
     tab.get("report.seek(102)")
     tab.wait("!document.getElementById('video-note').hidden")
-    assert "damaged.mp4 is damaged at or before 0:04.25" in tab.page.locator("#video-note").inner_text()
+    assert "cannot decode a picture of damaged.mp4 at or before 0:04.25" in tab.page.locator("#video-note").inner_text()
+    assert tab.page.locator("#picture").is_visible() and not tab.page.locator("#find-video").is_visible()
+    tab.get("report.seek(150)")
     assert tab.page.locator("#picture").is_visible()
+    tab.page.locator("#play").click()
+    tab.wait("report.times[report.state.now] > 6500")
+    assert tab.page.locator("#video").is_visible() and not tab.page.locator("#video-note").is_visible()
     tab.wrong.clear()                                        # what the browser itself says of it
 
 
