@@ -33,7 +33,7 @@ def synchrony_rows(curves: Iterable[Curve], lag: float) -> list[dict]:
     where a curve is constant.
     """
     curves = list(curves)
-    moments = np.unique(np.concatenate([curve.times for curve in curves] or [[]]))
+    moments = np.unique(np.concatenate([np.zeros(0), *(curve.times for curve in curves)]))
     step = max(STEP, float(np.median(np.diff(moments)))) if len(moments) > 1 else STEP
     most, rows = max(1, round(lag / step)), []
     least = WINDOWS * (2 * most + 1)
