@@ -387,7 +387,8 @@ def test_every_number_is_that_of_a_reading(tmp_path, open_tab):
     shown = tab.get("""report.rows.flatMap(row => [...row.frames].map((frame, i) => {
         const part = (of, size) => [...of.subarray(size * i, size * i + size)], {data} = report;
         return [report.times[frame], data.ids[row.ids[i]], data.emotions[row.emotions[i]],
-                row.confidences[i] / data.full, part(row.scores, 7).map(score => score / data.full), part(row.boxes, 4)]; }))""")
+                row.confidences[i] / data.full, part(row.scores, 7).map(score => score / data.full),
+                part(row.boxes, 4)]; }))""")
     width, height = tab.get("report.data.size")
     assert sorted(shown) == sorted([round(1000 * made["seconds"]), face["id"], made["class"], face["confidence"], list(
         face["scores"].values()), np.clip(face["box"], 0, [width, height] * 2).tolist()]
