@@ -65,9 +65,10 @@ def measure(one: np.ndarray, other: np.ndarray, stretches: np.ndarray, most: int
     stretches: (N,) the number of each step's.
     """
     lags, r = lagged(one, other, stretches, most)
+    r = np.nan_to_num(r)                         # where a curve is constant nothing goes together
     null = np.abs(r[:, most + 1:len(one) - most]).max(0)
     best = int(np.abs(r[:, 0]).argmax())
-    if not np.isfinite(r[:, 0]).all() or not null.size:
+    if not r[best, 0]:
         return dict.fromkeys(("lag", "r", "chance", "p", "r_without_lag"))
     p = (1 + int((null >= abs(r[best, 0]) - 1e-9).sum())) / (1 + len(null))
     return {"lag": round(float(lags[best]) * step, 3), "r": round(float(r[best, 0]), 4),
