@@ -78,6 +78,14 @@ def page_data(readings: Readings, segments: list[dict], rows: np.ndarray, labels
             "size": size, "segments": segment_data(segments, id_of), "rows": made}
 
 
+def alike_data(near: dict[int, list[int]], order: list[int]) -> dict:
+    """Who looks like whom as the page has it: ids, those most like each, nearest first, and all by how alike they are.
+
+    near, order: of vtt_emotion.video.likeness.
+    """
+    return {"order": order, "ids": list(near), "near": [pack(ids) for ids in near.values()]}
+
+
 def add_pictures(data: dict, seen: Seen, readings: Readings, rows: np.ndarray, frames: np.ndarray, times: ArrayLike,
                  kept: list[int]) -> None:
     """Put the thumbnails, by row, and the frames' pictures into the page's `data`, as many as fit.

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ops import Tracking
+from vtt_emotion import __version__
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
@@ -20,15 +21,18 @@ from vtt_emotion.results.shots import Shots, shots_path
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
-from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
+from vtt_emotion.video.faces_file import add_reading, describe, fingerprint, read_faces, write_faces
 from vtt_emotion.video.frames import facts_of, read_frames
+from vtt_emotion.video.likeness import mean_encodings
 from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
+from vtt_emotion.video.onnx_backend import checkpoint_hash
 from vtt_emotion.video.overlay import write_overlay
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
 from vtt_emotion.video.tracks import Tracker
 
 RATE = 24                                        # frames a second that options which count frames are meant of
+ELSEWHERE = {"weights", "backend", "device", "graphs_path", "results_path", "resume", "overlay", "gallery"}
 
 
 @dataclass
@@ -42,6 +46,7 @@ class Reading:
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
     labels: tuple = EMOTIONS                     # of the logits
     height: int = 0                              # px of a frame with a face, 0 where none has one
+    people: dict = field(default_factory=dict)   # {id: (person, name)}, once they are told apart
 
 
 def is_of(source: Path, path: Path) -> bool:
@@ -131,6 +136,7 @@ def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.n
     results, names, faces = ops.results, ops.names, reading.faces
     people = identify(faces, reading.encodings, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
+    reading.people = people
     read = faces[reading.read_rows]
     logits = smooth_logits(read, reading.logits, results.frame_stride, results.smooth)
     written = read["frame"] % results.every == 0
@@ -157,6 +163,7 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
+    add_reading(path, facts_of_reading(ops, step), mean_encodings(reading.encodings, reading.people))
     segments = timelines.segments(**ops.segments.plain())
     write_records(segments_path(path), segments)
     print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
@@ -167,6 +174,16 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
         write_overlay(drawn, frames, read_results(path), results.every)
         print(f"wrote {drawn}")
     return count, segments, len(reading.seconds), film_seconds(reading.seconds)
+
+
+def facts_of_reading(ops: Any, step: Any) -> dict:
+    """How results are read, as a faces file tells it: the version, the weights, and the options that records and
+    segments depend on beside those of faces. None names a place on this machine."""
+    weights = find_weights(ops.results.weights, ops.place.root)
+    options = {name: value for concern in (ops.results, ops.names, ops.segments)
+               for name, value in vars(concern).items() if name not in ELSEWHERE}
+    return {"program": f"vtt_emotion {__version__}", "weights": weights.name, "weights_hash": checkpoint_hash(weights),
+            "arithmetic": step.arithmetic, "options": options}
 
 
 def film_seconds(seconds: list[float]) -> float:
