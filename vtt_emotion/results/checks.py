@@ -45,12 +45,16 @@ def emotion(value: Any) -> bool:
 
 
 SHARE, TIME, PIXELS = number(0, 1), number(0, LONGEST), number(-WIDEST, WIDEST)
+DEGREES = number(-180, 180)
+POSE = dict.fromkeys(("yaw", "pitch", "roll"), DEGREES)
 FACE = {"id": whole, "name": either(null, text), "box": [PIXELS] * 4, "confidence": SHARE, "frontal": if_any(SHARE),
-        "scores": if_any(dict.fromkeys(EMOTIONS, SHARE))}
+        "scores": if_any(dict.fromkeys(EMOTIONS, SHARE)), "pose": if_any(POSE), "mouth": if_any(SHARE),
+        "eyes": if_any(SHARE), "mesh": if_any(SHARE)}
 RECORD = {"class": emotion, "seconds": TIME, "file": lambda value: value is ABSENT, "object": FACE}
 PHOTO = RECORD | {"seconds": null, "file": text}
 RECORD_SAYS = ("class (an emotion), seconds (of a photo null, and its file) and object: id (whole number), name (text "
-               "or null), box (four numbers), confidence (0 to 1) and, if any, frontal and all seven scores (0 to 1)")
+               "or null), box (four numbers), confidence (0 to 1) and, if any, frontal and all seven scores (0 to 1), pose "
+              "(yaw, pitch, roll, degrees), mouth, eyes and mesh (0 to 1)")
 SEGMENT = {"id": whole, "name": either(null, text), "class": emotion, "start": TIME, "end": TIME, "confidence": SHARE,
            "peak": SHARE, "peak_seconds": TIME, "frames": whole}
 SEGMENT_SAYS = "id, name, class (an emotion), start before end (s), confidence, peak, peak_seconds and frames"
