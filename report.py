@@ -34,7 +34,7 @@ from vtt_emotion.results.shots import read_shots
 from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.faces_file import provenance, read_faces
 from vtt_emotion.video.frames import count_frames, facts_of, read_frames
-from vtt_emotion.video.loudness import A_SECOND, loudness
+from vtt_emotion.video.sound import A_SECOND, loudness
 from vtt_emotion.video.sources import find_source
 
 ReportOps = compose(place=Place, friends=Friends, metadata=Metadata, margins=Margins, coders=Coders, page=Page)

@@ -29,7 +29,7 @@ from vtt_emotion.page.truth import (
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import VERSION, write_faces
 from vtt_emotion.video.frames import Frame
-from vtt_emotion.video.loudness import loudness
+from vtt_emotion.video.sound import loudness
 
 
 def record(seconds, emotion="happy", id=1, name=None, confidence=0.9, box=(20, 20, 60, 60)):
