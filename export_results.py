@@ -24,8 +24,9 @@ from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of, segments_path
 from vtt_emotion.results.shots import SHOT_COLUMNS, TOGETHER_COLUMNS, read_shots, shot_rows, shots_path, together
+from vtt_emotion.results.speech import SPEECH_COLUMNS, read_speech, speech_path, turns
 from vtt_emotion.results.subtitles import write_vtt
-from vtt_emotion.results.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
+from vtt_emotion.results.tables import columns_of, record_rows, segment_columns, write_csv
 from vtt_emotion.video.faces_file import fingerprint, read_faces
 from vtt_emotion.video.sources import find_source
 
@@ -46,17 +47,19 @@ def check_video(video, results):
         raise InputError(f"{video}: not the video that {results} was read from; without {kept.name} any is linked")
 
 
-def write_tables(path, format, records, segments, shots, notes):
+def write_tables(path, format, records, segments, shots, notes, speech):
     """Write the tables of results, as CSV or Parquet; yields each file. `segments` is None for photos.
 
-    Where a reading has written its shots also those, and who shares them with whom.
+    Where a reading has written its shots also those, and who shares them with whom; likewise its speech.
     """
     tables = [(path.with_suffix(f".{format}"), columns_of(records), record_rows(records))]
     if segments is not None:
-        tables.append((segments_path(path).with_suffix(f".{format}"), SEGMENT_COLUMNS, segments))
+        tables.append((segments_path(path).with_suffix(f".{format}"), segment_columns(segments), segments))
     if shots:
         tables += [(shots_path(path).with_suffix(f".{format}"), SHOT_COLUMNS, shot_rows(shots)),
                    (path.with_suffix(f".together.{format}"), TOGETHER_COLUMNS, together(shots))]
+    if speech is not None:
+        tables.append((speech_path(path).with_suffix(f".{format}"), SPEECH_COLUMNS, speech))
     if notes:
         tables.append((path.with_suffix(f".notes.{format}"), NOTE_COLUMNS, notes))
     for file, columns, rows in tables:
@@ -74,13 +77,16 @@ def export(path, formats, video, names=(), notes=()):
     if photos and names:
         raise InputError(f"{path}: of photos; --names is for the faces of a video")
     records = apply_names(records, names)[0]
-    segments, shots = (None, []) if photos else (segments_of(path, records, bool(names)), read_shots(path))
+    segments, shots, speech = (None, [], None) if photos else (segments_of(path, records, bool(names)),
+                                                               read_shots(path), read_speech(path))
+    spoken = turns(speech or (), records)
     for format in dict.fromkeys(formats):
         if format in TABLES:
-            yield from write_tables(path, format, records, segments, shots, notes)
+            yield from write_tables(path, format, records, segments, shots, notes, speech)
             continue
         suffix, write = TIMED[format]
-        more = {"elan": {"video": video, "shots": shots, "notes": notes}, "textgrid": {"shots": shots}}
+        more = {"elan": {"video": video, "shots": shots, "notes": notes, "spoken": spoken},
+                "textgrid": {"shots": shots, "spoken": spoken}}
         write(path.with_suffix(suffix), segments, **more.get(format, {}))
         yield path.with_suffix(suffix)
 

@@ -729,6 +729,9 @@ class Results(Network, Backend):
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     scores: Literal["true", "false"] = "true"
     """Give each record the probabilities of all seven emotions."""
+    speech: bool = False
+    """Also look for speech in the sound: NAME.speech.json, and how much of each segment is spoken; with --mesh also
+    whether each face speaks."""
     overlay: bool = False
     """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
 

@@ -2,7 +2,8 @@
 
 A record's columns: seconds (presentation time, s), id, name, class, confidence (0 to 1), a score (0 to 1) for each of
 the seven emotions, and the box's xmin, ymin, xmax, ymax (px); of photos file instead of seconds. A segment's: id, name,
-class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s), frames.
+class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s), frames; where speech was looked
+for speech (the share of its time in which it is heard) and speaking (that in which its person speaks).
 """
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,14 @@ RECORD_COLUMNS = ("seconds", "id", "name", "class", "confidence", *EMOTIONS, *BO
 FORMULA = tuple("=+-@\t\r")                     # what a formula of spreadsheets begins with
 PHOTO_COLUMNS = ("file", *RECORD_COLUMNS[1:])
 SEGMENT_COLUMNS = ("id", "name", "class", "start", "end", "confidence", "peak", "peak_seconds", "frames")
+
+
+SPOKEN = ("speech", "speaking")                  # of segments, where they have them
+
+
+def segment_columns(segments: Sequence[dict]) -> tuple[str, ...]:
+    """The columns of a list of segments: those of `SPOKEN` where some has them."""
+    return (*SEGMENT_COLUMNS, *(name for name in SPOKEN if any(name in segment for segment in segments)))
 
 
 def record_rows(records: Iterable[dict]) -> Iterator[dict]:

@@ -17,6 +17,7 @@ from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
 from vtt_emotion.results.shots import Shots, shots_path
+from vtt_emotion.results.speech import speech_path, with_speech
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
@@ -26,6 +27,7 @@ from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
 from vtt_emotion.video.overlay import write_overlay
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.speech import find_speech
 from vtt_emotion.video.tracks import Tracker
 
 RATE = 24                                        # frames a second that options which count frames are meant of
@@ -42,6 +44,7 @@ class Reading:
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
     labels: tuple = EMOTIONS                     # of the logits
     height: int = 0                              # px of a frame with a face, 0 where none has one
+    speech: list[dict] | None = None             # of the whole source, where it is looked for
 
 
 def is_of(source: Path, path: Path) -> bool:
@@ -127,11 +130,12 @@ def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray
 
 
 def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.ndarray]) -> Iterator[dict]:
-    """The records of a whole source's `Reading`, with its people named."""
+    """The records of a whole source's `Reading`, with its people named; its speech is found, where that is wanted."""
     results, names, faces = ops.results, ops.names, reading.faces
     people = identify(faces, reading.encodings, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
     read = faces[reading.read_rows]
+    reading.speech = find_speech(source) if results.speech else None
     logits = smooth_logits(read, reading.logits, results.frame_stride, results.smooth)
     written = read["frame"] % results.every == 0
     return make_records(read[written], logits[written], reading.seconds, people, results.scores == "true",
@@ -157,11 +161,14 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
-    segments = timelines.segments(**ops.segments.plain())
+    segments = with_speech(timelines.segments(**ops.segments.plain()), reading.speech)
     write_records(segments_path(path), segments)
     print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
     write_records(shots_path(path), shots.rows())
     print(f"wrote {shots_path(path)}: {len(reading.shots) - 1:,} shots")
+    if reading.speech is not None:
+        write_records(speech_path(path), reading.speech)
+        print(f"wrote {speech_path(path)}: {len(reading.speech):,} stretches of speech")
     if results.overlay:
         frames = tqdm(read_frames(source, ops.source.fps), "overlay", unit="frame", disable=None)
         write_overlay(drawn, frames, read_results(path), results.every)
