@@ -1,0 +1,92 @@
+"""Speech found in sound, and the faces that speak it."""
+import numpy as np
+import pytest
+
+from tests.sounds import RATE, silent, spoken, write_film
+from vtt_emotion.video.speech import STEP, find_speaking, find_speech, speech_chances, speech_spans
+
+GREY = np.full((24, 64, 64, 3), 90, np.uint8)
+SPEECH = [{"start": 1.0, "end": 3.0}, {"start": 5.0, "end": 7.0}]
+TIMES = np.arange(200) / 25                      # 8 s
+
+
+def spans(*runs):
+    """`speech_spans` of runs of (windows, chance), as numbers of windows."""
+    chances = np.concatenate([np.full(count, chance) for count, chance in runs])
+    found = speech_spans(STEP * np.arange(len(chances)), chances)
+    return [(round((start + 0.03) / STEP, 2), round((end - 0.03) / STEP, 2)) for start, end in found]
+
+
+def test_the_rule_of_the_vads_own_package():
+    assert spans((10, 0.1), (20, 0.9), (10, 0.1)) == [(10, 30)]
+    assert spans((10, 0.1), (20, 0.9), (4, 0.1), (20, 0.9), (9, 0.0)) == [(10, 54)]       # 128 ms: no pause yet
+    assert spans((10, 0.1), (20, 0.9), (5, 0.1), (20, 0.9), (9, 0.0)) == [(10, 30), (35, 55)]
+    assert spans((10, 0.1), (20, 0.9), (30, 0.4), (9, 0.0)) == [(10, 60)]                 # less is enough to go on
+    assert spans((10, 0.1), (7, 0.9), (10, 0.1)) == [] and spans((9, 0.4)) == []          # 224 ms are too short
+    (start, end), = speech_spans(STEP * np.arange(20), np.full(20, 0.9))
+    assert start == 0 and end == 20 * STEP       # no padding beyond the sound
+    assert not list(speech_spans(np.zeros(0), np.zeros(0)))
+
+
+def test_where_sound_stops_speech_ends():
+    times = np.append(STEP * np.arange(20), 5 + STEP * np.arange(20))
+    assert [(round(start, 3), round(end, 3)) for start, end in speech_spans(times, np.full(40, 0.9))] == \
+        [(0.0, 0.64), (4.97, 5.64)]
+
+
+def test_made_speech_is_found_where_it_is_and_noise_and_tones_are_none(tmp_path):
+    sound, loud = spoken(2)
+    noise = (0.1 * np.random.default_rng(0).normal(size=len(sound)) * loud).astype(np.float32)
+    tone = (0.3 * np.sin(0.2 * np.arange(len(sound)))).astype(np.float32)
+    film = write_film(tmp_path / "a.mp4", GREY, np.concatenate([silent(1), sound, silent(1), noise, tone]), begins=0.5)
+    stretch, = find_speech(film)
+    assert stretch["start"] == pytest.approx(1.5, abs=0.15) and stretch["end"] == pytest.approx(3.5, abs=0.2)
+    assert find_speech(tmp_path) == []           # a folder of frames
+
+
+def test_sound_in_blocks_is_heard_as_in_one(monkeypatch):
+    sound, _ = spoken(3)
+    pieces = [(place / RATE, sound[place:place + 512]) for place in range(0, len(sound), 512)]
+    times, whole = speech_chances(pieces)
+    monkeypatch.setattr("vtt_emotion.video.speech.AT_ONCE", 7)
+    again, parts = speech_chances(iter(pieces))
+    assert np.array_equal(whole, parts) and np.array_equal(times, again)
+    assert len(whole) == 94 and (whole > 0.5).mean() > 0.9
+
+
+def speaking(mouths, times=TIMES, speech=SPEECH):
+    """`find_speaking` of {id: openings at the times}; returns {id: (K,)}."""
+    ids = np.repeat(list(mouths), len(times))
+    found = find_speaking(np.tile(times, len(mouths)), ids, np.concatenate(list(mouths.values())), speech)
+    return dict(zip(mouths, found.reshape(len(mouths), -1)))
+
+
+def moving(size, rate=4.5):
+    return 0.03 + size * np.sin(2 * np.pi * rate * TIMES)
+
+
+def test_a_mouth_that_moves_speaks_while_speech_is_heard():
+    heard = ((TIMES >= 1) & (TIMES < 3)) | ((TIMES >= 5) & (TIMES < 7))
+    found = speaking({1: moving(0.01), 2: moving(0.001)})
+    assert np.array_equal(found[1], heard) and not found[2].any()
+    assert not speaking({1: moving(0.01)}, speech=[])[1].any()
+    slow = speaking({1: 0.1 - 0.005 * TIMES})    # a smile that fades is no speech
+    assert not slow[1].any()
+
+
+def test_of_two_mouths_that_move_the_one_that_moves_more_speaks_in_turns():
+    first = np.where(TIMES < 4, moving(0.012), moving(0.006))
+    second = np.where(TIMES < 4, moving(0.006, 3.7), moving(0.012, 3.7))
+    found, early, late = speaking({1: first, 2: second}), (TIMES > 1) & (TIMES < 3), (TIMES > 5) & (TIMES < 7)
+    assert found[1][early].all() and not found[1][late].any()
+    assert found[2][late].all() and not found[2][early].any()
+
+
+def test_what_is_not_known_of_a_mouth():
+    hidden = np.where((TIMES > 1.5) & (TIMES < 6), np.nan, moving(0.02))
+    found = speaking({1: hidden, 2: moving(0.01)})
+    assert np.array_equal(np.isnan(found[1]), np.isnan(hidden))
+    assert found[2][(TIMES > 2) & (TIMES < 3)].all() and not found[2][TIMES < 1.4].any()      # 1 is not seen to move
+    sparse = np.where(np.arange(200) % 10, np.nan, moving(0.01))
+    assert np.isnan(speaking({1: sparse})[1]).all()          # 2.5 openings a second tell nothing
+    assert find_speaking(np.zeros(0), np.zeros(0, int), np.zeros(0), SPEECH).shape == (0,)
