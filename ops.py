@@ -670,6 +670,16 @@ class ShipEncoder:
 
 
 @dataclass
+class ShipMesh:
+    source: Path = Path("mediapipe-face_mesh-0.4.1657299874.tgz")
+    """The npm package that the face mesh is given away in."""
+    output: Path = Path("weights/face_mesh.onnx")
+    """What is written, and a .npy beside it; create_results.py --mesh runs weights/face_mesh.onnx."""
+    faces: Count = 20
+    """Drawn faces whose points are compared with TensorFlow Lite's."""
+
+
+@dataclass
 class EpisodeSource(FrameRate):
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""

@@ -3,6 +3,8 @@ from typing import Any
 
 import numpy as np
 
+CROPS, OUTPUTS = "crops", ("points", "sure")     # the graph's input and outputs, by tools.ship_mesh
+SIDE, POINTS = 192, 468                          # px of a crop; points of a mesh
 HOLDS = 0.5                                      # of a mesh's confidence from which it is taken to lie on the face
 # yaw, pitch, roll: degrees; mouth, eyes: how far they are open, as shares of the face's height; mesh: how surely it lies
 # on a face, 0 to 1. NaN where no mesh was wanted.
