@@ -739,6 +739,8 @@ class Results(Network, Backend):
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     scores: Literal["true", "false"] = "true"
     """Give each record the probabilities of all seven emotions."""
+    mesh: bool = False
+    """Lay a mesh on each face, for how the head is turned and how far mouth and eyes are open (docs/mesh.md)."""
     overlay: bool = False
     """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
 
