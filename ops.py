@@ -670,6 +670,16 @@ class ShipEncoder:
 
 
 @dataclass
+class ShipMesh:
+    source: Path = Path("mediapipe-face_mesh-0.4.1657299874.tgz")
+    """The npm package that the face mesh is given away in."""
+    output: Path = Path("weights/face_mesh.onnx")
+    """What is written, and a .npy beside it; create_results.py --mesh runs weights/face_mesh.onnx."""
+    faces: Count = 20
+    """Drawn faces whose points are compared with TensorFlow Lite's."""
+
+
+@dataclass
 class EpisodeSource(FrameRate):
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""
@@ -729,9 +739,11 @@ class Results(Network, Backend):
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     scores: Literal["true", "false"] = "true"
     """Give each record the probabilities of all seven emotions."""
+    mesh: bool = False
+    """Lay a mesh on each face, for how the head is turned and how far mouth and eyes are open (docs/mesh.md)."""
     speech: bool = False
     """Also look for speech in the sound: NAME.speech.json, and how much of each segment is spoken; with --mesh also
-    whether each face speaks."""
+    whether each face speaks (docs/speech.md)."""
     overlay: bool = False
     """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
 
