@@ -70,8 +70,8 @@ def test_a_mouth_that_moves_speaks_while_speech_is_heard():
     found = speaking({1: moving(0.01), 2: moving(0.001)})
     assert np.array_equal(found[1], heard) and not found[2].any()
     assert not speaking({1: moving(0.01)}, speech=[])[1].any()
-    slow = speaking({1: 0.1 - 0.005 * TIMES})    # a smile that fades is no speech
-    assert not slow[1].any()
+    smile = speaking({1: np.clip(0.03 * (TIMES - 1.5), 0, 0.04)})
+    assert not smile[1].any()
 
 
 def test_of_two_mouths_that_move_the_one_that_moves_more_speaks_in_turns():

@@ -59,7 +59,7 @@ def turns(speech: Iterable[dict], records: Iterable[dict]) -> list[dict]:
         if not face.get("speaking"):
             continue
         turn = last.get(face["id"])
-        if turn is None or seconds - turn["end"] > PAUSE:
+        if turn is None or seconds - turn["end"] > PAUSE + 1e-6:
             turn = last[face["id"]] = {"id": face["id"], "name": face["name"], "start": seconds}
             found.append(turn)
         turn["end"] = seconds

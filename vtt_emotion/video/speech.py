@@ -17,9 +17,10 @@ SURE, UNSURE = 0.5, 0.35                         # speech begins at the first ch
 LEAST, PAUSE, PAD = 0.25, 0.1, 0.03              # s: of speech, of a pause that ends it, that it gets at both ends
 STEP = WINDOW / RATE                             # s
 
-NEAR = 0.35                                      # s before and after a moment: in twice that are some three syllables
-MOVES = 0.004                                    # of the face's height: the least deviation of a mouth that speaks
-FEWEST = 4                                       # openings that it is measured of
+NEAR = 0.5                                       # s before and after a moment that a mouth is seen to move in
+SLOW = 0.25                                      # s before and after: what changes no faster, as a smile, is no speech
+MOVES = 0.003                                    # of the face's height: how far a mouth moves at least that speaks
+FEWEST = 4                                       # openings within `SLOW` that this is measured of
 
 
 def find_speech(video: Path) -> list[dict]:
@@ -80,9 +81,9 @@ def _spans(starts, chances, stop):
 def find_speaking(times: np.ndarray, ids: np.ndarray, mouths: np.ndarray, speech: list[dict]) -> np.ndarray:
     """(N,) float32: 1 where a face speaks, 0 where it does not, NaN where that is not known.
 
-    Where there is speech, the face speaks whose mouth moves most of those seen at that moment: the standard deviation
-    of its opening over `NEAR` s before and after, and that at least `MOVES`. It is not known where the mouth is not, or
-    where fewer than `FEWEST` openings are.
+    Where there is speech, the face speaks whose mouth moves most of those seen at that moment, and at least by `MOVES`:
+    by the root mean square, over `NEAR` s before and after, of its opening less the opening's mean over `SLOW` s before
+    and after. It is not known where the mouth is not, or where fewer than `FEWEST` openings are.
 
     Args:
         times: (N,) s; ids: (N,) of faces as they were followed, so that none is of two shots.
@@ -94,7 +95,7 @@ def find_speaking(times: np.ndarray, ids: np.ndarray, mouths: np.ndarray, speech
     for id in np.unique(ids[known]):
         rows = known[ids[known] == id]
         rows = rows[np.argsort(times[rows], kind="stable")]
-        moving[rows] = _deviations(times[rows], mouths[rows].astype(float))
+        moving[rows] = _movement(times[rows], mouths[rows].astype(float))
     edges = np.array([(span["start"], span["end"]) for span in speech]).ravel()
     moments, places = np.unique(times, return_inverse=True)
     most = np.zeros(len(moments))
@@ -103,10 +104,15 @@ def find_speaking(times: np.ndarray, ids: np.ndarray, mouths: np.ndarray, speech
     return np.where(np.isfinite(moving), speaks, np.nan).astype(np.float32)
 
 
-def _deviations(times, mouths):
-    """The standard deviation (K,) of the openings around each time, NaN where there are fewer than `FEWEST`."""
-    low, high = np.searchsorted(times, times - NEAR - 1e-6), np.searchsorted(times, times + NEAR + 1e-6)
-    counts, sums = high - low, np.zeros((2, len(times) + 1))
-    np.cumsum([mouths, mouths ** 2], 1, out=sums[:, 1:])
-    mean, square = (sums[:, high] - sums[:, low]) / counts
-    return np.where(counts >= FEWEST, np.sqrt(np.maximum(square - mean ** 2, 0)), np.nan)
+def _movement(times, mouths):
+    """How far a mouth moves (K,) around each time, NaN where fewer than `FEWEST` openings are."""
+    slow, counts = _means(times, mouths, SLOW)
+    square, _ = _means(times, (mouths - slow) ** 2, NEAR)
+    return np.where(counts >= FEWEST, np.sqrt(square.clip(0)), np.nan)
+
+
+def _means(times, values, near):
+    """(mean (K,) of the values up to `near` s before and after each time, of how many)."""
+    low, high = (np.searchsorted(times, times + way * (near + 1e-6)) for way in (-1, 1))
+    sums = np.append(0, np.cumsum(values))
+    return (sums[high] - sums[low]) / (high - low), high - low
