@@ -795,6 +795,12 @@ class Export:
     """What they were made from, to be linked in ELAN; a Friends episode is found by itself."""
     names: tuple[Path, ...] = ()
     """Names and notes given in a page, as it saves them, of one person or several; segments are then found anew."""
+    baseline: bool = False
+    """Also write each person's scores less their medians over the film (NAME.baseline), and the medians (NAME.rest)."""
+    synchrony: bool = False
+    """Also write how the curves of two people go together (NAME.synchrony): their lagged correlation by emotion."""
+    synchrony_lag: Annotated[float, Limit(0.2, 60)] = 2.0
+    """Its greatest lag, s; two people must share 20 times all lags (84 s)."""
     archive: str = ""
     """Sum up the table of an archive instead: the folder archive/ of its results, or its URL."""
 

@@ -22,6 +22,8 @@ from vtt_emotion.video.create import create
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import describe, write_faces
 
+STEP = SimpleNamespace(arithmetic="int8")         # nothing is read with it
+
 
 class Killed(BaseException):
     pass
@@ -33,7 +35,8 @@ def reader(id, seconds=(0.0, 0.5, 1.0)):
         write_faces(kept, describe(source, {"id": id}), np.zeros(0, FACE), [0, len(seconds)])
         return [{"type": "emotion", "class": "happy", "seconds": time, "object": {
             "id": id, "name": None, "box": [0, 0, 9, 9], "confidence": 0.9}} for time in seconds], SimpleNamespace(
-            seconds=list(seconds), shots=[0, len(seconds)], height=9, faces=np.zeros(0, FACE))
+            seconds=list(seconds), shots=[0, len(seconds)], height=9, faces=np.zeros(0, FACE),
+            encodings={}, people={})
     return read
 
 
@@ -69,7 +72,7 @@ def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
     job, ops, seen = Job(video, folder, "a"), ResultsOps(), set()
     for moment in itertools.count():
         with pytest.MonkeyPatch.context() as patch:
-            read_job(job, ops, None, {}, True, reader(1))
+            read_job(job, ops, STEP, {}, True, reader(1))
             assert is_there(job, False, True)
             left = iter(range(moment))
             for where in ("os.replace", "pathlib.Path.unlink", *(
@@ -77,7 +80,7 @@ def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
                      "fsspec.implementations.memory.MemoryFileSystem.rm_file"] if remote else ())):
                 patch.setattr(where, dying(where, left))
             try:
-                read_job(job, ops, None, {}, True, reader(2))
+                read_job(job, ops, STEP, {}, True, reader(2))
             except Killed:
                 pass
             else:
@@ -100,7 +103,7 @@ def test_a_film_that_fails_in_any_way_stops_no_other_and_names_may_be_of_any_byt
     (tmp_path / "films").mkdir()
     for name in (b"b.mp4", b"caf\xe9.mp4", b"d.mp4"):
         (tmp_path / "films" / os.fsdecode(name)).write_bytes(name)
-    monkeypatch.setattr(create_results, "make_reader", lambda ops: (None, {}))
+    monkeypatch.setattr(create_results, "make_reader", lambda ops: (STEP, {}))
     monkeypatch.setattr("vtt_emotion.archive.work.create", lambda *args: create(*args[:-1], read))
     monkeypatch.setattr(sys, "stdout", Heard(sys.stdout))
     with pytest.raises(InputError, match=r"1 of 3 videos could not be read: .*b\.mp4: ended with ZeroDivisionError"):

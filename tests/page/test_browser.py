@@ -15,6 +15,8 @@ from vtt_emotion.core.labels import COLOURS, EMOTIONS
 from vtt_emotion.page.html import LARGEST
 from vtt_emotion.results.segments import find_segments
 from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.video.faces import FACE
+from vtt_emotion.video.faces_file import VERSION, add_reading, write_faces
 from vtt_emotion.video.frames import read_frames
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -617,6 +619,42 @@ def test_labels_of_a_crowd_are_small_and_whole_under_the_pointer(tmp_path, open_
     assert said.nth(2).inner_text() == "person 2 · happy 0.90" and said.nth(3).inner_text() == "Ha"
 
 
+def test_labels_that_would_cover_each_other_are_small(tmp_path, open_tab, folder):
+    """Two faces beside each other, and one apart, whose label stays whole."""
+    records = [record(frame, "happy", number, f"person {number}", 0.9) for frame in range(24) for number in range(3)]
+    for made in records:
+        left = (20, 50, 220)[made["object"]["id"]]
+        made["object"]["box"] = [left, 90, left + 24, 120]
+    (tmp_path / "three.json").write_text(json.dumps(records))
+    report.main(["--results", str(tmp_path / "three.json"), "--video", str(folder / NASTY)])
+    tab = open_tab(tmp_path / "three.html")
+    playing(tab)
+    said = tab.page.locator("#boxes .said")
+    assert said.all_inner_texts() == ["Ha", "Ha", "person 2 · happy 0.90"]
+    tab.page.locator("#boxes .box").first.hover()
+    assert said.first.inner_text() == "person 0 · happy 0.90"
+
+
+def test_a_video_that_is_damaged_says_so(tmp_path, open_tab, folder):
+    """A packet whose length is more than the file's: Chromium ends there."""
+    video = tmp_path / "damaged.mp4"
+    shutil.copy(folder / NASTY, video)
+    (tmp_path / "damaged.json").write_text(json.dumps(film()))
+    report.main(["--results", str(tmp_path / "damaged.json"), "--video", str(video)])
+    with av.open(str(video)) as container:
+        broken = [packet.pos for packet in container.demux(video=0) if packet.size][100]
+    content = bytearray(video.read_bytes())
+    content[broken:broken + 4] = b"\x7f\xff\xff\xff"
+    video.write_bytes(content)
+    tab = open_tab(tmp_path / "damaged.html")
+    playing(tab)
+    tab.get("report.seek(102)")
+    tab.wait("!document.getElementById('video-note').hidden")
+    assert "damaged.mp4 is damaged at or before 0:04.25" in tab.page.locator("#video-note").inner_text()
+    assert tab.page.locator("#picture").is_visible()
+    tab.wrong.clear()                                        # what the browser itself says of it
+
+
 def test_nothing_but_the_results(folder, open_tab):
     tab = open_tab(folder / "nothing.html")
     assert "it has no pictures" in tab.page.locator("#now").inner_text()
@@ -730,6 +768,35 @@ def test_everybody_can_be_joined_several_at_once(crowd, open_tab):
     assert tab.labels()[0] == "Anna"                         # by the id as well
     names = json.loads(tab.get("report.namesFile()"))["names"]
     assert sorted(entry["id"] for entry in names) == [12, 601, 698]
+
+
+def test_people_are_listed_by_likeness(tmp_path, open_tab):
+    """Of five people on a line, the second and the fourth seen together; without encodings there is no such order."""
+    path = tmp_path / "alike.json"
+    shown = [(1, 0, 24), (2, 30, 42), (4, 30, 42), (3, 60, 66), (5, 80, 83)]      # (id, from, to)
+    path.write_text(json.dumps(sorted([record(frame, "happy", id, None, 0.9) for id, *frames in shown
+                                       for frame in range(*frames)], key=lambda made: made["seconds"])))
+    report.main(["--results", str(path)])
+    assert open_tab(tmp_path / "alike.html").page.locator("#alike").count() == 0
+    write_faces(tmp_path / "alike.faces.npz", {"version": VERSION, "source": "", "options": {}}, np.zeros(0, FACE), [0])
+    places = {1: 0.0, 2: 0.5, 3: 0.85, 4: 0.55, 5: 0.2}
+    add_reading(path, {}, {id: np.array([place] + 127 * [0.0]) for id, place in places.items()})
+    report.main(["--results", str(path)])
+    tab = open_tab(tmp_path / "alike.html")
+    tab.page.get_by_text("Join, split and name people").click()
+    texts, tick = tab.page.locator("#people bdi"), lambda name: tab.page.get_by_role("checkbox", name=name).check()
+    tab.page.get_by_label("Order of the people").select_option("alike")
+    assert texts.all_inner_texts()[:2] == ["face 1", "face 5"]                # the two most alike
+    tick("face 4")
+    before = texts.all_inner_texts()
+    tab.page.get_by_role("button", name="who looks like them").click()
+    assert texts.all_inner_texts() == ["face 4", "face 3", "face 5", "face 1", "face 2"] != before
+    tab.page.locator("#people input").first.uncheck()
+    tick("face 2")
+    tick("face 5")
+    tab.page.get_by_role("button", name="who looks like them").click()
+    assert texts.all_inner_texts() == ["face 5", "face 2", "face 1", "face 3", "face 4"]     # to either of them
+    assert axe(tab) == []
 
 
 def test_names_that_mean_something_to_scripts(tmp_path, open_tab):

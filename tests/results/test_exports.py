@@ -57,7 +57,8 @@ def run(results, *more):
 def test_without_formats_all_are_written_and_the_segments_kept_are_taken(results, segments, capsys):
     write_records(segments_path(results), segments[:1])
     run(results)
-    suffixes = (".csv", ".segments.csv", ".parquet", ".segments.parquet", ".eaf", ".vtt", ".TextGrid")
+    suffixes = (".csv", ".segments.csv", ".parquet", ".segments.parquet", ".eaf", ".vtt", ".TextGrid",
+                ".provenance.json")
     hint = {".eaf": ", without a video; --video links one"}
     assert capsys.readouterr().out.splitlines() == [f"wrote {results.with_suffix(suffix)}{hint.get(suffix, '')}"
                                                     for suffix in suffixes]

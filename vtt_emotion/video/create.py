@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ops import Tracking
+from vtt_emotion import __version__
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
@@ -22,10 +23,12 @@ from vtt_emotion.results.speech import speech_path, with_speech
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
-from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
+from vtt_emotion.video.faces_file import add_reading, describe, fingerprint, read_faces, write_faces
 from vtt_emotion.video.frames import facts_of, read_frames
+from vtt_emotion.video.likeness import mean_encodings
 from vtt_emotion.video.mesh import Mesher, MeshReader, mouths
 from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
+from vtt_emotion.video.onnx_backend import checkpoint_hash
 from vtt_emotion.video.overlay import write_overlay
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
@@ -33,6 +36,7 @@ from vtt_emotion.video.speech import find_speaking, find_speech
 from vtt_emotion.video.tracks import Tracker
 
 RATE = 24                                        # frames a second that options which count frames are meant of
+ELSEWHERE = {"weights", "backend", "device", "graphs_path", "results_path", "resume", "overlay", "gallery"}
 
 
 @dataclass
@@ -48,6 +52,7 @@ class Reading:
     height: int = 0                              # px of a frame with a face, 0 where none has one
     meshes: np.ndarray | None = None             # dtype MESH, of `faces`, where they are wanted
     speech: list[dict] | None = None             # of the whole source, where it is looked for
+    people: dict = field(default_factory=dict)   # {id: (person, name)}, once they are told apart
 
 
 def is_of(source: Path, path: Path) -> bool:
@@ -143,6 +148,7 @@ def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.n
                                                    mouths(reading.meshes), reading.speech)
     people = identify(faces, reading.encodings, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
+    reading.people = people
     read = faces[reading.read_rows]
     logits = smooth_logits(read, reading.logits, results.frame_stride, results.smooth)
     written = read["frame"] % results.every == 0
@@ -170,6 +176,7 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
+    add_reading(path, facts_of_reading(ops, step), mean_encodings(reading.encodings, reading.people))
     segments = with_speech(timelines.segments(**ops.segments.plain()), reading.speech)
     write_records(segments_path(path), segments)
     print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
@@ -183,6 +190,16 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
         write_overlay(drawn, frames, read_results(path), results.every)
         print(f"wrote {drawn}")
     return count, segments, len(reading.seconds), film_seconds(reading.seconds)
+
+
+def facts_of_reading(ops: Any, step: Any) -> dict:
+    """How results are read, as a faces file tells it: the version, the weights, and the options that records and
+    segments depend on beside those of faces. None names a place on this machine."""
+    weights = find_weights(ops.results.weights, ops.place.root)
+    options = {name: value for concern in (ops.results, ops.names, ops.segments)
+               for name, value in vars(concern).items() if name not in ELSEWHERE}
+    return {"program": f"vtt_emotion {__version__}", "weights": weights.name, "weights_hash": checkpoint_hash(weights),
+            "arithmetic": step.arithmetic, "options": options}
 
 
 def film_seconds(seconds: list[float]) -> float:

@@ -297,7 +297,8 @@ class Clock:
     """
 
     def __init__(self, source: Any, rate: float, parts: bool, start: float | None = None) -> None:
-        self.source, self.rate, self.parts, self.start, self.last = source, rate, parts, start, None
+        self.source, self.rate, self.parts, self.start = source, rate, parts, start
+        self.last: float | None = None
 
     def seconds(self, picture: Any) -> float:
         """The time of the next picture, or piece of sound."""

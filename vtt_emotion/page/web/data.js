@@ -50,6 +50,11 @@ const givenSegments = (columns => {
   return Array.from(ids, (id, i) => ({id, emotion: emotions[i], start: starts[i], end: ends[i], peak: peaks[i],
                                       mean: means[i] / data.full}));
 })(data.segments);
+/* The turns in which somebody speaks, likewise. */
+const givenTurns = (columns => {
+  const [ids, starts, ends] = [columns.ids, columns.starts, columns.ends].map(numbers);
+  return Array.from(ids, (id, i) => ({id, start: starts[i], end: ends[i]}));
+})(data.turns);
 const strength = segment => (segment.end - segment.start) / 1000 * segment.mean;
 const weak = segment => segment.mean < 0.5 || segment.end - segment.start < 1000;
 
@@ -163,12 +168,14 @@ function shareSegments() {
     segment.row = row;
     if (row) row.segments.push(segment);
   }
+  for (const turn of givenTurns) owner.get(`${turn.id} ${renamed(turn.id, turn.start) ?? ""}`)?.turns.push(turn);
 }
 
 /* Count a row's readings and their seconds of each emotion. */
 function prepare(row, place) {
   row.place = place;
   row.segments = [];
+  row.turns = [];
   row.bars = [];
   row.counts = new Uint32Array(EMOTIONS);
   row.seconds = new Float64Array(EMOTIONS);

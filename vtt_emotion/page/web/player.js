@@ -3,7 +3,7 @@
 const video = byId("video");
 let playing = video ? "video" : "pictures";      // or "sound": a video whose picture this browser cannot decode
 
-const CROWD = 4;                                 // faces beyond which labels would cover neighbours
+const CROWD = 4;                                 // faces beyond which labels are small
 let offset = 0;                                  // ms of the browser's clock at the file's start, where `times` are 0
 
 const frameAt = time => Math.max(0, lowerBound(times, time + 1) - 1);
@@ -27,7 +27,18 @@ function showBoxes(frame) {
     if (left / wide > 0.6) box.classList.add("right");
     return box;
   })));
-  layer.classList.toggle("crowd", layer.children.length > CROWD);
+  shrinkLabels([...layer.children]);
+}
+
+/* Make labels small that would cover another face or label, and all of a crowd. */
+function shrinkLabels(boxes) {
+  const crowd = boxes.length > CROWD, rects = crowd ? [] : [...boxes, ...boxes.map(box => box.firstChild)].map(
+    each => each.getBoundingClientRect());
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  boxes.forEach((box, place) => {
+    const label = rects[boxes.length + place];
+    box.classList.toggle("small", crowd || rects.some((other, i) => i % boxes.length !== place && meet(label, other)));
+  });
 }
 
 /* What is read at the present frame, as a list, and as a sentence for screen readers; people and emotions that are not
@@ -228,8 +239,11 @@ function findOffset(now, shown) {
 function wireVideo() {
   fitScreen();
   if (!video) return;
-  video.addEventListener("error", () => fallBack("pictures", `${data.videoName} could not be played: it is not at ` +
-    `${decodeURIComponent(data.video)} from this page, or this browser does not know its kind.`));
+  video.addEventListener("error", () => fallBack("pictures", video.error.code === MediaError.MEDIA_ERR_DECODE ?
+    `${data.videoName} is damaged at or before ${clock(times[state.now])}, so that this browser plays no further. ` +
+      "create_results.py --overlay writes a copy that it plays." :
+    `${data.videoName} could not be played: it is not at ${decodeURIComponent(data.video)} from this page, or this ` +
+      "browser does not know its kind."));
   byId("video-file").addEventListener("change", event => event.target.files.length && playFile(event.target.files[0]));
   video.addEventListener("loadedmetadata", () => {
     if (video.videoWidth) fitScreen();
