@@ -62,7 +62,7 @@ def segment_data(segments: list[dict], id_of: dict[int, int]) -> dict:
 
 
 def speech_data(spoken: list[dict], ids: list[int]) -> dict:
-    """What is spoken as the page has it, ms: `speech`, starts and ends of the film's, and `turns` of people, as columns.
+    """What is spoken as the page has it, in ms: `speech`, the film's starts and ends; `turns`, people's, as columns.
 
     spoken: of vtt_emotion.results.speech's `turns`; ids: those of the page, of which a turn's is a place.
     """

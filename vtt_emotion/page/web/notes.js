@@ -18,9 +18,9 @@ function drawStrip() {
     brush.fillRect(x, tall - most / 255 * (tall - 8), 1, most / 255 * (tall - 8));
   }
   brush.fillStyle = style("--ink");
-  for (let i = 0; i < speech.length; i += 2) brush.fillRect(xOf(speech[i]), tall - 3, xOf(speech[i + 1]) - xOf(speech[i]), 3);
   for (const cut of cuts) if (cut >= state.from && cut <= state.to) brush.fillRect(Math.round(xOf(cut)), 0, 1, 6);
   brush.fillStyle = style("--accent");
+  for (let i = 0; i < speech.length; i += 2) brush.fillRect(xOf(speech[i]), tall - 3, xOf(speech[i + 1]) - xOf(speech[i]), 3);
   for (const {from, to} of notes) brush.fillRect(xOf(1000 * from), 1, Math.max(4, xOf(1000 * (to ?? from)) - xOf(1000 * from)), 4);
 }
 
