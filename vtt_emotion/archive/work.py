@@ -11,6 +11,7 @@ from vtt_emotion.archive.table import part_path, write_part
 from vtt_emotion.core.files import locked
 from vtt_emotion.results.records import made_of
 from vtt_emotion.results.shots import read_shots
+from vtt_emotion.results.speech import read_speech
 from vtt_emotion.video.create import create, is_of, read_source
 
 
@@ -59,7 +60,7 @@ def read_job(job: Job, ops: Any, step: Any, gallery: dict, table: bool,
         with locked(path, "written"):
             count, segments, frames, seconds = create(source, path, ops, step, gallery, read)
             if table:
-                write_part(part_path(path), job.name, segments, read_shots(path), seconds, count)
+                write_part(part_path(path), job.name, segments, read_shots(path), seconds, count, read_speech(path))
                 print(f"wrote {part_path(path)}")
     return count, frames, seconds
 
