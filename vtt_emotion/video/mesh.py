@@ -27,8 +27,8 @@ LIPS = np.array([(13, 14), (82, 87), (312, 317)])                               
 LIDS = np.array([(159, 145), (158, 153), (160, 144), (386, 374), (385, 380), (387, 373)])
 HOLDS = 0.5                                      # of a mesh's confidence from which it is taken to lie on the face
 AHEAD = 8                                        # frames that wait for their meshes while the video is read on
-# yaw, pitch, roll: degrees; mouth, eyes: how far they are open, as shares of the face's height; mesh: how surely it lies
-# on a face, 0 to 1. NaN where no mesh was wanted.
+# yaw, pitch, roll: degrees; mouth, eyes: how far they are open, as shares of the face's height; mesh: how surely it
+# lies on a face, 0 to 1. NaN where no mesh was wanted.
 MESH = np.dtype([(name, np.float32) for name in ("yaw", "pitch", "roll", "mouth", "eyes", "mesh")])
 
 
