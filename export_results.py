@@ -3,6 +3,7 @@
 Reads results/NAME.json and its segments, NAME.segments.json (found anew where that is not there). Writes beside it,
 as `--to` asks: NAME.csv and NAME.segments.csv; NAME.parquet and NAME.segments.parquet; NAME.eaf, for ELAN, with the
 video linked; NAME.vtt, subtitles; NAME.TextGrid, for Praat. `--names` gives people the names that a page has saved.
+`--most-turn` leaves faces that are turned further out of the segments, of results read with --mesh.
 `--archive` sums up the table of an archive, results/archive/, who showed which emotion for how long in all videos, into
 archive.people.csv and archive.videos.csv beside it.
 
@@ -10,6 +11,7 @@ archive.people.csv and archive.videos.csv beside it.
     python export_results.py --results results/friends_s01_ep01.json --to csv elan
     python export_results.py --archive results/archive
 """
+from itertools import compress
 from pathlib import Path
 
 from ops import Export, Friends, Place, compose
@@ -20,6 +22,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.parquet import write_parquet
+from vtt_emotion.results.poses import facing
 from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of, segments_path
@@ -64,17 +67,21 @@ def write_tables(path, format, records, segments, shots, notes):
         yield file
 
 
-def export(path, formats, video, names=(), notes=()):
-    """Write one results file in the formats named, with names files' `names` and `notes`; yields each file written."""
+def export(path, formats, video, names=(), notes=(), most_turn=None):
+    """Write one results file in the formats named, with names files' `names` and `notes`; yields each file written.
+
+    most_turn: degrees, see ops.Turned.
+    """
     records = read_results(path, photos=True)
     photos = bool(records) and "file" in records[0]
     timed = [format for format in formats if format in TIMED]
     if photos and timed:
         raise InputError(f"{path}: of photos, which have no times for {' or '.join(timed)}; --to csv parquet has them")
-    if photos and names:
-        raise InputError(f"{path}: of photos; --names is for the faces of a video")
+    if photos and (names or most_turn is not None):
+        raise InputError(f"{path}: of photos; {'--names' if names else '--most-turn'} is for the faces of a video")
     records = apply_names(records, names)[0]
-    segments, shots = (None, []) if photos else (segments_of(path, records, bool(names)), read_shots(path))
+    seen, anew = list(compress(records, facing(path, records, most_turn))), bool(names) or most_turn is not None
+    segments, shots = (None, []) if photos else (segments_of(path, seen, anew), read_shots(path))
     for format in dict.fromkeys(formats):
         if format in TABLES:
             yield from write_tables(path, format, records, segments, shots, notes)
@@ -117,7 +124,7 @@ def main(argv=None):
         video, _ = find_source(path, ops.export.video, ops.friends.friends_path, None)
         if ops.export.video is not None:
             check_video(video, path)
-        for file in export(path, ops.export.to, video, names, notes):
+        for file in export(path, ops.export.to, video, names, notes, ops.export.most_turn):
             unlinked = file.suffix == ".eaf" and video is None
             print(f"wrote {file}{', without a video; --video links one' if unlinked else ''}")
 

@@ -1,8 +1,9 @@
 """Records and segments as rows of a table, and as CSV.
 
 A record's columns: seconds (presentation time, s), id, name, class, confidence (0 to 1), a score (0 to 1) for each of
-the seven emotions, and the box's xmin, ymin, xmax, ymax (px); of photos file instead of seconds. A segment's: id, name,
-class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s), frames.
+the seven emotions, and the box's xmin, ymin, xmax, ymax (px); of photos file instead of seconds. Results read with
+--mesh also have yaw, pitch and roll (degrees), mouth and eyes (how far open) and mesh (how surely it holds), 0 to 1.
+A segment's: id, name, class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s), frames.
 """
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,24 +14,29 @@ from vtt_emotion.core.labels import EMOTIONS
 
 BOX = ("xmin", "ymin", "xmax", "ymax")
 RECORD_COLUMNS = ("seconds", "id", "name", "class", "confidence", *EMOTIONS, *BOX)
+POSE_COLUMNS = ("yaw", "pitch", "roll")
+MESH_COLUMNS = (*POSE_COLUMNS, "mouth", "eyes", "mesh")
 FORMULA = tuple("=+-@\t\r")                     # what a formula of spreadsheets begins with
 PHOTO_COLUMNS = ("file", *RECORD_COLUMNS[1:])
 SEGMENT_COLUMNS = ("id", "name", "class", "start", "end", "confidence", "peak", "peak_seconds", "frames")
 
 
 def record_rows(records: Iterable[dict]) -> Iterator[dict]:
-    """Yield each record as a flat dict of `RECORD_COLUMNS` (or `PHOTO_COLUMNS`); scores it lacks are None."""
+    """Yield each record as a flat dict of `columns_of`; scores, and what of its mesh, it lacks are None."""
     for record in records:
         face = record["object"]
         scores = face.get("scores") or dict.fromkeys(EMOTIONS)
         moment = {"file": record["file"]} if "file" in record else {"seconds": record["seconds"]}
+        mesh = (face.get("pose") or {}) | {name: face.get(name) for name in MESH_COLUMNS[len(POSE_COLUMNS):]}
         yield {**moment, "id": face["id"], "name": face["name"], "class": record["class"],
-               "confidence": face["confidence"], **scores, **dict(zip(BOX, face["box"]))}
+               "confidence": face["confidence"], **scores, **dict(zip(BOX, face["box"])),
+               **dict.fromkeys(MESH_COLUMNS), **mesh}
 
 
 def columns_of(records: Sequence[dict]) -> tuple[str, ...]:
-    """The columns of a list of records: a photo's where they are of photos."""
-    return PHOTO_COLUMNS if records and "file" in records[0] else RECORD_COLUMNS
+    """The columns of a list of records: a photo's where they are of photos, a mesh's where they have any."""
+    columns = PHOTO_COLUMNS if records and "file" in records[0] else RECORD_COLUMNS
+    return (*columns, *MESH_COLUMNS) if any("mesh" in record["object"] for record in records) else columns
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[dict]) -> None:
