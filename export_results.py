@@ -3,8 +3,9 @@
 Reads results/NAME.json and its segments, NAME.segments.json (found anew where that is not there). Writes beside it,
 as `--to` asks: NAME.csv and NAME.segments.csv; NAME.parquet and NAME.segments.parquet; NAME.eaf, for ELAN, with the
 video linked; NAME.vtt, subtitles; NAME.TextGrid, for Praat; and NAME.provenance.json, what all are made of. `--names`
-gives people the names that a page has saved. `--baseline` and `--synchrony` write further tables: each person's scores
-less their rest, and how two people's curves go together.
+gives people the names that a page has saved. `--most-turn` leaves faces that are turned further out of the segments, of
+results read with --mesh. `--baseline` and `--synchrony` write further tables: each person's scores less their rest, and
+how two people's curves go together.
 `--archive` sums up the table of an archive, results/archive/, who showed which emotion for how long in all videos, into
 archive.people.csv and archive.videos.csv beside it.
 
@@ -13,6 +14,7 @@ archive.people.csv and archive.videos.csv beside it.
     python export_results.py --archive results/archive
 """
 import json
+from itertools import compress
 from pathlib import Path
 
 from ops import Export, Friends, Place, compose
@@ -26,6 +28,7 @@ from vtt_emotion.results.curves import BASELINE_COLUMNS, REST_COLUMNS, baseline_
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.parquet import write_parquet
+from vtt_emotion.results.poses import facing
 from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of
@@ -85,8 +88,8 @@ def check_formats(path, photos, named, wanted):
     timed = [format for format in wanted.to if format in TIMED]
     if photos and timed:
         raise InputError(f"{path}: of photos, which have no times for {' or '.join(timed)}; --to csv parquet has them")
-    if photos and named:
-        raise InputError(f"{path}: of photos; --names is for the faces of a video")
+    if photos and (named or wanted.most_turn is not None):
+        raise InputError(f"{path}: of photos; {'--names' if named else '--most-turn'} is for the faces of a video")
     if (wanted.baseline or wanted.synchrony) and (photos or set(wanted.to) <= set(TIMED)):
         raise InputError(f"{path}: --baseline and --synchrony write tables of a video's results; expected those, and "
                          "csv or parquet in --to")
@@ -99,8 +102,9 @@ def export(path, wanted, video, names=(), notes=()):
     photos = bool(records) and "file" in records[0]
     check_formats(path, photos, names, wanted)
     records = apply_names(records, names)[0]
-    segments, shots, speech = (None, [], None) if photos else (segments_of(path, records, bool(names)),
-                                                               read_shots(path), read_speech(path))
+    seen = list(compress(records, facing(path, records, wanted.most_turn)))
+    segments, shots, speech = (None, [], None) if photos else (
+        segments_of(path, seen, bool(names) or wanted.most_turn is not None), read_shots(path), read_speech(path))
     spoken = turns(speech or (), records)
     tables = find_tables(path, records, segments, shots, speech, notes, wanted) if set(wanted.to) & set(TABLES) else ()
     for format in dict.fromkeys(wanted.to):

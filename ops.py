@@ -786,7 +786,14 @@ class Segments:
 
 
 @dataclass
-class Export:
+class Turned:
+    most_turn: Annotated[float | None, Limit(0, 180)] = None
+    """Leave out of segments faces that are turned from the camera by more degrees, or whose turn is not known; of
+    results read with --mesh."""
+
+
+@dataclass
+class Export(Turned):
     results: tuple[str, ...] = ()
     """The results written for other tools, results/NAME.json."""
     to: tuple[Literal["csv", "parquet", "elan", "vtt", "textgrid"], ...] = ("csv", "parquet", "elan", "vtt", "textgrid")
@@ -851,7 +858,7 @@ class Picture(Shown):
 
 
 @dataclass
-class Page(Shown):
+class Page(Turned, Shown):
     episode: int | None = None
     """Friends episode whose results are shown."""
     results: Path | None = None

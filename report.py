@@ -12,6 +12,7 @@ page has no pictures.
 """
 
 import hashlib
+from itertools import compress
 
 import numpy as np
 from tqdm import tqdm
@@ -28,6 +29,7 @@ from vtt_emotion.page.readings import as_readings, choose_rows, place_frames, st
 from vtt_emotion.page.truth import add_truth, as_annotations, read_annotations
 from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.names import apply_names, read_all_names
+from vtt_emotion.results.poses import facing
 from vtt_emotion.results.records import episode_of, read_results, results_name
 from vtt_emotion.results.segments import segments_of
 from vtt_emotion.results.shots import read_shots
@@ -154,7 +156,9 @@ def write(path, records, named, source, ops):
     """Write the page beside the results in `path`; returns what there is to say of it, lines. named: (names, notes)."""
     page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
     records, parts = apply_names(records, named[0])
-    readings, segments = as_readings(records), segments_of(path, records, bool(named[0]))
+    ahead = facing(path, records, page.most_turn)
+    readings = as_readings(records, ahead)
+    segments = segments_of(path, list(compress(records, ahead)), bool(named[0]) or page.most_turn is not None)
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
@@ -182,6 +186,8 @@ def write(path, records, named, source, ops):
     whose = None if spans else f"faces of {texts['other']}" if beside else "annotated faces"
     return [*told(path, source, video, labels, truth, whose),
             *(coded_lines(page.coded, spans, own, readings, people, times, truth) if spans else ()),
+            page.most_turn is not None and f"{ahead.count(False):,} of {len(records):,} records are of faces "
+            f"turned by more than {page.most_turn:g} degrees, or of an unknown turn: dimmed, and in no segment",
             f"wrote {output}: {len(readings.faces):,} records, {output.stat().st_size / 1e6:.1f} MB"]
 
 

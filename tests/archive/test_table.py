@@ -7,7 +7,6 @@ import export_results
 from vtt_emotion.archive.table import read_parts, sum_up, write_part
 from vtt_emotion.core.errors import InputError
 
-
 SPEECH = [{"start": 0, "end": 90}, {"start": 100, "end": 130}]
 
 

@@ -80,6 +80,8 @@ def test_exports_have_it(results, tmp_path):
         happy, sad = csv.DictReader(file)
     assert (happy["speech"], happy["speaking"]) == ("0.5", "0.5")
     assert (sad["speech"], sad["speaking"]) == ("0.8", "0.667")
+    with open(tmp_path / "a.csv", newline="") as file:
+        assert [row["speaking"] for row in csv.DictReader(file)] == ["0"] * 5 + ["1"] * 5 + ["0"] * 5 + ["1"] * 10
     frame = pandas.read_parquet(tmp_path / "a.segments.parquet")
     assert frame["speech"].dtype == frame["speaking"].dtype == "float32"
     assert (tmp_path / "a.speech.csv").read_text() == "start,end\n0.5,1.0\n1.2,2.4\n"

@@ -45,6 +45,8 @@ def row_data(readings: Readings, mine: np.ndarray, frames: np.ndarray, label: st
     data = {"label": label, "frames": pack(frames[mine]), "emotions": pack(faces["emotion"], "u1"),
             "confidences": pack(np.round(CONFIDENCE * faces["confidence"]), "<u2"),
             "ids": pack([id_of[id] for id in faces["id"]]), "boxes": pack(np.round(boxes), "<u2")}
+    if faces["turned"].any():
+        data["turned"] = pack(faces["turned"], "u1")
     if readings.scored:
         data["scores"] = pack(np.round(CONFIDENCE * faces["scores"]), "<u2")
     return data | {"named": len(mine) > 0 and readings.named[faces["label"][0]]}

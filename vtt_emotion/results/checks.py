@@ -57,8 +57,8 @@ FACE = {"id": whole, "name": either(null, text), "box": [PIXELS] * 4, "confidenc
 RECORD = {"class": emotion, "seconds": TIME, "file": lambda value: value is ABSENT, "object": FACE}
 PHOTO = RECORD | {"seconds": null, "file": text}
 RECORD_SAYS = ("class (an emotion), seconds (of a photo null, and its file) and object: id (whole number), name (text "
-               "or null), box (four numbers), confidence (0 to 1) and, if any, frontal and all seven scores (0 to 1), pose "
-              "(yaw, pitch, roll, degrees), mouth, eyes and mesh (0 to 1)")
+               "or null), box (four numbers), confidence (0 to 1) and, if any, frontal and all seven scores (0 to 1), "
+              "pose (yaw, pitch, roll in degrees), mouth, eyes and mesh (0 to 1)")
 SEGMENT = {"id": whole, "name": either(null, text), "class": emotion, "start": TIME, "end": TIME, "confidence": SHARE,
            "peak": SHARE, "peak_seconds": TIME, "frames": whole, "speech": if_any(SHARE), "speaking": if_any(SHARE)}
 SEGMENT_SAYS = "id, name, class (an emotion), start before end (s), confidence, peak, peak_seconds and frames"

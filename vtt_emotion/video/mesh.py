@@ -17,6 +17,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import SHIPPED
 from vtt_emotion.video.detection import open_graph
 from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.tracks import sides
 
 GRAPH, METRIC = SHIPPED / "face_mesh.onnx", SHIPPED / "face_mesh.npy"            # by tools.ship_mesh
 CROPS, OUTPUTS = "crops", ("points", "sure")     # the graph's input and outputs
@@ -26,9 +27,10 @@ TOP, CHIN = 10, 152                              # points of a face's height
 LIPS = np.array([(13, 14), (82, 87), (312, 317)])                                # inner edges, upper and lower
 LIDS = np.array([(159, 145), (158, 153), (160, 144), (386, 374), (385, 380), (387, 373)])
 HOLDS = 0.5                                      # of a mesh's confidence from which it is taken to lie on the face
+SIDEWAYS = 45                                    # degrees of a turn from which a face is not frontal at all
 AHEAD = 8                                        # frames that wait for their meshes while the video is read on
-# yaw, pitch, roll: degrees; mouth, eyes: how far they are open, as shares of the face's height; mesh: how surely it lies
-# on a face, 0 to 1. NaN where no mesh was wanted. speaking: 1 of a face that speaks, 0 of another, by speech.py.
+# yaw, pitch, roll: degrees; mouth, eyes: how far they are open, as shares of the face's height; mesh: how surely it
+# lies on a face, 0 to 1. NaN where no mesh was wanted. speaking: 1 of a face that speaks, 0 of another, by speech.py.
 MESH = np.dtype([(name, np.float32) for name in ("yaw", "pitch", "roll", "mouth", "eyes", "mesh", "speaking")])
 
 
@@ -46,7 +48,7 @@ class Mesher:
     def crop(self, image: np.ndarray, face: Any) -> tuple[np.ndarray, float]:
         """(upright crop, RGB uint8 (192, 192, 3), of a face, one of dtype FACE; what it is rolled by, radians)."""
         box = self.hog_box(face["box_xyxy"])
-        roll, scale = rolled(face["landmarks"]), SIDE / (WIDER * np.sqrt(np.prod(box[2:] - box[:2])))
+        roll, scale = rolled(face["landmarks"]), SIDE / (WIDER * sides(box))
         turn = scale * np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
         shift = SIDE / 2 - turn @ (box[:2] + box[2:]) / 2
         return cv2.warpAffine(image, np.column_stack([turn, shift]), (SIDE, SIDE), flags=cv2.INTER_LINEAR,
@@ -56,6 +58,10 @@ class Mesher:
         """The mesh, one of dtype MESH, on a crop."""
         points, sure = self.session.run(OUTPUTS, {CROPS: crop[None]})
         return measure(points[0], float(sure[0]), roll, self.metric)
+
+    def lay_on(self, image: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """The meshes (N,), dtype MESH, of the `faces` (N,), dtype FACE, of an image, RGB uint8 (H, W, 3)."""
+        return np.array([self.lay(*self.crop(image, face)) for face in faces], MESH)
 
 
 def rolled(landmarks: np.ndarray) -> float:
@@ -127,6 +133,15 @@ class MeshReader:
 def mouths(meshes: np.ndarray) -> np.ndarray:
     """How far the mouths of meshes (N,), dtype MESH, are open, (N,), NaN where a mesh does not hold."""
     return np.where(meshes["mesh"] >= HOLDS, meshes["mouth"], np.nan)
+
+
+def frontal_by(meshes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """How frontal faces (N,) are, 0 to 1, by their meshes (dtype MESH): 0 from a turn of 45 degrees on, whichever way.
+
+    otherwise: (N,), of those whose mesh does not hold.
+    """
+    turn = np.arccos(np.cos(np.radians(meshes["yaw"])) * np.cos(np.radians(meshes["pitch"])))
+    return np.where(meshes["mesh"] >= HOLDS, np.clip(1 - np.degrees(turn) / SIDEWAYS, 0, 1), otherwise)
 
 
 def told(mesh: Any) -> dict[str, Any]:

@@ -61,6 +61,7 @@ const weak = segment => segment.mean < 0.5 || segment.end - segment.start < 1000
 const given = data.rows.map(row => ({
   ...row, frames: numbers(row.frames), emotions: bytes(row.emotions), confidences: shorts(row.confidences),
   ids: numbers(row.ids), boxes: shorts(row.boxes), scores: row.scores ? shorts(row.scores) : null,
+  turned: row.turned ? bytes(row.turned) : new Uint8Array(numbers(row.frames).length),
 }));
 let rows = [], segments = [];                    // as the edits have them
 const edits = [];                                // of names, made in this page: {id, from, to, name}, the last counts
@@ -86,7 +87,8 @@ function gather(label, parts) {
   const scored = from.every(([row]) => row.scores);
   return {label, frames: take("frames", Uint32Array), emotions: take("emotions", Uint8Array),
           confidences: take("confidences", Uint16Array), ids: take("ids", Uint32Array),
-          boxes: take("boxes", Uint16Array, 4), scores: scored ? take("scores", Uint16Array, EMOTIONS) : null,
+          boxes: take("boxes", Uint16Array, 4), turned: take("turned", Uint8Array),
+          scores: scored ? take("scores", Uint16Array, EMOTIONS) : null,
           truth: null};
 }
 

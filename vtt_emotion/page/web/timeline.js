@@ -67,7 +67,7 @@ const Bars = echarts.graphic.extendShape({
 });
 echarts.graphic.registerShape("bars", Bars);
 
-/* Rectangles and letters of a line, one list a colour; `faint` are those of weak segments. */
+/* Rectangles and letters of a line, one list a colour; `faint` are those of weak segments and of faces turned too far. */
 class Brush {
   constructor(colours, pale) {
     Object.assign(this, {colours, pale, full: colours.map(() => []), faint: colours.map(() => []), marks: [], texts: []});
@@ -95,7 +95,8 @@ function drawReadings(brush, {row, emotion}, bottom, tall) {
     if (!state.emotions.has(what)) continue;
     const height = emotion === null ? confidence(row, place) : scoreOf(row, place, emotion);
     if (!height) continue;
-    brush.bar(what, xOf(times[row.frames[place]]), xOf(endOf(row, place)), bottom, Math.max(1, height * tall));
+    brush.bar(what, xOf(times[row.frames[place]]), xOf(endOf(row, place)), bottom, Math.max(1, height * tall),
+              row.turned[place]);
   }
 }
 
