@@ -1,8 +1,14 @@
 """Speech found in sound, and the faces that speak it."""
+import json
+
 import numpy as np
 import pytest
 
+import create_results
 from tests.sounds import RATE, silent, spoken, write_film
+from vtt_emotion import read_video
+from vtt_emotion.core.errors import InputError
+from vtt_emotion.drawn.faces import Look, Pose, actions, background, draw_head, paste
 from vtt_emotion.video.speech import STEP, find_speaking, find_speech, speech_chances, speech_spans
 
 GREY = np.full((24, 64, 64, 3), 90, np.uint8)
@@ -26,6 +32,12 @@ def test_the_rule_of_the_vads_own_package():
     (start, end), = speech_spans(STEP * np.arange(20), np.full(20, 0.9))
     assert start == 0 and end == 20 * STEP       # no padding beyond the sound
     assert not list(speech_spans(np.zeros(0), np.zeros(0)))
+
+
+def test_a_damaged_graph_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("vtt_emotion.video.speech.GRAPH", tmp_path / "a.onnx")
+    with pytest.raises(InputError, match="a.onnx: not the speech detector's graph.*its card says where it is from"):
+        speech_chances([])
 
 
 def test_where_sound_stops_speech_ends():
@@ -90,3 +102,43 @@ def test_what_is_not_known_of_a_mouth():
     sparse = np.where(np.arange(200) % 10, np.nan, moving(0.01))
     assert np.isnan(speaking({1: sparse})[1]).all()          # 2.5 openings a second tell nothing
     assert find_speaking(np.zeros(0), np.zeros(0, int), np.zeros(0), SPEECH).shape == (0,)
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory):
+    """A film of two drawn people, at 16 frames a second: a second of silence, then two in which the one on the left
+    speaks, while the other one begins to smile."""
+    rng, fps = np.random.default_rng(1), 16
+    sound, loud = spoken(2)
+    opening = np.append(np.zeros(fps), 0.7 * loud[::RATE // fps])
+    images, empty = [], background(rng, 240, 480)
+    for frame, wide in enumerate(opening):
+        image = empty.copy()
+        smile = actions("happy", 0.6 * min(1, max(0, frame / fps - 1))) | {"open": 0}
+        for place, act in ((120, actions("neutral", 0) | {"open": wide}), (360, smile)):
+            pose = Pose(yaw=0.1 * np.sin(frame / 9), seed=frame)
+            paste(image, draw_head(Look(), act, pose, 220), (place, 120))
+        images.append(image)
+    return write_film(tmp_path_factory.mktemp("talk") / "talk.mp4", images, np.append(silent(1), sound), fps)
+
+
+def test_in_a_drawn_film_the_one_who_speaks_is_told(talk, tmp_path, capsys):
+    argv = ["--video", str(talk), "--results-path", str(tmp_path)]
+    create_results.main([*argv, "--speech", "--mesh"])
+    stretch, = json.loads((tmp_path / "talk.speech.json").read_text())
+    assert stretch["start"] == pytest.approx(1, abs=0.15) and stretch["end"] == pytest.approx(3, abs=0.1)
+    records = json.loads((tmp_path / "talk.json").read_text())
+    left, right = ([item["object"]["speaking"] for item in records if item["seconds"] >= 1.1
+                    and (item["object"]["box"][0] > 240) == there] for there in (False, True))
+    assert np.mean(left) > 0.8 and not any(right)
+    assert not any(item["object"]["speaking"] for item in records if item["seconds"] < 0.9)
+    segments = json.loads((tmp_path / "talk.segments.json").read_text())
+    assert {0 < segment["speaking"] <= segment["speech"] for segment in segments} == {True, False}
+    assert read_video(talk, speech=True, mesh=True)["speaking"].tolist() == [
+        float(item["object"]["speaking"]) for item in records]
+    create_results.main(argv)                    # without it all is as it was, and what was is gone
+    assert not (tmp_path / "talk.speech.json").exists() and "spe" not in (tmp_path / "talk.segments.json").read_text()
+    create_results.main([*argv, "--resume"])
+    assert "is there already" in capsys.readouterr().out
+    create_results.main([*argv, "--resume", "--speech"])
+    assert (tmp_path / "talk.speech.json").exists() and "speaking" not in (tmp_path / "talk.json").read_text()

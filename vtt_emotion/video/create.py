@@ -26,7 +26,7 @@ from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logit
 from vtt_emotion.video.faces_file import add_reading, describe, fingerprint, read_faces, write_faces
 from vtt_emotion.video.frames import facts_of, read_frames
 from vtt_emotion.video.likeness import mean_encodings
-from vtt_emotion.video.mesh import Mesher, MeshReader, mouths
+from vtt_emotion.video.mesh import Mesher, MeshReader, mouths, with_speaking
 from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
 from vtt_emotion.video.onnx_backend import checkpoint_hash
 from vtt_emotion.video.overlay import write_overlay
@@ -144,8 +144,8 @@ def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.n
     results, names, faces = ops.results, ops.names, reading.faces
     reading.speech = find_speech(source) if results.speech else None
     if reading.speech is not None and reading.meshes is not None:
-        reading.meshes["speaking"] = find_speaking(np.array(reading.seconds)[faces["frame"]], faces["id"],
-                                                   mouths(reading.meshes), reading.speech)
+        reading.meshes = with_speaking(reading.meshes, find_speaking(
+            np.array(reading.seconds)[faces["frame"]], faces["id"], mouths(reading.meshes), reading.speech))
     people = identify(faces, reading.encodings, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
     reading.people = people

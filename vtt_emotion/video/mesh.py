@@ -30,8 +30,9 @@ HOLDS = 0.5                                      # of a mesh's confidence from w
 SIDEWAYS = 45                                    # degrees of a turn from which a face is not frontal at all
 AHEAD = 8                                        # frames that wait for their meshes while the video is read on
 # yaw, pitch, roll: degrees; mouth, eyes: how far they are open, as shares of the face's height; mesh: how surely it
-# lies on a face, 0 to 1. NaN where no mesh was wanted. speaking: 1 of a face that speaks, 0 of another, by speech.py.
-MESH = np.dtype([(name, np.float32) for name in ("yaw", "pitch", "roll", "mouth", "eyes", "mesh", "speaking")])
+# lies on a face, 0 to 1. NaN where no mesh was wanted.
+MESH = np.dtype([(name, np.float32) for name in ("yaw", "pitch", "roll", "mouth", "eyes", "mesh")])
+SPEAKING = np.dtype([*MESH.descr, ("speaking", np.float32)])           # 1 of a face that speaks, 0 of another, or NaN
 
 
 class Mesher:
@@ -88,7 +89,7 @@ def measure(points: np.ndarray, sure: float, roll: float, metric: np.ndarray) ->
     height = scale * (metric[TOP, 1] - metric[CHIN, 1])
     mouth, eyes = (np.maximum((points[pairs[:, 0]] - points[pairs[:, 1]]) @ turn[:, 1], 0).mean() / height
                    for pairs in (LIPS, LIDS))
-    return np.array([(*np.degrees([yaw, pitch, roll]), mouth, eyes, sure, np.nan)], MESH)[0]
+    return np.array([(*np.degrees([yaw, pitch, roll]), mouth, eyes, sure)], MESH)[0]
 
 
 def lie_on(points: np.ndarray, metric: np.ndarray) -> tuple[np.ndarray, float]:
@@ -135,6 +136,13 @@ def mouths(meshes: np.ndarray) -> np.ndarray:
     return np.where(meshes["mesh"] >= HOLDS, meshes["mouth"], np.nan)
 
 
+def with_speaking(meshes: np.ndarray, speaking: np.ndarray) -> np.ndarray:
+    """Meshes (N,), dtype MESH, with who is `speaking` (N,), as dtype SPEAKING."""
+    both = np.empty(len(meshes), SPEAKING)
+    both[list(MESH.names)], both["speaking"] = meshes, speaking
+    return both
+
+
 def frontal_by(meshes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """How frontal faces (N,) are, 0 to 1, by their meshes (dtype MESH): 0 from a turn of 45 degrees on, whichever way.
 
@@ -145,11 +153,12 @@ def frontal_by(meshes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
 
 
 def told(mesh: Any) -> dict[str, Any]:
-    """What a record's object tells of a mesh, one of dtype MESH: of one that does not hold, its confidence alone."""
+    """What a record's object tells of a mesh, one of dtype MESH or SPEAKING: of one that does not hold, its confidence
+    alone."""
     said: dict[str, Any] = {"mesh": round(float(mesh["mesh"]), 2)}
     if mesh["mesh"] < HOLDS:
         return said
-    if np.isfinite(mesh["speaking"]):
+    if "speaking" in mesh.dtype.names and np.isfinite(mesh["speaking"]):
         said["speaking"] = bool(mesh["speaking"])
     pose = {name: round(float(mesh[name]), 1) for name in ("yaw", "pitch", "roll")}
     return {"pose": pose, "mouth": round(float(mesh["mouth"]), 3), "eyes": round(float(mesh["eyes"]), 3)} | said

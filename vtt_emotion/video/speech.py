@@ -92,9 +92,8 @@ def find_speaking(times: np.ndarray, ids: np.ndarray, mouths: np.ndarray, speech
     """
     moving = np.full(len(times), np.nan)
     known = np.flatnonzero(np.isfinite(mouths))
-    for id in np.unique(ids[known]):
-        rows = known[ids[known] == id]
-        rows = rows[np.argsort(times[rows], kind="stable")]
+    known = known[np.lexsort((times[known], ids[known]))]
+    for rows in np.split(known, np.flatnonzero(np.diff(ids[known])) + 1):
         moving[rows] = _movement(times[rows], mouths[rows].astype(float))
     edges = np.array([(span["start"], span["end"]) for span in speech]).ravel()
     moments, places = np.unique(times, return_inverse=True)
