@@ -20,7 +20,7 @@ STEP = WINDOW / RATE                             # s
 NEAR = 0.5                                       # s before and after a moment that a mouth is seen to move in
 SLOW = 0.25                                      # s before and after: what changes no faster, as a smile, is no speech
 MOVES = 0.003                                    # of the face's height: how far a mouth moves at least that speaks
-FEWEST = 4                                       # openings within `SLOW` that this is measured of
+FEWEST = 3                                       # openings within `SLOW` that this is measured of
 
 
 def find_speech(video: Path) -> list[dict]:
