@@ -88,7 +88,7 @@ def measure(points: np.ndarray, sure: float, roll: float, metric: np.ndarray) ->
     yaw, pitch = np.arcsin(np.clip(-turn[2, 0], -1, 1)), np.arctan2(-turn[2, 1], turn[2, 2])
     roll = (roll + np.arctan2(-turn[1, 0], turn[0, 0]) + np.pi) % (2 * np.pi) - np.pi
     height = scale * (metric[TOP, 1] - metric[CHIN, 1])
-    mouth, eyes = (np.maximum((points[pairs[:, 0]] - points[pairs[:, 1]]) @ turn[:, 1], 0).mean() / height
+    mouth, eyes = (np.clip((points[pairs[:, 0]] - points[pairs[:, 1]]) @ turn[:, 1] / height, 0, 1).mean()
                    for pairs in (LIPS, LIDS))
     return np.array([(*np.degrees([yaw, pitch, roll]), mouth, eyes, sure)], MESH)[0]
 
