@@ -42,7 +42,7 @@ from vtt_emotion.training.measures import (
 from vtt_emotion.training.protocols import COMPOUND, as_compound, credit_ties
 from vtt_emotion.video.mesh import SIDE, turned_in
 
-TURNS = (0, 15, 30, 45, 181)                     # degrees, between which faces are measured by pose
+TURNS = (0, 15, 30, 45, 180)                     # degrees, between which faces are measured by pose
 EvaluateOps = compose(place=Place, datasets=Datasets, split=Split, margins=Margins, evaluate=Evaluate,
                       coders=Coders, agreement=Agreement)
 
