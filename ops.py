@@ -584,6 +584,8 @@ class Evaluate(Readers, Device):
     """Turn each face by so many degrees about its middle, half of the faces either way."""
     shadow: bool = False
     """Put half of each face, its left, right, top or a slanting half, in shadow: 35 % of a pixel's value is left."""
+    by: Literal["", "pose"] = ""
+    """pose: also measure the faces by how far they are turned from the camera (docs/mesh.md)."""
     img_sz: Annotated[int | None, Limit(64, 2048)] = None
     """Side of the network's input, px; what it was trained at where not given."""
     batch_size: Count = 64

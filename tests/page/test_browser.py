@@ -392,6 +392,19 @@ def test_every_number_is_that_of_the_results(tmp_path, open_tab):
     assert means == [segment["confidence"] for segment in find_segments(records)]
 
 
+def test_faces_turned_too_far_are_paler(tmp_path, open_tab):
+    records = [record(frame, "happy", 0, "rachel", 0.9) for frame in range(FRAMES)]
+    for frame, one in enumerate(records):
+        one["object"] |= {"pose": {"yaw": 50.0 if frame < 120 else 5.0, "pitch": 0.0, "roll": 0.0}, "mesh": 0.9}
+    (tmp_path / "turned.json").write_text(json.dumps(records))
+    report.main(["--results", str(tmp_path / "turned.json"), "--most-turn", "30"])
+    tab = open_tab(tmp_path / "turned.html")
+    for time, paler in ((2000, 1), (8000, 0)):
+        tab.page.mouse.click(*tab.point(time))
+        present = tab.page.locator("#present li")
+        assert present.count() == 1 and tab.page.locator("#present li.faded").count() == paler
+
+
 def test_the_player_stays_in_view_and_its_controls_lie_below(folder, open_tab):
     """Wherever the page is scrolled to; on wide screens beside the timeline, and large."""
     for width, tall in ((1440, 300), (390, 120)):

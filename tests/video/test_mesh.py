@@ -19,6 +19,7 @@ from vtt_emotion.results.poses import facing, turn_of
 from vtt_emotion.results.records import read_results
 from vtt_emotion.video import mesh
 from vtt_emotion.video.detection import frontal, make_detector
+from vtt_emotion.video.emotions import make_records
 from vtt_emotion.video.faces import make_faces
 from vtt_emotion.video.mesh import (
     CHIN,
@@ -163,6 +164,10 @@ def test_a_mesh_does_not_hold_where_there_is_no_face(mesher):
     assert told(held[0]) == {"pose": {"yaw": 30.0, "pitch": 40.0, "roll": 5.0}, "mouth": 0.04, "eyes": 0.05,
                              "mesh": 0.9}
     np.testing.assert_allclose(frontal_by(held, np.array([0.7, 0.7, 0.7])), [0, 1, 0.7], atol=1e-6)
+    faces = make_faces([[0, 0, 9, 9]] * 3)       # HOG's, without landmarks, have it by the mesh alone
+    faces["id"] = 1, 2, 3
+    records = make_records(faces, np.eye(7)[:3], [0.0], {id: (id, None) for id in (1, 2, 3)}, meshes=held)
+    assert [one["object"].get("frontal") for one in records] == [0, 1, None]
 
 
 def test_a_reading_with_and_without(tmp_path, capsys):

@@ -10,7 +10,7 @@ from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.video.detection import frontal
 from vtt_emotion.video.frames import Frame
-from vtt_emotion.video.mesh import frontal_by, told
+from vtt_emotion.video.mesh import HOLDS, frontal_by, told
 
 AHEAD = 2                                        # blocks that wait for the network while the video is read on
 
@@ -149,7 +149,7 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
     chances, straight = softmax(logits), frontal(faces["landmarks"])
     marked = np.isfinite(faces["landmarks"]).all((1, 2))
     if meshes is not None:
-        straight = frontal_by(meshes, straight)
+        straight, marked = frontal_by(meshes, straight), marked | (meshes["mesh"] >= HOLDS)
     for row in np.lexsort((persons, faces["frame"])).tolist():
         face, emotion = faces[row], int(chances[row].argmax())
         confidence = float(chances[row, emotion]) * (1 + float(face["score"])) / 2

@@ -6,16 +6,18 @@ centimetres which lies on the points best (Procrustes; Umeyama, 1991), by the we
 where a face moves. Its depths count too: of drawn heads solvePnP, which leaves them out, errs twice as far in pitch.
 """
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
 import numpy as np
 
+from ops import Margins
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import SHIPPED
 from vtt_emotion.video.detection import open_graph
+from vtt_emotion.video.faces import make_faces
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.tracks import sides
 
@@ -87,7 +89,7 @@ def measure(points: np.ndarray, sure: float, roll: float, metric: np.ndarray) ->
     yaw, pitch = np.arcsin(np.clip(-turn[2, 0], -1, 1)), np.arctan2(-turn[2, 1], turn[2, 2])
     roll = (roll + np.arctan2(-turn[1, 0], turn[0, 0]) + np.pi) % (2 * np.pi) - np.pi
     height = scale * (metric[TOP, 1] - metric[CHIN, 1])
-    mouth, eyes = (np.maximum((points[pairs[:, 0]] - points[pairs[:, 1]]) @ turn[:, 1], 0).mean() / height
+    mouth, eyes = (np.clip((points[pairs[:, 0]] - points[pairs[:, 1]]) @ turn[:, 1] / height, 0, 1).mean()
                    for pairs in (LIPS, LIDS))
     return np.array([(*np.degrees([yaw, pitch, roll]), mouth, eyes, sure)], MESH)[0]
 
@@ -143,13 +145,29 @@ def with_speaking(meshes: np.ndarray, speaking: np.ndarray) -> np.ndarray:
     return both
 
 
+def turned(meshes: np.ndarray) -> np.ndarray:
+    """How far faces (N,) are turned from the camera, degrees, by their meshes (dtype MESH); NaN where none holds."""
+    turn = np.degrees(np.arccos(np.cos(np.radians(meshes["yaw"])) * np.cos(np.radians(meshes["pitch"]))))
+    return np.where(meshes["mesh"] >= HOLDS, turn, np.nan)
+
+
 def frontal_by(meshes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """How frontal faces (N,) are, 0 to 1, by their meshes (dtype MESH): 0 from a turn of 45 degrees on, whichever way.
 
     otherwise: (N,), of those whose mesh does not hold.
     """
-    turn = np.arccos(np.cos(np.radians(meshes["yaw"])) * np.cos(np.radians(meshes["pitch"])))
-    return np.where(meshes["mesh"] >= HOLDS, np.clip(1 - np.degrees(turn) / SIDEWAYS, 0, 1), otherwise)
+    turn = turned(meshes)
+    return np.where(np.isnan(turn), otherwise, np.clip(1 - turn / SIDEWAYS, 0, 1))
+
+
+def turned_in(crops: Iterable[np.ndarray]) -> np.ndarray:
+    """`turned` of the faces in crops, RGB uint8 (H, H, 3), that are framed as the network's are, from HOG's boxes."""
+    mesher, found = Mesher(np.asarray), [np.zeros(0, MESH)]
+    for crop in crops:
+        side = len(crop) / (1 + 2 * Margins.hog_margin)
+        middle = np.array([len(crop) / 2, len(crop) * (0.5 + Margins.hog_lift)])
+        found.append(mesher.lay_on(crop, make_faces([[*middle - side / 2, *middle + side / 2]])))
+    return turned(np.concatenate(found))
 
 
 def told(mesh: Any) -> dict[str, Any]:
