@@ -96,8 +96,7 @@ def check_formats(path, photos, named, wanted):
 
 
 def export(path, wanted, video, names=(), notes=()):
-    """Write one results file as `wanted` (ops.Export), with names files' `names` and `notes`; yields each file written.
-    """
+    """Write one results file as `wanted` (ops.Export), with names files' `names` and `notes`; yields each file."""
     records = read_results(path, photos=True)
     photos = bool(records) and "file" in records[0]
     check_formats(path, photos, names, wanted)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+import create_results
 import report
 from tests.video.test_frames import times, write_at
 from vtt_emotion.core.labels import COLOURS, EMOTIONS
+from vtt_emotion.drawn.coded import write_interview
 from vtt_emotion.page.html import LARGEST
 from vtt_emotion.results.segments import find_segments
 from vtt_emotion.results.tiers import person_tiers
@@ -374,6 +376,30 @@ def test_while_it_plays_the_boxes_are_those_of_the_frame_on_the_screen(folder, o
     assert np.abs(seen[:, 0] - seen[:, 1]).max() <= 1
 
 
+def test_every_number_is_that_of_a_reading(tmp_path, open_tab):
+    """Of a drawn film that create_results.py reads: each record, and each segment."""
+    write_interview(tmp_path, 1, 3.0, 0)
+    create_results.main(["--root", str(tmp_path), "--video", str(tmp_path / "interview1.mp4"), "--device", "cpu",
+                         "--results-path", "."])
+    path = tmp_path / "interview1.json"
+    report.main(["--results", str(path), "--video", str(tmp_path / "interview1.mp4")])
+    tab, records = open_tab(path.with_suffix(".html")), json.loads(path.read_text())
+    shown = tab.get("""report.rows.flatMap(row => [...row.frames].map((frame, i) => {
+        const part = (of, size) => [...of.subarray(size * i, size * i + size)], {data} = report;
+        return [report.times[frame], data.ids[row.ids[i]], data.emotions[row.emotions[i]],
+                row.confidences[i] / data.full, part(row.scores, 7).map(score => score / data.full),
+                part(row.boxes, 4)]; }))""")
+    width, height = tab.get("report.data.size")
+    assert sorted(shown) == sorted([round(1000 * made["seconds"]), face["id"], made["class"], face["confidence"], list(
+        face["scores"].values()), np.clip(face["box"], 0, [width, height] * 2).tolist()]
+        for made in records for face in [made["object"]]) and len(shown) > 60
+    told = [line.split(",") for line in tab.get("report.segmentsCsv()").splitlines()[1:]]
+    segments = json.loads(path.with_suffix(".segments.json").read_text())
+    assert sorted((line[1], *map(float, (*line[2:4], *line[5:7]))) for line in told) == sorted(
+        tuple(each[key] for key in ("class", "start", "end", "confidence", "peak_seconds")) for each in segments)
+    assert "weights fer.pt (SHA-256 " in tab.page.locator("#made").inner_text() and segments
+
+
 def test_every_number_is_that_of_the_results(tmp_path, open_tab):
     random, records = np.random.default_rng(0), []
     for frame in range(200):
@@ -648,7 +674,7 @@ def test_labels_that_would_cover_each_other_are_small(tmp_path, open_tab, folder
     assert said.first.inner_text() == "person 0 · happy 0.90"
 
 
-def test_a_video_that_is_damaged_says_so(tmp_path, open_tab, folder):
+def test_a_video_that_a_browser_stops_at_plays_on_from_elsewhere(tmp_path, open_tab, folder):
     """A packet whose length is more than the file's: Chromium ends there."""
     video = tmp_path / "damaged.mp4"
     shutil.copy(folder / NASTY, video)
@@ -663,8 +689,13 @@ def test_a_video_that_is_damaged_says_so(tmp_path, open_tab, folder):
     playing(tab)
     tab.get("report.seek(102)")
     tab.wait("!document.getElementById('video-note').hidden")
-    assert "damaged.mp4 is damaged at or before 0:04.25" in tab.page.locator("#video-note").inner_text()
+    assert "cannot decode a picture of damaged.mp4 at or before 0:04.25" in tab.page.locator("#video-note").inner_text()
+    assert tab.page.locator("#picture").is_visible() and not tab.page.locator("#find-video").is_visible()
+    tab.get("report.seek(150)")
     assert tab.page.locator("#picture").is_visible()
+    tab.page.locator("#play").click()
+    tab.wait("report.times[report.state.now] > 6500")
+    assert tab.page.locator("#video").is_visible() and not tab.page.locator("#video-note").is_visible()
     tab.wrong.clear()                                        # what the browser itself says of it
 
 

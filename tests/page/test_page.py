@@ -10,6 +10,7 @@ import pytest
 import report
 from ops import Margins, Metadata
 from report import find_framing, find_video
+from vtt_emotion import __version__
 from vtt_emotion.core.crop import crop_face
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image
@@ -27,7 +28,7 @@ from vtt_emotion.page.truth import (
     truth_rows,
 )
 from vtt_emotion.video.faces import FACE
-from vtt_emotion.video.faces_file import VERSION, write_faces
+from vtt_emotion.video.faces_file import VERSION, add_reading, write_faces
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.sound import loudness
 
@@ -183,6 +184,17 @@ def test_a_page_without_faces_has_no_pictures(tmp_path, make_video):
     assert data["pictures"] == {"times": [], "jpegs": []} and data["rows"] == []
 
 
+def test_other_results_of_the_same_name_are_called_by_their_folder(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.json").write_text(json.dumps([record(0)]))
+    report.main(["--results", str(tmp_path / "one/a.json"), "--compare", str(tmp_path / "two/a.json")])
+    assert "Against two/a" in (tmp_path / "one/a.html").read_text()
+    (tmp_path / "two/b.json").write_text(json.dumps([record(0)]))
+    report.main(["--results", str(tmp_path / "one/a.json"), "--compare", str(tmp_path / "two/b.json")])
+    assert "Against b<" in (tmp_path / "one/a.html").read_text()
+
+
 def test_a_page_says_how_its_faces_were_found(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps([record(0)]))
@@ -194,6 +206,12 @@ def test_a_page_says_how_its_faces_were_found(tmp_path):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     text = path.with_suffix(".html").read_text()
     assert f"SHA-256 {digest}; faces (format {VERSION}) found with detector hog, every 2" in text
+    add_reading(path, {"weights": "mine.pt", "weights_hash": "c0ffee", "arithmetic": "float32", "program": "p 1",
+                       "options": {"smooth": 0.5}}, {})
+    report.main(["--results", str(path)])
+    text, weights = path.with_suffix(".html").read_text(), "weights mine.pt (SHA-256 c0ffee) in float32"
+    assert f"SHA-256 {digest}, {weights}; read by p 1 with smooth 0.5; faces (format {VERSION}) found with" in text
+    assert page_data(path.with_suffix(".html"))["madeOf"].endswith(f"{weights}, vtt_emotion {__version__}")
 
 
 def test_sound_cuts_and_notes_reach_the_page(tmp_path):

@@ -94,6 +94,14 @@ def test_independent_curves_go_together_no_oftener_than_they_should():
     assert min(row["p"] for row in found) >= 21 / 500        # one window of the steps
 
 
+def test_a_curve_that_is_flat_but_for_a_moment_gives_numbers():
+    one, other = np.zeros(500), np.zeros(500)
+    one[3], other[490] = 1, 1
+    found = measure(one, other, np.zeros(500, int), 10, 0.2)
+    assert found["p"] > 0.05 and np.isfinite(list(found.values())).all()
+    assert set(measure(one, np.full(500, 0.3), np.zeros(500, int), 10, 0.2).values()) == {None}
+
+
 def test_the_tables_are_written_beside_and_never_instead(tmp_path, capsys):
     rng, path = np.random.default_rng(7), tmp_path / "talk.json"
     mood = slow(rng, 40 * FPS, 0.98)

@@ -1,6 +1,7 @@
 """Every export read back by the library of its format; and the subtitles in Chromium."""
 import base64
 import csv
+import hashlib
 import json
 import shutil
 import time
@@ -22,8 +23,8 @@ from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.records import write_records
 from vtt_emotion.results.segments import find_segments, segments_path
 from vtt_emotion.results.shots import shots_path
-from vtt_emotion.results.tiers import SHOTS, person_tiers
-from vtt_emotion.video.faces_file import describe, write_faces
+from vtt_emotion.results.tiers import NOTES, SHOTS, person_tiers
+from vtt_emotion.video.faces_file import VERSION, add_reading, describe, write_faces
 from vtt_emotion.video.tracks import FACE
 
 NAMES = ("rachel", None, 'a "b" <i>&\u0007\n笑')          # the last one as a file of strangers may have it
@@ -290,6 +291,32 @@ def test_names_of_ids_that_are_not_there_are_refused(results, tmp_path, run_main
     (tmp_path / "names").write_text('{"names": [{"id": 1, "name": "a"}, {"id": 99, "name": "b"}]}')
     said, _ = run_main(export_results.main, ["--results", results, "--names", tmp_path / "names"], capsys)
     assert "--names: entry 1: names id 99, which these results do not have; they have 0, 1, 2" in said
+
+
+def test_notes_of_several_people_are_a_tier_and_a_table(results, tmp_path):
+    for name, note in (("anna", {"from": 1.5, "to": None, "text": "=laughs"}), ("ben", {"from": 0.5, "to": 2.0,
+                                                                                        "text": "a quarrel"})):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"names": [{"id": 1, "name": name}], "notes": [note]}))
+    run(results, "--to", "elan", "csv", "--names", tmp_path / "anna.json", tmp_path / "ben.json")
+    document = pympi.Eaf(results.with_suffix(".eaf"))
+    tiers = {tier: document.get_annotation_data_for_tier(tier) for tier in document.get_tier_names()}
+    assert tiers[NOTES] == [(500, 2000, "a quarrel")] and tiers[f"{NOTES} (2)"] == [(1500, 2500, "=laughs")]
+    assert "ben" in tiers and "anna" not in tiers            # of names the last counts
+    assert results.with_suffix(".notes.csv").read_text() == "from,to,text\n0.5,2.0,a quarrel\n1.5,,'=laughs\n"
+
+
+def test_the_exports_say_what_they_are_made_of(results):
+    run(results, "--to", "csv")
+    about = json.loads(results.with_suffix(".provenance.json").read_text())
+    digest = hashlib.sha256(results.read_bytes()).hexdigest()[:12]
+    assert (about["results"], about["sha256"]) == (results.name, digest) and "weights" not in about
+    write_faces(results.with_suffix(".faces.npz"), {"version": VERSION, "source": "", "options": {"detector": "hog"}},
+                np.zeros(0, FACE), [0, 3])
+    add_reading(results, {"weights": "fer.pt", "options": {"every": 2}}, {})
+    run(results, "--to", "csv")
+    about = json.loads(results.with_suffix(".provenance.json").read_text())
+    assert (about["sha256"], about["weights"], about["options"]) == (digest, "fer.pt", {"every": 2})
+    assert about["faces"] == {"format": VERSION, "options": {"detector": "hog"}} and "exported_by" in about
 
 
 def test_another_film_is_not_linked(results, make_video, run_main, capsys):

@@ -33,7 +33,7 @@ def synchrony_rows(curves: Iterable[Curve], lag: float) -> list[dict]:
     where a curve is constant.
     """
     curves = list(curves)
-    moments = np.unique(np.concatenate([curve.times for curve in curves] or [[]]))
+    moments = np.unique(np.concatenate([np.zeros(0), *(curve.times for curve in curves)]))
     step = max(STEP, float(np.median(np.diff(moments)))) if len(moments) > 1 else STEP
     most, rows = max(1, round(lag / step)), []
     least = WINDOWS * (2 * most + 1)
@@ -65,9 +65,10 @@ def measure(one: np.ndarray, other: np.ndarray, stretches: np.ndarray, most: int
     stretches: (N,) the number of each step's.
     """
     lags, r = lagged(one, other, stretches, most)
+    r = np.nan_to_num(r)                         # where a curve is constant nothing goes together
     null = np.abs(r[:, most + 1:len(one) - most]).max(0)
     best = int(np.abs(r[:, 0]).argmax())
-    if not np.isfinite(r[:, 0]).all() or not null.size:
+    if not r[best, 0]:
         return dict.fromkeys(("lag", "r", "chance", "p", "r_without_lag"))
     p = (1 + int((null >= abs(r[best, 0]) - 1e-9).sum())) / (1 + len(null))
     return {"lag": round(float(lags[best]) * step, 3), "r": round(float(r[best, 0]), 4),

@@ -40,7 +40,5 @@ def most_alike(encodings: dict[int, np.ndarray], times: ArrayLike, ids: ArrayLik
     far[together] = np.inf
     near = {int(id): known[np.argsort(row, kind="stable")[:min(count, np.isfinite(row).sum())]].tolist()
             for id, row in zip(known, far)}
-    pairs = np.stack(np.triu_indices(size, 1), 1)
-    gaps = far[tuple(pairs.T)]
-    pairs = pairs[np.argsort(gaps, kind="stable")][:np.isfinite(gaps).sum()]
-    return near, list(dict.fromkeys(known[pairs.ravel()].tolist()))
+    by_gap = [id for id in known[np.argsort(far.min(1), kind="stable")].tolist() if near[id]]
+    return near, list(dict.fromkeys(one for id in by_gap for one in (id, near[id][0])))
