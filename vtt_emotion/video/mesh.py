@@ -141,7 +141,7 @@ def mouths(meshes: np.ndarray) -> np.ndarray:
 def with_speaking(meshes: np.ndarray, speaking: np.ndarray) -> np.ndarray:
     """Meshes (N,), dtype MESH, with who is `speaking` (N,), as dtype SPEAKING."""
     both = np.empty(len(meshes), SPEAKING)
-    both[list(MESH.names)], both["speaking"] = meshes, speaking
+    both[list(MESH.names or ())], both["speaking"] = meshes, speaking
     return both
 
 
