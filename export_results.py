@@ -3,8 +3,9 @@
 Reads results/NAME.json and its segments, NAME.segments.json (found anew where that is not there). Writes beside it,
 as `--to` asks: NAME.csv and NAME.segments.csv; NAME.parquet and NAME.segments.parquet; NAME.eaf, for ELAN, with the
 video linked; NAME.vtt, subtitles; NAME.TextGrid, for Praat; and NAME.provenance.json, what all are made of. `--names`
-gives people the names that a page has saved. `--baseline` and `--synchrony` write further tables: each person's scores
-less their rest, and how two people's curves go together.
+gives people the names that a page has saved. `--most-turn` leaves faces that are turned further out of the segments, of
+results read with --mesh. `--baseline` and `--synchrony` write further tables: each person's scores less their rest, and
+how two people's curves go together.
 `--archive` sums up the table of an archive, results/archive/, who showed which emotion for how long in all videos, into
 archive.people.csv and archive.videos.csv beside it.
 
@@ -13,6 +14,7 @@ archive.people.csv and archive.videos.csv beside it.
     python export_results.py --archive results/archive
 """
 import json
+from itertools import compress
 from pathlib import Path
 
 from ops import Export, Friends, Place, compose
@@ -26,13 +28,15 @@ from vtt_emotion.results.curves import BASELINE_COLUMNS, REST_COLUMNS, baseline_
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.parquet import write_parquet
+from vtt_emotion.results.poses import facing
 from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of
 from vtt_emotion.results.shots import SHOT_COLUMNS, TOGETHER_COLUMNS, read_shots, shot_rows, together
+from vtt_emotion.results.speech import SPEECH_COLUMNS, read_speech, turns
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.synchrony import SYNCHRONY_COLUMNS, synchrony_rows
-from vtt_emotion.results.tables import SEGMENT_COLUMNS, columns_of, record_rows, write_csv
+from vtt_emotion.results.tables import columns_of, record_rows, segment_columns, write_csv
 from vtt_emotion.video.faces_file import about_results, fingerprint, read_faces
 from vtt_emotion.video.sources import find_source
 
@@ -53,16 +57,19 @@ def check_video(video, results):
         raise InputError(f"{video}: not the video that {results} was read from; without {kept.name} any is linked")
 
 
-def find_tables(path, records, segments, shots, notes, wanted):
+def find_tables(path, records, segments, shots, speech, notes, wanted):
     """[(ending, columns, rows)] of the tables of the results in `path`. `segments` is None for photos.
 
-    Where a reading has written its shots also those, and who shares them with whom; wanted: as of ops.Export.
+    Where a reading has written its shots also those, and who shares them with whom; likewise its speech. wanted: as
+    of ops.Export.
     """
     tables = [("", columns_of(records), list(record_rows(records)))]
     if segments is not None:
-        tables.append((".segments", SEGMENT_COLUMNS, segments))
+        tables.append((".segments", segment_columns(segments), segments))
     if shots:
         tables += [(".shots", SHOT_COLUMNS, shot_rows(shots)), (".together", TOGETHER_COLUMNS, together(shots))]
+    if speech is not None:
+        tables.append((".speech", SPEECH_COLUMNS, speech))
     if notes:
         tables.append((".notes", NOTE_COLUMNS, notes))
     curves = curves_of(path, records) if wanted.baseline or wanted.synchrony else []
@@ -81,8 +88,8 @@ def check_formats(path, photos, named, wanted):
     timed = [format for format in wanted.to if format in TIMED]
     if photos and timed:
         raise InputError(f"{path}: of photos, which have no times for {' or '.join(timed)}; --to csv parquet has them")
-    if photos and named:
-        raise InputError(f"{path}: of photos; --names is for the faces of a video")
+    if photos and (named or wanted.most_turn is not None):
+        raise InputError(f"{path}: of photos; {'--names' if named else '--most-turn'} is for the faces of a video")
     if (wanted.baseline or wanted.synchrony) and (photos or set(wanted.to) <= set(TIMED)):
         raise InputError(f"{path}: --baseline and --synchrony write tables of a video's results; expected those, and "
                          "csv or parquet in --to")
@@ -94,8 +101,11 @@ def export(path, wanted, video, names=(), notes=()):
     photos = bool(records) and "file" in records[0]
     check_formats(path, photos, names, wanted)
     records = apply_names(records, names)[0]
-    segments, shots = (None, []) if photos else (segments_of(path, records, bool(names)), read_shots(path))
-    tables = find_tables(path, records, segments, shots, notes, wanted) if set(wanted.to) & set(TABLES) else []
+    seen = list(compress(records, facing(path, records, wanted.most_turn)))
+    segments, shots, speech = (None, [], None) if photos else (
+        segments_of(path, seen, bool(names) or wanted.most_turn is not None), read_shots(path), read_speech(path))
+    spoken = turns(speech or (), records)
+    tables = find_tables(path, records, segments, shots, speech, notes, wanted) if set(wanted.to) & set(TABLES) else ()
     for format in dict.fromkeys(wanted.to):
         if format in TABLES:
             for ending, columns, rows in tables:
@@ -104,7 +114,8 @@ def export(path, wanted, video, names=(), notes=()):
                 yield file
             continue
         suffix, write = TIMED[format]
-        more = {"elan": {"video": video, "shots": shots, "notes": notes}, "textgrid": {"shots": shots}}
+        more = {"elan": {"video": video, "shots": shots, "notes": notes, "spoken": spoken},
+                "textgrid": {"shots": shots, "spoken": spoken}}
         write(path.with_suffix(suffix), segments, **more.get(format, {}))
         yield path.with_suffix(suffix)
     with whole_file(path.with_suffix(".provenance.json")) as temporary:

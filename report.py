@@ -12,6 +12,7 @@ page has no pictures.
 """
 
 import hashlib
+from itertools import compress
 
 import numpy as np
 from tqdm import tqdm
@@ -22,20 +23,22 @@ from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.friends import find_metadata
 from vtt_emotion.page.coded import add_coded, coded_lines, measure_coded, place_coded
-from vtt_emotion.page.html import add_pictures, alike_data, pack, page_data, relative_url, write_page
+from vtt_emotion.page.html import add_pictures, alike_data, pack, page_data, relative_url, speech_data, write_page
 from vtt_emotion.page.pictures import Seen, look, picture_every, spread_faces
 from vtt_emotion.page.readings import as_readings, choose_rows, place_frames, strongest, time_step
 from vtt_emotion.page.truth import add_truth, as_annotations, read_annotations
 from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.names import apply_names, read_all_names
+from vtt_emotion.results.poses import facing
 from vtt_emotion.results.records import episode_of, read_results, results_name
 from vtt_emotion.results.segments import segments_of
 from vtt_emotion.results.shots import read_shots
+from vtt_emotion.results.speech import read_speech, turns
 from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.faces_file import provenance, read_faces, read_reading
 from vtt_emotion.video.frames import count_frames, facts_of, read_frames
 from vtt_emotion.video.likeness import most_alike
-from vtt_emotion.video.loudness import A_SECOND, loudness
+from vtt_emotion.video.sound import A_SECOND, loudness
 from vtt_emotion.video.sources import find_source
 
 ReportOps = compose(place=Place, friends=Friends, metadata=Metadata, margins=Margins, coders=Coders, page=Page)
@@ -153,7 +156,9 @@ def write(path, records, named, source, ops):
     """Write the page beside the results in `path`; returns what there is to say of it, lines. named: (names, notes)."""
     page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
     records, parts = apply_names(records, named[0])
-    readings, segments = as_readings(records), segments_of(path, records, bool(named[0]))
+    ahead = facing(path, records, page.most_turn)
+    readings = as_readings(records, ahead)
+    segments = segments_of(path, list(compress(records, ahead)), bool(named[0]) or page.most_turn is not None)
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
@@ -171,15 +176,18 @@ def write(path, records, named, source, ops):
         truth = add_beside(data, readings, rows, place, times, ops, source, beside)
     output, video, (short, made) = path.with_suffix(".html"), find_video(path, source), provenance(path)
     texts = page_texts(path, page, source, video)
+    data |= speech_data(turns(read_speech(path) or (), records), data["ids"])
     data |= film_data(path, source, video, texts, short) | names_data(path, readings, named, parts, short) | {
         "reach": max(2000, 2 * every), "inView": page.rows,
         "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated"}
     add_pictures(data, seen, readings, rows, place, times, kept)
     write_page(output, data, people=len(labels), truth=truth, scored=readings.scored, made=made, version=__version__,
-               sound=bool(data["loudness"]), alike=bool(data["alike"]["order"]), **texts)
+               sound=bool(data["loudness"]), speech=bool(data["speech"]), alike=bool(data["alike"]["order"]), **texts)
     whose = None if spans else f"faces of {texts['other']}" if beside else "annotated faces"
     return [*told(path, source, video, labels, truth, whose),
             *(coded_lines(page.coded, spans, own, readings, people, times, truth) if spans else ()),
+            page.most_turn is not None and f"{ahead.count(False):,} of {len(records):,} records are of faces "
+            f"turned by more than {page.most_turn:g} degrees, or of an unknown turn: dimmed, and in no segment",
             f"wrote {output}: {len(readings.faces):,} records, {output.stat().st_size / 1e6:.1f} MB"]
 
 

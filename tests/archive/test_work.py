@@ -30,13 +30,13 @@ class Killed(BaseException):
 
 
 def reader(id, seconds=(0.0, 0.5, 1.0)):
-    """What `create` reads with: three records of one face `id`, and a faces file as of other options."""
+    """What `create` reads with: three records of one face `id`, `id` s of speech, and a faces file of other options."""
     def read(source, ops, step, gallery, kept):
         write_faces(kept, describe(source, {"id": id}), np.zeros(0, FACE), [0, len(seconds)])
         return [{"type": "emotion", "class": "happy", "seconds": time, "object": {
             "id": id, "name": None, "box": [0, 0, 9, 9], "confidence": 0.9}} for time in seconds], SimpleNamespace(
             seconds=list(seconds), shots=[0, len(seconds)], height=9, faces=np.zeros(0, FACE),
-            encodings={}, people={})
+            encodings={}, people={}, speech=[{"start": 0, "end": id}])
     return read
 
 
@@ -46,6 +46,8 @@ def ids_of(files, folder):
     for name in ("a.json", "a.segments.json"):
         if files.exists(f"{folder}/{name}"):
             found[name] = {item.get("object", item)["id"] for item in json.loads(files.cat(f"{folder}/{name}"))}
+    if files.exists(f"{folder}/a.speech.json"):
+        found["a.speech.json"] = {stretch["end"] for stretch in json.loads(files.cat(f"{folder}/a.speech.json"))}
     if files.exists(f"{folder}/archive/a.parquet"):
         rows = pyarrow.parquet.read_table(f"{folder}/archive/a.parquet", filesystem=files).to_pylist()
         found["a.parquet"] = {row["id"] for row in rows if row["id"] is not None}
@@ -73,7 +75,7 @@ def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
     for moment in itertools.count():
         with pytest.MonkeyPatch.context() as patch:
             read_job(job, ops, STEP, {}, True, reader(1))
-            assert is_there(job, False, True)
+            assert is_there(job, False, True, True)
             left = iter(range(moment))
             for where in ("os.replace", "pathlib.Path.unlink", *(
                     ["fsspec.implementations.memory.MemoryFileSystem.put_file",
@@ -88,8 +90,8 @@ def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
         ids = ids_of(files, "/killed" if remote else folder)
         seen.add(len(ids))
         assert len(set(map(frozenset, ids.values()))) == 1, (moment, ids)
-        assert is_there(job, False, True) == (len(ids) == 3)
-    assert moment > 4 and {1, 2} <= seen and is_there(job, False, True)
+        assert is_there(job, False, True, True) == (len(ids) == 4)
+    assert moment > 4 and {1, 2} <= seen and is_there(job, False, True, True)
     if remote:
         files.store.clear()
 

@@ -418,6 +418,19 @@ def test_every_number_is_that_of_the_results(tmp_path, open_tab):
     assert means == [segment["confidence"] for segment in find_segments(records)]
 
 
+def test_faces_turned_too_far_are_paler(tmp_path, open_tab):
+    records = [record(frame, "happy", 0, "rachel", 0.9) for frame in range(FRAMES)]
+    for frame, one in enumerate(records):
+        one["object"] |= {"pose": {"yaw": 50.0 if frame < 120 else 5.0, "pitch": 0.0, "roll": 0.0}, "mesh": 0.9}
+    (tmp_path / "turned.json").write_text(json.dumps(records))
+    report.main(["--results", str(tmp_path / "turned.json"), "--most-turn", "30"])
+    tab = open_tab(tmp_path / "turned.html")
+    for time, paler in ((2000, 1), (8000, 0)):
+        tab.page.mouse.click(*tab.point(time))
+        present = tab.page.locator("#present li")
+        assert present.count() == 1 and tab.page.locator("#present li.faded").count() == paler
+
+
 def test_the_player_stays_in_view_and_its_controls_lie_below(folder, open_tab):
     """Wherever the page is scrolled to; on wide screens beside the timeline, and large."""
     for width, tall in ((1440, 300), (390, 120)):
@@ -1106,6 +1119,32 @@ def test_curves_and_their_highest_points(folder, open_tab):
     assert tab.time() in (1958, 5958, 9958)
     tab.page.get_by_role("button", name="sad at its highest").click()
     assert tab.time() in (3958, 7958)
+
+
+def test_speech_lies_under_the_sound_and_over_who_speaks(tmp_path, open_tab):
+    """Id 0 speaks in the first second; the film's speech is of the first and the third."""
+    records = [record(frame, "happy", id, None, 0.9) for frame in range(96) for id in (0, 1)]
+    for each in records:
+        each["object"]["speaking"] = each["object"]["id"] == 0 and each["seconds"] < 1
+    (tmp_path / "talk.json").write_text(json.dumps(records))
+    (tmp_path / "talk.speech.json").write_text('[{"start": 0, "end": 1}, {"start": 2, "end": 3}]')
+    report.main(["--results", str(tmp_path / "talk.json")])
+    tab = open_tab(tmp_path / "talk.html")
+    assert tab.get("[...report.speech]") == [0, 1000, 2000, 3000]
+    assert "speech is heard" in tab.page.locator("#strip").get_attribute("aria-label")
+    assert tab.get("report.rows.map(row => row.turns.map(turn => [turn.start, turn.end]))") == [[[0, 958]], []]
+    tab.page.locator("#strip").scroll_into_view_if_needed()
+    shot, box = shot_of(tab, tmp_path / "shot.png"), tab.page.locator("#strip").bounding_box()
+
+    def shown(time, y):
+        """Whether something is drawn there, on the page's ground."""
+        x = round(tab.point(time)[0])
+        return bool(np.abs(shot[round(y), x] - shot[round(box["y"] + 12), x]).sum() > 150)
+
+    times = 500, 1500, 2500, 3500
+    assert [shown(time, box["y"] + box["height"] - 2) for time in times] == [True, False, True, False]
+    tops = [tab.point(0, row)[1] - 0.7 * tab.get("report.ROW()") + 1.5 for row in (0, 1)]
+    assert [[shown(time, top) for time in times] for top in tops] == [[True, False, False, False], [False] * 4]
 
 
 def test_all_segments_are_listed_sorted_played_and_looped(folder, open_tab):

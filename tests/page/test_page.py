@@ -30,7 +30,7 @@ from vtt_emotion.page.truth import (
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import VERSION, add_reading, write_faces
 from vtt_emotion.video.frames import Frame
-from vtt_emotion.video.loudness import loudness
+from vtt_emotion.video.sound import loudness
 
 
 def record(seconds, emotion="happy", id=1, name=None, confidence=0.9, box=(20, 20, 60, 60)):
@@ -516,3 +516,19 @@ def test_emotions_are_in_the_projects_order(drawn):
     root, path = drawn
     report.main(["--root", str(root), "--results", str(path)])
     assert page_data(path.with_suffix(".html"))["emotions"] == list(EMOTIONS)
+
+
+def test_turned_faces_are_dimmed_and_in_no_segment(tmp_path, capsys):
+    records = [record(round(number / 10, 1)) for number in range(40)]
+    for number, one in enumerate(records):
+        one["object"] |= {"pose": {"yaw": 50.0 if number < 20 else 5.0, "pitch": 0.0, "roll": 0.0}, "mesh": 0.9}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(records))
+    report.main(["--root", str(tmp_path), "--results", str(path)])
+    assert "turned" not in page_data(tmp_path / "a.html")["rows"][0]
+    capsys.readouterr()
+    report.main(["--root", str(tmp_path), "--results", str(path), "--most-turn", "30"])
+    assert "20 of 40 records are of faces turned by more than 30 degrees" in capsys.readouterr().out
+    data = page_data(tmp_path / "a.html")
+    assert list(base64.b64decode(data["rows"][0]["turned"])) == [1] * 20 + [0] * 20
+    assert np.frombuffer(base64.b64decode(data["segments"]["starts"]), "<u4").tolist() == [2000]

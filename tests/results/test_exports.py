@@ -354,3 +354,39 @@ def test_shots_are_tables_and_a_tier_that_is_no_coding(results):
     shots_path(results).write_text('[{"shot": 1}]')
     with pytest.raises(InputError, match="shot 0: expected shot, start, end .*; found no start"):
         run(results)
+
+
+def with_mesh(results):
+    """The records of results with poses: everybody turns aside after two seconds; the third's turn is not known."""
+    records = json.loads(results.read_text())
+    for item in records:
+        item["object"] |= {"mesh": 0.2} if item["object"]["id"] == 2 else {
+            "pose": {"yaw": 60.0 if item["seconds"] >= 2 else -10.0, "pitch": -5.0, "roll": 1.5}, "mouth": 0.02,
+            "eyes": 0.05, "mesh": 0.98}
+    write_records(results, records)
+    return records
+
+
+def test_the_columns_of_a_mesh(results):
+    run(results, "--to", "csv", "parquet")
+    assert not {"yaw", "mesh"} & set(pandas.read_csv(results.with_suffix(".csv")))
+    records = with_mesh(results)
+    run(results, "--to", "csv", "parquet")
+    for frame in (pandas.read_csv(results.with_suffix(".csv")), pandas.read_parquet(results.with_suffix(".parquet"))):
+        assert list(frame)[-6:] == ["yaw", "pitch", "roll", "mouth", "eyes", "mesh"]
+        for row, item in zip(frame.to_dict("records"), records):
+            pose = item["object"].get("pose", dict.fromkeys(("yaw", "pitch", "roll"), np.nan))
+            assert [row[name] for name in pose] == pytest.approx(list(pose.values()), nan_ok=True)
+            assert row["mesh"] == pytest.approx(item["object"]["mesh"])
+
+
+def test_turned_faces_are_left_out_of_segments(results, run_main, capsys):
+    said, _ = run_main(export_results.main, ["--results", results, "--most-turn", "30"], capsys)
+    assert said == f"error: {results}: expected records with poses for --most-turn; create_results.py --mesh gives them"
+    with_mesh(results)
+    write_records(segments_path(results), [])    # what was kept is of all
+    for most, ends in ((30, {0: 2, 1: 2}), (90, {0: 4, 1: 4})):
+        run(results, "--to", "csv", "--most-turn", most)
+        frame = pandas.read_csv(segments_path(results).with_suffix(".csv"))
+        assert frame.groupby("id")["end"].max().to_dict() == pytest.approx(ends, abs=0.05)
+        assert len(pandas.read_csv(results.with_suffix(".csv"))) == 300

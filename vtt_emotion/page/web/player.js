@@ -9,7 +9,8 @@ let sought = true;                               // the picture on the screen wa
 let offset = 0;                                  // ms of the browser's clock at the file's start, where `times` are 0
 
 const frameAt = time => Math.max(0, lowerBound(times, time + 1) - 1);
-const emphasised = (row, place) => state.rows.has(row.place) && state.emotions.has(row.emotions[place]);
+const emphasised = (row, place) => state.rows.has(row.place) && state.emotions.has(row.emotions[place]) &&
+  !row.turned[place];
 
 /* The boxes of the faces at a frame, in parts of the picture: over it, none on it where it has them drawn in. */
 function showBoxes(frame) {
