@@ -27,9 +27,10 @@ from vtt_emotion.video.faces_file import add_reading, describe, fingerprint, rea
 from vtt_emotion.video.frames import facts_of, read_frames
 from vtt_emotion.video.likeness import mean_encodings
 from vtt_emotion.video.mesh import Mesher, MeshReader, mouths, with_speaking
-from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
+from vtt_emotion.video.names import GALLERY, identify, read_gallery
 from vtt_emotion.video.onnx_backend import checkpoint_hash
 from vtt_emotion.video.overlay import write_overlay
+from vtt_emotion.video.portraits import Portraits
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
 from vtt_emotion.video.speech import find_speaking, find_speech
@@ -48,6 +49,7 @@ class Reading:
     read_rows: np.ndarray                        # (N,) rows of `faces` that the network read
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
+    colours: dict = field(default_factory=dict)                        # {id: (512,)} of what they wear, likewise
     labels: tuple = EMOTIONS                     # of the logits
     height: int = 0                              # px of a frame with a face, 0 where none has one
     meshes: np.ndarray | None = None             # dtype MESH, of `faces`, where they are wanted
@@ -123,7 +125,7 @@ def read_followed(followed: Iterator[tuple], ops: Any, step: Any, encode: bool) 
         faces, shots, seconds = read_through(followed, [part for part in (emotions, portraits, meshes) if part])
         read_rows, logits = emotions.finish()
         laid = meshes.finish() if meshes else None
-    return Reading(faces, shots, seconds, read_rows, logits, portraits.finish() if portraits else {},
+    return Reading(faces, shots, seconds, read_rows, logits, *(portraits.finish() if portraits else ({}, {})),
                    emotions.stream.labels, emotions.height, laid)
 
 
@@ -146,7 +148,7 @@ def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.n
     if reading.speech is not None and reading.meshes is not None:
         reading.meshes = with_speaking(reading.meshes, find_speaking(
             np.array(reading.seconds)[faces["frame"]], faces["id"], mouths(reading.meshes), reading.speech))
-    people = identify(faces, reading.encodings, gallery, names.name_distance,
+    people = identify(faces, reading.encodings, reading.colours, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
     reading.people = people
     read = faces[reading.read_rows]
