@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,10 @@ STRONGEST = 5                                    # segments of each emotion whos
 
 
 # The face of one record. time: ms; emotion: 0 to 6; label: its place in `Readings.labels`; scores: NaN where the record
-# has none; frontal: 1 where it does not tell.
+# has none; frontal: 1 where it does not tell; turned: too far to count.
 READING = np.dtype([("time", np.int64), ("id", np.int64), ("label", np.int64), ("emotion", np.int64),
                     ("confidence", float), ("scores", float, len(EMOTIONS)), ("box_xyxy", float, 4),
-                    ("frontal", float)])
+                    ("frontal", float), ("turned", bool)])
 
 
 @dataclass
@@ -37,10 +38,10 @@ class Readings:
         return len(self.faces) > 0 and bool(np.isfinite(self.faces["scores"]).all())
 
 
-def as_readings(records: Iterable[dict]) -> Readings:
-    """The records of `read_results` as `Readings`."""
+def as_readings(records: Iterable[dict], ahead: Iterable[bool] = repeat(True)) -> Readings:
+    """The records of `read_results` as `Readings`; ahead: whether each face is turned no further than it may be."""
     labels = {}                                  # {(whether it is a name, name or id): its place}
-    rows = [_as_row(record, labels) for record in records]
+    rows = [(*_as_row(record, labels), not one) for record, one in zip(records, ahead)]
     return Readings(np.array(rows, READING), [name if named else f"face {name}" for named, name in labels],
                     [named for named, _ in labels])
 

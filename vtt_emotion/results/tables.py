@@ -1,8 +1,11 @@
 """Records and segments as rows of a table, and as CSV.
 
 A record's columns: seconds (presentation time, s), id, name, class, confidence (0 to 1), a score (0 to 1) for each of
-the seven emotions, and the box's xmin, ymin, xmax, ymax (px); of photos file instead of seconds. A segment's: id, name,
-class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s), frames.
+the seven emotions, and the box's xmin, ymin, xmax, ymax (px); of photos file instead of seconds. Results read with
+--mesh also have yaw, pitch and roll (degrees), mouth and eyes (how far open) and mesh (how surely it holds), 0 to 1,
+and with --speech speaking, 1 where the face does, else 0. A segment's: id, name, class, start and end (s), confidence
+(mean score), peak (greatest), peak_seconds (s), frames; with --speech speech (the share of its time in which it is
+heard) and speaking (that in which its person speaks).
 """
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,24 +16,37 @@ from vtt_emotion.core.labels import EMOTIONS
 
 BOX = ("xmin", "ymin", "xmax", "ymax")
 RECORD_COLUMNS = ("seconds", "id", "name", "class", "confidence", *EMOTIONS, *BOX)
+POSE_COLUMNS = ("yaw", "pitch", "roll")
+MESH_COLUMNS = (*POSE_COLUMNS, "mouth", "eyes", "mesh")
 FORMULA = tuple("=+-@\t\r")                     # what a formula of spreadsheets begins with
 PHOTO_COLUMNS = ("file", *RECORD_COLUMNS[1:])
 SEGMENT_COLUMNS = ("id", "name", "class", "start", "end", "confidence", "peak", "peak_seconds", "frames")
+SPOKEN = ("speech", "speaking")                  # of segments, where they have them; the second of records too
+
+
+def segment_columns(segments: Sequence[dict]) -> tuple[str, ...]:
+    """The columns of a list of segments: those of `SPOKEN` where some has them."""
+    return (*SEGMENT_COLUMNS, *(name for name in SPOKEN if any(name in segment for segment in segments)))
 
 
 def record_rows(records: Iterable[dict]) -> Iterator[dict]:
-    """Yield each record as a flat dict of `RECORD_COLUMNS` (or `PHOTO_COLUMNS`); scores it lacks are None."""
+    """Yield each record as a flat dict of `columns_of`; scores, and what of its mesh, it lacks are None."""
     for record in records:
         face = record["object"]
-        scores = face.get("scores") or dict.fromkeys(EMOTIONS)
+        scores, speaks = face.get("scores") or dict.fromkeys(EMOTIONS), face.get("speaking")
         moment = {"file": record["file"]} if "file" in record else {"seconds": record["seconds"]}
+        mesh = (face.get("pose") or {}) | {name: face.get(name) for name in MESH_COLUMNS[len(POSE_COLUMNS):]}
         yield {**moment, "id": face["id"], "name": face["name"], "class": record["class"],
-               "confidence": face["confidence"], **scores, **dict(zip(BOX, face["box"]))}
+               "confidence": face["confidence"], **scores, **dict(zip(BOX, face["box"])),
+               **dict.fromkeys(MESH_COLUMNS), **mesh, "speaking": None if speaks is None else int(speaks)}
 
 
 def columns_of(records: Sequence[dict]) -> tuple[str, ...]:
-    """The columns of a list of records: a photo's where they are of photos."""
-    return PHOTO_COLUMNS if records and "file" in records[0] else RECORD_COLUMNS
+    """The columns of a list of records: a photo's where they are of photos, a mesh's, and `speaking`, where any has it.
+    """
+    columns = PHOTO_COLUMNS if records and "file" in records[0] else RECORD_COLUMNS
+    more = [name for name in ("mesh", "speaking") if any(name in record["object"] for record in records)]
+    return (*columns, *(MESH_COLUMNS if "mesh" in more else ()), *SPOKEN[1:] * ("speaking" in more))
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[dict]) -> None:

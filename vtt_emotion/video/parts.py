@@ -134,7 +134,7 @@ def join(plan: Plan, parts: list[Part]) -> Reading:
     if following != len(plan.index.times):
         raise Unfit("its parts are not all")
     arrays = {name: np.concatenate([getattr(one, name) for one in readings])
-              for name in ("faces", "read_rows", "logits")}
+              for name in ("faces", "read_rows", "logits", "meshes") if getattr(readings[0], name) is not None}
     return Reading(shots=[first for one in readings for first in one.shots],
                    seconds=[time for one in readings for time in one.seconds],
                    encodings={id: found for one in readings for id, found in one.encodings.items()},
