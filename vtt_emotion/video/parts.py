@@ -128,8 +128,8 @@ def join(plan: Plan, parts: list[Part]) -> Reading:
         faces = one.faces.copy()
         faces["id"] += ids
         readings.append(replace(one, faces=faces, shots=one.shots[:-1], read_rows=one.read_rows + rows,
-                                **{name: {id + ids: found for id, found in getattr(one, name).items()}
-                                   for name in ("encodings", "colours")}))
+                                encodings={id + ids: found for id, found in one.encodings.items()},
+                                colours={id + ids: found for id, found in one.colours.items()}))
         ids, rows, following = max(ids, faces["id"].max(initial=0)), rows + len(faces), one.shots[-1]
     if following != len(plan.index.times):
         raise Unfit("its parts are not all")
@@ -137,8 +137,8 @@ def join(plan: Plan, parts: list[Part]) -> Reading:
               for name in ("faces", "read_rows", "logits", "meshes") if getattr(readings[0], name) is not None}
     return Reading(shots=[first for one in readings for first in one.shots],
                    seconds=[time for one in readings for time in one.seconds],
-                   **{name: {id: found for one in readings for id, found in getattr(one, name).items()}
-                      for name in ("encodings", "colours")},
+                   encodings={id: found for one in readings for id, found in one.encodings.items()},
+                   colours={id: found for one in readings for id, found in one.colours.items()},
                    labels=readings[0].labels, height=max(one.height for one in readings), **arrays)
 
 
