@@ -19,7 +19,7 @@ from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, Margins, Place, 
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import WITH_CONTEMPT
 from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
 from vtt_emotion.results.coded import read_coded
@@ -101,7 +101,7 @@ def measure(ops, index, split):
         ops, index, part, shown)
     if evaluate.ensemble:
         logits["ensemble"] = ensemble(list(logits.values()))
-    names = COMPOUND if predictions.of_compound(part) else EMOTIONS
+    names = COMPOUND if predictions.of_compound(part) else WITH_CONTEMPT[:target.shape[1]]
     if names == COMPOUND:
         logits, target = as_compound(logits, target)
     networks, pairs = figures_of(logits, target, sizes, evaluate.protocol == "soft", names)

@@ -97,7 +97,7 @@ def sum_up_archive(place):
     beside = Path(place.rpartition("/")[2]) if is_url(place) else place
     for what, columns, rows in (("people", PEOPLE_COLUMNS, people), ("videos", VIDEO_COLUMNS, videos)):
         path = beside.with_name(f"{beside.name}.{what}.csv")
-        write_csv(path, columns, rows)
+        write_csv(path, [name for name in columns if not rows or name in rows[0]], rows)
         print(f"wrote {path}")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
+LabelledAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt", "left-out"]
 RafSubset = Literal["basic", "compound", "multi"]
 
 
@@ -258,6 +259,12 @@ class Metadata:
 
 
 @dataclass
+class Contempt:
+    contempt: bool = False
+    """Keep contempt, as an eighth emotion; training and evaluation by seven leave it out again."""
+
+
+@dataclass
 class Labels:
     labels: str = ""
     """A CSV, or a folder of [train|valid|test]/EMOTION/*, under --labelled-path; none given is all of that."""
@@ -265,7 +272,7 @@ class Labels:
     """What its index is known by, `labelled:NAME`; without it `labelled`."""
     codes: Literal["", "raf", "fer2013", "affectnet"] = ""
     """Whose numbers the labels are, where they are numbers."""
-    words: tuple[tuple[str, CodedAs], ...] = ()
+    words: tuple[tuple[str, LabelledAs], ...] = ()
     """Other words for labels, each with the emotion it stands for: `--words joyful happy bored left-out`."""
     split: Literal["train", "valid", "test"] = "train"
     """Of what neither its row nor its folder gives one."""
@@ -401,6 +408,8 @@ class StaticData:
     """Indexes to train on, each with its share of the samples: `--mixture affectnet 0.8 raf 0.2`."""
     valid_on: str = "friends"
     """Index to validate on: Friends' validation episodes, or another's own validation (or test) split."""
+    classes: Literal[7, 8] = 7
+    """Emotions that the network knows; of 8 the last is contempt, of indexes that were parsed with --contempt."""
 
 
 @dataclass
@@ -728,7 +737,7 @@ class Results(Network, Backend):
     smooth: Annotated[float, Limit(0, 0.999)] = 0.0
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     scores: Literal["true", "false"] = "true"
-    """Give each record the probabilities of all seven emotions."""
+    """Give each record the probabilities of all emotions."""
     overlay: bool = False
     """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
 

@@ -11,7 +11,7 @@ from ops import Place, Plot, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import picture_format, whole_file
-from vtt_emotion.core.labels import COLOURS
+from vtt_emotion.core.labels import COLOURS, names_of
 from vtt_emotion.training.log import read_log
 
 PlotOps = compose(place=Place, plot=Plot)
@@ -56,9 +56,10 @@ def draw(logs, path):
         legend = axes.legend(*named, fontsize=8)
         for text in legend.get_texts():
             text.set_parse_math(False)           # a run may be called $_$
+    names = names_of(any(row.get("recall_contempt") is not None for rows in logs.values() for row in rows))
     for number, rows in enumerate(logs.values()):
-        for emotion, colour in COLOURS.items():
-            recalls.plot(*curve(rows, f"recall_{emotion}"), ("-", "--", ":", "-.")[number % 4], color=colour,
+        for emotion in names:
+            recalls.plot(*curve(rows, f"recall_{emotion}"), ("-", "--", ":", "-.")[number % 4], color=COLOURS[emotion],
                          marker="o", markersize=3, label=None if number else emotion)
     recalls.set(xlabel="step", ylabel="validation recall", ylim=(0, 1))
     recalls.grid(alpha=0.3)

@@ -128,6 +128,7 @@ def write(path, records, named, source, ops):
     page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
     records, parts = apply_names(records, names)
     readings, segments = as_readings(records), segments_of(path, records, bool(names))
+    readings.emotions = max((one.emotions for one in (readings, beside) if one), key=len)
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]

@@ -61,7 +61,8 @@ def calibrate(shipped, indexes, ops):
     with whole_file(path) as unchecked:
         quantize(net, shipped, unchecked, crops)
         for name in dict.fromkeys((indexes[0], *ops.ship.neutral_on, *ops.ship.temperature_on)):
-            held_out = read_held_out(name, place.dicts_path, roots, margins, ops.split.valid_episodes)
+            held_out = read_held_out(name, place.dicts_path, roots, margins, ops.split.valid_episodes).of_classes(
+                len(net.labels))
             equal, plain, int8 = compare_with_float(net, OnnxStep(unchecked), *crops_of(held_out, net.img_sz))
             if equal < AGREES or int8 < plain - LOSES:
                 raise InputError(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces of {name}, "
@@ -83,7 +84,7 @@ def read_logits(net, indexes, ops):
     device, parts = torch.device(name_device("auto")), []
     for index in indexes:
         held_out = read_held_out(index, ops.place.dicts_path, ops.datasets.roots(), ops.margins.by_source(),
-                                 ops.split.valid_episodes)
+                                 ops.split.valid_episodes).of_classes(len(net.labels))
         frames = held_out.paths.shape[1]         # a still is read as four are
         loader = make_loader(FaceClips([held_out], net.img_sz, frames), EveryOnce(len(held_out), 64), 0)
         parts.append(predict(net.to(device), loader, device))

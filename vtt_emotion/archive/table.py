@@ -12,12 +12,13 @@ from typing import Any
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
 from vtt_emotion.results.records import made_of
 
 COLUMNS = ("video", "id", "person", "emotion", "minutes", "records", "shot_seconds")
-PEOPLE_COLUMNS = ("person", "videos", "minutes", *EMOTIONS, "records")
-VIDEO_COLUMNS = ("video", "film", "shots", "median_shot", "minutes", *EMOTIONS, "records")
+# Contempt where any video has it.
+PEOPLE_COLUMNS = ("person", "videos", "minutes", *WITH_CONTEMPT, "records")
+VIDEO_COLUMNS = ("video", "film", "shots", "median_shot", "minutes", *WITH_CONTEMPT, "records")
 
 
 def schema() -> Any:
@@ -45,11 +46,11 @@ def part_rows(video: str, segments: Iterable[dict], shots: Iterable[dict], secon
     yield video, None, None, None, seconds / 60, records, [shot["end"] - shot["start"] for shot in shots]
     sums = defaultdict(lambda: [0.0, 0])
     for segment in segments:
-        held = sums[segment["id"], segment["name"], EMOTIONS.index(segment["class"])]
+        held = sums[segment["id"], segment["name"], WITH_CONTEMPT.index(segment["class"])]
         held[0] += (segment["end"] - segment["start"]) / 60
         held[1] += segment["frames"]
     for (id, name, emotion), (minutes, frames) in sorted(sums.items(), key=lambda item: (item[0][0], item[0][2])):
-        yield video, id, name, EMOTIONS[emotion], minutes, frames, None
+        yield video, id, name, WITH_CONTEMPT[emotion], minutes, frames, None
 
 
 def write_part(path: str | Path, video: str, segments: Iterable[dict], shots: Iterable[dict], seconds: float,
@@ -101,12 +102,13 @@ def sum_up(table: Any) -> tuple[list[dict], list[dict], dict]:
 
     seen = compute.is_valid(table["emotion"])
     faces, films = table.filter(seen), table.filter(compute.invert(seen))
-    people = _pivot(faces, "person", faces.group_by("person").aggregate([("video", "count_distinct")]))
+    names = names_of("contempt" in faces["emotion"].unique().to_pylist())
+    people = _pivot(faces, "person", names, faces.group_by("person").aggregate([("video", "count_distinct")]))
     ordered = sorted(people.items(), key=lambda item: (item[0] is None, -item[1]["minutes"], item[0]))
-    videos = _pivot(faces, "video")
+    videos = _pivot(faces, "video", names)
     for film in films.select(["video", "minutes", "records", "shot_seconds"]).to_pylist():
         name, lengths = film["video"], film["shot_seconds"] or []
-        videos[name] = {**_empty(), **videos.get(name, {}), "film": film["minutes"], "records": film["records"],
+        videos[name] = {**_empty(names), **videos.get(name, {}), "film": film["minutes"], "records": film["records"],
                         "shots": len(lengths), "median_shot": median(lengths) if lengths else None}
     nameless = faces.filter(compute.is_null(faces["person"])).group_by(["video", "id"]).aggregate([])
     totals = {"videos": len(films), "hours": (compute.sum(films["minutes"]).as_py() or 0) / 60,
@@ -116,13 +118,13 @@ def sum_up(table: Any) -> tuple[list[dict], list[dict], dict]:
             [{"video": name, **videos[name]} for name in sorted(videos)], totals)
 
 
-def _empty():
-    return {"minutes": 0.0, "records": 0, **dict.fromkeys(EMOTIONS, 0.0)}
+def _empty(names):
+    return {"minutes": 0.0, "records": 0, **dict.fromkeys(names, 0.0)}
 
 
-def _pivot(faces, key, counts=None):
-    """{value of `key`: {minutes, each emotion's, records, and videos by `counts`}} of rows of faces."""
-    rows = defaultdict(_empty)
+def _pivot(faces, key, names, counts=None):
+    """{value of `key`: {minutes, each emotion's of `names`, records, and videos by `counts`}} of rows of faces."""
+    rows = defaultdict(lambda: _empty(names))
     sums = faces.group_by([key, "emotion"]).aggregate([("minutes", "sum"), ("records", "sum")])
     for value, emotion, minutes, records in zip(*(sums[name].to_pylist() for name in (
             key, "emotion", "minutes_sum", "records_sum"))):
@@ -140,8 +142,9 @@ def summary_lines(people: list[dict], totals: dict, most: int = 20) -> Iterator[
     yield (f"{totals['videos']:,} videos, {totals['hours']:,.1f} hours of film, {totals['shots']:,} shots, "
            f"{totals['records']:,} records; {sum(row['person'] is not None for row in people):,} people by name, "
            f"{totals['faces']:,} faces without")
-    yield f"{'minutes':24}{'videos':>8}{'all':>11}" + "".join(f"{name:>11}" for name in EMOTIONS)
+    names = names_of(people and "contempt" in people[0])
+    yield f"{'minutes':24}{'videos':>8}{'all':>11}" + "".join(f"{name:>11}" for name in names)
     shown = people[:most] + [row for row in people[most:] if row["person"] is None]
     for row in shown:
-        cells = "".join(f"{row[name]:11,.2f}" for name in ("minutes", *EMOTIONS))
+        cells = "".join(f"{row[name]:11,.2f}" for name in ("minutes", *names))
         yield f"{(row['person'] or 'without a name')[:23]:24}{row['videos']:8,}{cells}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 
 ABSENT = object()
 LONGEST = 4e6                                    # s; milliseconds of it are 32 bits in the page
@@ -41,12 +41,12 @@ def if_any(kind: Any) -> Callable:
 
 
 def emotion(value: Any) -> bool:
-    return isinstance(value, str) and value in EMOTIONS
+    return isinstance(value, str) and value in WITH_CONTEMPT
 
 
 SHARE, TIME, PIXELS = number(0, 1), number(0, LONGEST), number(-WIDEST, WIDEST)
 FACE = {"id": whole, "name": either(null, text), "box": [PIXELS] * 4, "confidence": SHARE, "frontal": if_any(SHARE),
-        "scores": if_any(dict.fromkeys(EMOTIONS, SHARE))}
+        "scores": if_any(dict.fromkeys(EMOTIONS, SHARE) | {"contempt": if_any(SHARE)})}
 RECORD = {"class": emotion, "seconds": TIME, "file": lambda value: value is ABSENT, "object": FACE}
 PHOTO = RECORD | {"seconds": null, "file": text}
 RECORD_SAYS = ("class (an emotion), seconds (of a photo null, and its file) and object: id (whole number), name (text "

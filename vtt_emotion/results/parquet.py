@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -13,18 +13,21 @@ TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_secon
          "frames": "int64", "shot": "int64", "first_frame": "int64", "end_frame": "int64", "other": "int64",
          "shots": "int64", "framing": "string", "people": "string", "other_name": "string", "confidence": "float32",
          "peak": "float32", "xmin": "int32", "ymin": "int32", "xmax": "int32", "ymax": "int32", "name": "string",
-         "file": "string"} | dict.fromkeys(EMOTIONS, "float32")
+         "file": "string"} | dict.fromkeys(WITH_CONTEMPT, "float32")
 
 
-def as_frame(columns: Sequence[str], rows: Iterable[dict], labels: Sequence[str] = EMOTIONS) -> "DataFrame":
-    """Rows (dicts) as a pandas DataFrame with the columns' types; a class is a category of the labels."""
+def as_frame(columns: Sequence[str], rows: Iterable[dict], labels: Sequence[str] = ()) -> "DataFrame":
+    """Rows (dicts) as a pandas DataFrame with the columns' types; a class is a category of the labels, or emotions."""
     import pandas
 
     types = TYPES | dict.fromkeys(labels, "float32")
     frame = pandas.DataFrame.from_records(list(rows), columns=list(columns))
     frame = frame.round({column: 0 for column in columns if types.get(column) == "int32"})
     frame = frame.astype({column: types[column] for column in columns if column in types})
-    return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))}) if "class" in frame else frame
+    if "class" not in frame:
+        return frame
+    labels = labels or names_of("contempt" in columns or (frame["class"] == "contempt").any())
+    return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))})
 
 
 def write_parquet(path: str | Path, columns: Sequence[str], rows: Iterable[dict]) -> None:

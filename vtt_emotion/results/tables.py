@@ -1,25 +1,25 @@
 """Records and segments as rows of a table, and as CSV.
 
 A record's columns: seconds (presentation time, s), id, name, class, confidence (0 to 1), a score (0 to 1) for each of
-the seven emotions, and the box's xmin, ymin, xmax, ymax (px); of photos file instead of seconds. A segment's: id, name,
-class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s), frames.
+the seven emotions, and for contempt where it is told, and the box's xmin, ymin, xmax, ymax (px); of photos file instead
+of seconds. A segment's: id, name, class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s),
+frames.
 """
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 
 BOX = ("xmin", "ymin", "xmax", "ymax")
 RECORD_COLUMNS = ("seconds", "id", "name", "class", "confidence", *EMOTIONS, *BOX)
 FORMULA = tuple("=+-@\t\r")                     # what a formula of spreadsheets begins with
-PHOTO_COLUMNS = ("file", *RECORD_COLUMNS[1:])
 SEGMENT_COLUMNS = ("id", "name", "class", "start", "end", "confidence", "peak", "peak_seconds", "frames")
 
 
 def record_rows(records: Iterable[dict]) -> Iterator[dict]:
-    """Yield each record as a flat dict of `RECORD_COLUMNS` (or `PHOTO_COLUMNS`); scores it lacks are None."""
+    """Yield each record as a flat dict of `RECORD_COLUMNS` (see `columns_of`); scores it lacks are None."""
     for record in records:
         face = record["object"]
         scores = face.get("scores") or dict.fromkeys(EMOTIONS)
@@ -29,8 +29,11 @@ def record_rows(records: Iterable[dict]) -> Iterator[dict]:
 
 
 def columns_of(records: Sequence[dict]) -> tuple[str, ...]:
-    """The columns of a list of records: a photo's where they are of photos."""
-    return PHOTO_COLUMNS if records and "file" in records[0] else RECORD_COLUMNS
+    """The columns of a list of records: of photos the file, not seconds; contempt where a record has its score."""
+    first, *rest = RECORD_COLUMNS
+    if any("contempt" in (record["object"].get("scores") or ()) for record in records):
+        rest.insert(rest.index(EMOTIONS[-1]) + 1, WITH_CONTEMPT[-1])
+    return "file" if records and "file" in records[0] else first, *rest
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[dict]) -> None:

@@ -9,7 +9,6 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.agreement import count_pairs, figures, or_none
 from vtt_emotion.training.ranks import Ranks
 
@@ -92,7 +91,7 @@ def predict(net: torch.nn.Module, loader: DataLoader, device: torch.device, flip
     shown, None shows it on a terminal.
     """
     net.eval()
-    logits, targets = [torch.zeros(0, len(EMOTIONS))], [torch.zeros(0, len(EMOTIONS))]
+    logits, targets = [torch.zeros(0, net.fc.out_features)], [torch.zeros(0, net.fc.out_features)]
     for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=silent):
         clips = clips.to(device, non_blocking=True)
         with autocast(device, precision):
@@ -110,11 +109,11 @@ def evaluate(net: torch.nn.Module, loader: DataLoader, loss: Callable, device: t
 
     Returns:
         dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
-        list of 7, None where a class is absent. A sample's class is the largest of its soft label.
+        list of one a class, None where it is absent. A sample's class is the largest of its soft label.
     """
     logits, target = predict(net, loader, device, precision=precision, silent=ranks.silent if ranks else None)
     if ranks:
         logits, target = ranks.gather(logits), ranks.gather(target)
-    found = figures(count_pairs(target.argmax(1), logits.argmax(1)))
+    found = figures(count_pairs(target.argmax(1), logits.argmax(1), target.shape[1]))
     return {"error": loss(logits, target).item(), "accuracy": float(found["agreement"]),
             "mean_recall": float(found["mean_recall"]), "recalls": [or_none(recall) for recall in found["recall"]]}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.results.agreement import count_pairs, or_none
 from vtt_emotion.results.agreement import figures as agreement_figures
 
@@ -22,15 +22,17 @@ FIGURES = ("accuracy", "mean_recall", "macro_f1", "calibration_error")
 RESAMPLES = 1000
 
 
-def measure_logits(logits: "Tensor", target: "Tensor", names: Sequence[str] = EMOTIONS) -> dict:
-    """Figures of logits (N, K) against soft targets (N, K), whose largest share is the truth; `names` of the K classes.
+def measure_logits(logits: "Tensor", target: "Tensor", names: Sequence[str] = ()) -> dict:
+    """Figures of logits (N, K) against soft targets (N, K), whose largest share is the truth.
+
+    names: of the K classes, where they are others than the 7 or 8 emotions.
 
     Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
     Calibration of Modern Neural Networks", ICML 2017, of the softmax in 15 bins.
     """
     from torchmetrics.functional.classification import multiclass_calibration_error
 
-    truth = target.argmax(1)
+    truth, names = target.argmax(1), names or WITH_CONTEMPT[:logits.shape[1]]
     confusion = count_pairs(truth, logits.argmax(1), len(names))
     found, faces = agreement_figures(confusion), confusion.sum(1)
     classes = {name: {"faces": int(faces[i]), **{key: or_none(found[key][i]) for key in ("recall", "precision", "f1")}}
@@ -174,6 +176,6 @@ def draw_confusion(confusions: dict[str, np.ndarray], path: str | Path, truth: s
                           color="white" if shares[row][column] > 0.5 else "black")
         axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names, xlabel="predicted",
                  ylabel=truth, title=title)
-        axes.set_xticklabels(names, rotation=45 if len(names) > len(EMOTIONS) else 0)
+        axes.set_xticklabels(names, rotation=45 if len(names) > len(WITH_CONTEMPT) else 0)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)

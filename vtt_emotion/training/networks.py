@@ -5,16 +5,27 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from resnet_tsm import ResNetTSM, fill, load_checkpoint, resnet18
+from resnet_tsm import ResNetTSM, classes_of, fill, load_checkpoint, parameters_of, resnet18
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.face_network import SMALLEST, FaceNetwork, face_network
 from vtt_emotion.training.starts import as_start
 
 
-def network_for(state: dict) -> nn.Module:
-    """A network, with random weights, of the kind that the parameters `state` are of."""
-    return FaceNetwork() if isinstance(state, dict) and "blocks.0.conv1.weight" in state else ResNetTSM()
+def network_for(checkpoint: dict) -> nn.Module:
+    """A network, with random weights, of the kind that a checkpoint's parameters are of."""
+    state = parameters_of(checkpoint)
+    of_dlib = isinstance(state, dict) and "blocks.0.conv1.weight" in state
+    return (FaceNetwork if of_dlib else ResNetTSM)(classes_of(checkpoint))
+
+
+def set_classes(net: nn.Module, count: int) -> None:
+    """Make a network know `count` emotions: of its last layer what it has of them is kept, the rest is random."""
+    if net.fc.out_features != count:
+        former, net.fc = net.fc, nn.Linear(net.fc.in_features, count)
+        kept = min(count, former.out_features)
+        with torch.no_grad():
+            net.fc.weight[:kept], net.fc.bias[:kept] = former.weight[:kept], former.bias[:kept]
 
 
 def load(weights: str | Path, root: Path = Path("."), trained: bool = False, img_sz: int | None = None,
@@ -45,7 +56,7 @@ def _make(weights, start):
     if weights in (None, "imagenet"):
         return resnet18(weights, start=start)
     checkpoint = load_checkpoint(weights)
-    net = network_for(checkpoint.get("net") if isinstance(checkpoint, dict) else None)
+    net = network_for(checkpoint)
     if start and isinstance(net, ResNetTSM):
         checkpoint = as_start(net, checkpoint, weights)
     fill(net, checkpoint, weights, start)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
+from vtt_emotion.core.labels import NEUTRAL
 
 
 def split_bce(logits: torch.Tensor, target: torch.Tensor, neutral_lambda: float = 0.5) -> torch.Tensor:
@@ -13,7 +13,7 @@ def split_bce(logits: torch.Tensor, target: torch.Tensor, neutral_lambda: float 
 
     logits (N, 7); target (N, 7) soft labels that sum to 1. The emotions' term is their mean over the six.
     """
-    emotions = [label for label in range(len(EMOTIONS)) if label != NEUTRAL]
+    emotions = [label for label in range(logits.shape[1]) if label != NEUTRAL]
     neutral = binary_cross_entropy_with_logits(logits[:, NEUTRAL], target[:, NEUTRAL])
     others = binary_cross_entropy_with_logits(logits[:, emotions], target[:, emotions])
     return neutral_lambda * neutral + (1 - neutral_lambda) * others
@@ -24,7 +24,7 @@ def pair_bce(logits: torch.Tensor, target: torch.Tensor, neutral_lambda: float =
 
     logits (N, 7); target (N, 7) soft labels that sum to 1; weighted lambda and 1 - lambda, each a mean.
     """
-    emotions = [label for label in range(len(EMOTIONS)) if label != NEUTRAL]
+    emotions = [label for label in range(logits.shape[1]) if label != NEUTRAL]
     pairs = (torch.stack([part[:, NEUTRAL], part[:, emotions].max(1).values], 1) for part in (logits, target))
     return (neutral_lambda * binary_cross_entropy_with_logits(*pairs)
             + (1 - neutral_lambda) * binary_cross_entropy_with_logits(logits, target))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ops import SOURCES
-from resnet_tsm import load_checkpoint
+from resnet_tsm import classes_of, load_checkpoint
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import checked_logits, find_weights, name_device
 from vtt_emotion.datasets.npy import kind_of
@@ -42,12 +42,28 @@ def of_compound(part: dict) -> bool:
 def read_part(ops: Any, index: str, part: dict) -> Samples:
     """The samples of a part of an index, of `find_split`, that its protocol counts; it is printed how many are not."""
     found = read_samples(index, ops.place.dicts_path, ops.datasets.roots()[kind_of(index)],
-                         framing=ops.margins.by_source()[kind_of(index)], **part)
+                         framing=ops.margins.by_source()[kind_of(index)], **part).of_classes(classes_known(ops))
     samples = found if of_compound(part) else hold_to(found, ops.evaluate.protocol)
     if len(samples) < len(found):
         print(f"{len(found) - len(samples):,} of {len(found):,} faces are not counted by the protocol "
               f"{ops.evaluate.protocol}")
     return samples
+
+
+def classes_known(ops: Any) -> int:
+    """How many emotions the networks know. InputError where some know contempt and others do not."""
+    counts = {weights: classes_of(_checkpoint(weights, ops.place.root)) for weights in ops.evaluate.weights}
+    if len(set(counts.values())) > 1:
+        raise InputError("--weights: expected networks that know the same emotions, found " + ", ".join(
+            f"{count} of {weights}" for weights, count in counts.items()) + "; measure them apart")
+    return next(iter(counts.values()))
+
+
+def _checkpoint(weights, root):
+    try:
+        return load_checkpoint(find_weights(weights, root))
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def predict_one(ops: Any, weights: str, samples: Samples, shown: dict) -> tuple[torch.Tensor, torch.Tensor, int]:
@@ -61,7 +77,7 @@ def predict_one(ops: Any, weights: str, samples: Samples, shown: dict) -> tuple[
     clips = FaceClips([samples], net.img_sz, 1 if alike else evaluate.frames, **shown)
     loader = make_loader(clips, EveryOnce(len(clips), evaluate.batch_size), evaluate.num_workers, device.type == "cuda")
     said, target = predict(net.to(device), loader, device, evaluate.flip, evaluate.precision)
-    said = checked_logits(said, weights)
+    said = checked_logits(said, weights, net.labels)
     if samples.clips is not None:
         _, first, clip, frames = np.unique(samples.clips, return_index=True, return_inverse=True, return_counts=True)
         sums = torch.zeros(len(first), said.shape[1]).index_add_(0, torch.from_numpy(clip), said)
@@ -105,11 +121,9 @@ def predict_folds(ops: Any, index: str, part: dict, shown: dict) -> Said:
 def fold_of(weights: str, root: Path, count: int) -> int:
     """The fold, of `count`, that a checkpoint's training has held out. InputError where it has not."""
     try:
-        split = load_checkpoint(find_weights(weights, root))["options"]["split"]
+        split = _checkpoint(weights, root)["options"]["split"]
         if split["folds"] == count and split["fold"]:
             return split["fold"]
     except (KeyError, TypeError):                # shipped, or another project's
         pass
-    except ValueError as error:
-        raise InputError(str(error)) from None
     raise InputError(f"{weights}: its training has held out none of {count} folds; model_train.py --folds {count} does")

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from resnet_tsm import fill, load_checkpoint, resnet18
+from resnet_tsm import ResNetTSM, classes_of, fill, load_checkpoint
 from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import naming, whole_file
-from vtt_emotion.training.log import LOG_COLUMNS, cut_log
+from vtt_emotion.training.log import columns_of, cut_log
 
 
 def plain(options: Any) -> dict:
@@ -80,7 +80,7 @@ class Run:
         if not self.writes:
             return
         step = self.progress.step
-        cut_log(self.folder / "log.csv", step)
+        cut_log(self.folder / "log.csv", step, self.options["data"]["classes"])
         if self.options["run"]["tensorboard"]:
             from torch.utils.tensorboard import SummaryWriter  # imported late: few want it, and it takes long
             if not step:
@@ -96,7 +96,7 @@ class Run:
         row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
         path = self.folder / "log.csv"
         with naming(path), open(path, "a", newline="") as file:
-            csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
+            csv.DictWriter(file, columns_of(self.options["data"]["classes"]), lineterminator="\n").writerow(row)
         if self.board:
             with naming(self.folder / "tensorboard"):
                 for name in (name for name in row if name != "step" and row[name] is not None):
@@ -192,10 +192,12 @@ def average(sources: Sequence[str | Path], toward: str | Path | None = None,
     """
     shares = [(1 - by if toward else 1) / len(sources)] * len(sources) + ([by] if toward else [])
     sources = [*sources, *([toward] if toward else [])]
-    net, means, sizes = resnet18(), {}, {}
+    net: Any = None
+    means, sizes = {}, {}
     for source, share in zip(sources, shares):
         try:
             checkpoint = load_checkpoint(source)
+            net = net or ResNetTSM(classes_of(checkpoint))
             fill(net, checkpoint, source)
             about = {name: checkpoint[name] for name in ("step", "best", "revision")}
             sizes[source] = checkpoint["options"]["loader"]["img_sz"]

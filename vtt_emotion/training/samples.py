@@ -8,7 +8,7 @@ import numpy as np
 
 from ops import SOURCES
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import CONTEMPT, EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.datasets.ancestor import convert_ancestor
 from vtt_emotion.datasets.npy import index_file, kind_of, read_index
 from vtt_emotion.datasets.parsing import check_inside
@@ -19,9 +19,9 @@ class Samples:
     """N samples of one source as flat arrays.
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
-    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`;
-    grown: how many times as large as its box each whole image is, where it is no crop framed already; clips: (N,), the
-    clip that each sample is of, where clips are measured.
+    for the whole image; targets: float32 (N, 7), of an index with contempt (N, 8), each row sums to 1; framing:
+    (margin, lift) of `faces.square_around`; grown: how many times as large as its box each whole image is, where it is
+    no crop framed already; clips: (N,), the clip that each sample is of, where clips are measured.
     """
     name: str
     root: Path
@@ -40,13 +40,29 @@ class Samples:
         return replace(self, paths=self.paths[rows], boxes=self.boxes[rows], targets=self.targets[rows],
                        clips=None if self.clips is None else self.clips[rows])
 
+    def of_classes(self, count: int) -> "Samples":
+        """The samples with targets (N, count): of seven emotions, without those that are of contempt most, or of eight.
+
+        Raises:
+            InputError: all are of contempt.
+        """
+        if count == self.targets.shape[1]:
+            return self
+        if count == len(WITH_CONTEMPT):
+            return replace(self, targets=np.pad(self.targets, ((0, 0), (0, 1))))
+        kept = self.take(self.targets.argmax(1) != CONTEMPT)
+        if not len(kept):
+            raise InputError(f"{self.name}: of contempt alone, which seven emotions leave out; --classes 8 knows it")
+        shares = kept.targets[:, :count]
+        return replace(kept, targets=shares / shares.sum(1, keepdims=True))
+
 
 def _one_hot(label):
-    return np.eye(len(EMOTIONS), dtype=np.float32)[label]
+    return np.eye(len(WITH_CONTEMPT), dtype=np.float32)[label]
 
 
 def _entries(source, index, path, root):
-    """(paths, box, target, entry) of each example of an index, whatever its structure."""
+    """(paths, box, target (8,), entry) of each example of an index, whatever its structure."""
     try:
         convert_ancestor(source, index, path, root)
         row = SOURCES[kind_of(source)]
@@ -61,7 +77,10 @@ def _entries(source, index, path, root):
                     yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(int(entry["emo"])), entry
         else:
             for entry in index.values():
-                target = np.asarray(entry["em"], np.float32).reshape(len(EMOTIONS))
+                shares = np.asarray(entry["em"], np.float32).reshape(-1)
+                if len(shares) not in (len(EMOTIONS), len(WITH_CONTEMPT)):
+                    raise ValueError(f"em of {len(shares)} shares")
+                target = np.pad(shares, (0, len(WITH_CONTEMPT) - len(shares)))
                 check_inside(entry["img"], path)
                 yield [entry["img"]], entry["gt"], target, entry
     except InputError:
@@ -109,8 +128,9 @@ def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = 
         wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
         of_subsets = f" of {' and '.join(subsets)}" if subsets else ""
         raise InputError(f"{path}: holds no {wanted}{of_subsets}")
+    shares = np.asarray(targets, np.float32)
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
-                   np.asarray(targets, np.float32), framing, entry.get("grown", 0.0),
+                   shares if shares[:, CONTEMPT].any() else shares[:, :CONTEMPT], framing, entry.get("grown", 0.0),
                    np.asarray(clips) if any(clips) else None)
 
 

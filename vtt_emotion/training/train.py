@@ -14,13 +14,13 @@ from resnet_tsm import fill
 from vtt_emotion.core.command_line import Stopped
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import locked
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import CONTEMPT, EMOTIONS
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from vtt_emotion.training.clips import FaceClips, some_faces
 from vtt_emotion.training.engine import Average, evaluate, train_step
-from vtt_emotion.training.networks import load, network_for
+from vtt_emotion.training.networks import load, network_for, set_classes
 from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer
 from vtt_emotion.training.protocols import hold_to
 from vtt_emotion.training.ranks import Ranks
@@ -136,7 +136,7 @@ def _validate(training, precision):
         at.best = best                           # not before it is kept: what fails is owed
     at.owed = False
     return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")} | {
-        f"recall_{emotion}": recall for emotion, recall in zip(EMOTIONS, figures["recalls"])}
+        f"recall_{emotion}": recall for emotion, recall in zip(net.labels, figures["recalls"])}
 
 
 @contextmanager
@@ -183,7 +183,11 @@ def _faces(ops, frames):
     split, fold = ops.split, (ops.split.fold, ops.split.folds)
     sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, split.train_episodes, split.subsets,
                                    fold)
-    valid = hold_to(read_held_out(ops.data.valid_on, dicts, roots, margins, split.valid_episodes, fold), "ties-out")
+    sources = [samples.of_classes(ops.data.classes) for samples in sources]
+    if ops.data.classes > CONTEMPT and not any(samples.targets[:, CONTEMPT].any() for samples in sources):
+        raise InputError("--classes 8: no index of --mixture has contempt; --contempt of the parsers keeps it")
+    valid = read_held_out(ops.data.valid_on, dicts, roots, margins, split.valid_episodes, fold)
+    valid = hold_to(valid.of_classes(ops.data.classes), "ties-out")
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
     return (FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0)),
             sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),
@@ -196,9 +200,12 @@ def _take_lessons(ops, faces, run, ranks):
         return
     path = run.folder / "teachers.npy"
     if run.checkpoint and path.is_file():
-        said = read_said(path, len(faces))
+        said = read_said(path, faces.targets.shape)
     else:
         teachers = [load(weights, ops.place.root, trained=True) for weights in ops.teach.teachers]
+        others = [name for name, net in zip(ops.teach.teachers, teachers) if len(net.labels) != ops.data.classes]
+        if others:
+            raise InputError(f"--teachers {others[0]}: knows other emotions than the {ops.data.classes} of --classes")
         said = ask(teachers, faces.sources, faces.frames, ops.loader.batch_size // ranks.count,
                    ops.loader.num_workers, ranks, ops.run.precision)
         if ranks.first:
@@ -210,11 +217,14 @@ def _network(ops, checkpoint, device, train_faces):
     """The network, its average and its optimiser on the device: a checkpoint's, or new ones as the options say."""
     torch.manual_seed(ops.run.seed)
     former = checkpoint["options"]["optim"]["optimizer"] if checkpoint else ops.optim.optimizer
+    classes = checkpoint["options"]["data"].get("classes", len(EMOTIONS)) if checkpoint else ops.data.classes
+    if classes != ops.data.classes:
+        raise InputError(f"--classes {ops.data.classes}: the run to resume knows {classes} emotions")
     if former != ops.optim.optimizer:
         raise InputError(f"--optimizer {ops.optim.optimizer}: the run to resume goes on with its own, {former}; a run "
                          "of the ancestor's defaults wants --recipe ancestor")
     if checkpoint:
-        net = network_for(checkpoint["net"])
+        net = network_for(checkpoint)
         try:
             fill(net, checkpoint["net"], f"{ops.run.name}/last.pt")
         except ValueError as error:
@@ -223,6 +233,7 @@ def _network(ops, checkpoint, device, train_faces):
     else:
         net = load(ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz,
                    faces=lambda: torch.from_numpy(some_faces(train_faces, TYPICAL)[0]).float() / 255)
+        set_classes(net, ops.data.classes)
     if ops.run.batch_norm == "sync":
         if device.type != "cuda":
             raise InputError("--batch-norm sync: goes with CUDA alone; on the CPU there are batch and running")
