@@ -481,6 +481,10 @@ class Loss:
     """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named; 0.35
     where not given."""
 
+    affect: Annotated[float, Limit(0, 100)] = 0.0
+    """Weight, beside the emotions' loss, of that of valence and arousal, 1 less their concordance, of faces that have
+    them (AffectNet's): the network gets two more outputs. 0 trains none."""
+
     def adjust(self) -> float:
         """That power, with any loss."""
         return self.logit_adjust if self.logit_adjust is not None else 0.35 if self.loss == "soft_ce" else 0.0

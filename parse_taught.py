@@ -22,6 +22,7 @@ from vtt_emotion.core.crop import square_around, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import short_name, whole_folder
 from vtt_emotion.core.images import write_image
+from vtt_emotion.core.labels import emotions_of
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report
@@ -106,7 +107,7 @@ def main(argv=None):
     device, entries = name_device(teach.device), []
     steps = [make_step(teach.backend, device, find_weights(weights, ops.place.root), teach.graphs_path)
              for weights in teach.weights]
-    if len({labels_of(step) for step in steps}) > 1:
+    if len({emotions_of(labels_of(step)) for step in steps}) > 1:
         raise InputError(f"--weights {' '.join(teach.weights)}: expected networks that know the same emotions")
     with ExitStack() as stack:                   # the folders take their places together, after the index
         folders = {name: stack.enter_context(whole_folder(root / name)) for name in names}

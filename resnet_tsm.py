@@ -21,7 +21,8 @@ from torchvision.models import ResNet18_Weights
 from torchvision.models.resnet import BasicBlock, ResNet
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt")
-NUM_CLASSES = 7                                  # of them, or all
+AFFECT = ("valence", "arousal")                  # two more outputs of a network that is trained on them
+NUM_CLASSES = 7                                  # of LABELS; or all, each with AFFECT or without
 FRAMES = 4                                       # that a frame's logits depend on: itself, and one for each shift
 SHIFT_DIVISOR = 4                                # a quarter of the channels comes from the previous frame
 SMALLEST = 64                                    # px; below it the last maps shrink to a single pixel
@@ -75,7 +76,7 @@ class ResNetTSM(ResNet):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return LABELS[:self.fc.out_features]
+        return output_names(self.fc.out_features)
 
     def forward(self, frames: torch.Tensor, last: bool = False) -> torch.Tensor:
         """Logits for each frame of one or more face sequences.
@@ -190,11 +191,17 @@ def load_checkpoint(path: str | Path) -> Any:
         raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
 
 
-def classes_of(checkpoint: Any) -> int:
-    """How many emotions the network of a training's checkpoint knows: all of `LABELS`, or `NUM_CLASSES`."""
+def output_names(count: int) -> tuple[str, ...]:
+    """The names of a network's outputs by their number: 7 or 8 emotions, or with two more valence and arousal."""
+    return LABELS[:count] if count <= len(LABELS) else (*LABELS[:count - len(AFFECT)], *AFFECT)
+
+
+def outputs_of(checkpoint: Any) -> tuple[str, ...]:
+    """The names of the outputs of a checkpoint's network: of a training's 7 to 10, of others the seven emotions."""
     state = parameters_of(checkpoint) if isinstance(checkpoint, dict) and "options" in checkpoint else None
     bias: Any = state.get("fc.bias") if isinstance(state, dict) else None        # of others eight are in another order
-    return len(LABELS) if torch.is_tensor(bias) and bias.shape == (len(LABELS),) else NUM_CLASSES
+    count = len(bias) if torch.is_tensor(bias) and bias.dim() == 1 else NUM_CLASSES
+    return output_names(count if NUM_CLASSES <= count <= len(LABELS) + len(AFFECT) else NUM_CLASSES)
 
 
 def resnet18(weights: str | Path | None = None, num_classes: int | None = None, start: bool = False) -> ResNetTSM:
@@ -204,7 +211,7 @@ def resnet18(weights: str | Path | None = None, num_classes: int | None = None, 
         weights: None for random ones; "imagenet" for torchvision's (downloaded once, the last layer stays
             random); a name shipped in weights/; or the path of a checkpoint (this project's, a plain state
             dict).
-        num_classes: length of a logit vector; None for as many as the checkpoint has, 7 or 8, of a new network 7.
+        num_classes: length of a logit vector; None for as many as the checkpoint has, of a new network 7.
         start: it is to be trained: take torchvision's own file of 1,000 classes too; its last layer stays random.
 
     Raises:
@@ -216,7 +223,7 @@ def resnet18(weights: str | Path | None = None, num_classes: int | None = None, 
         checkpoint, start = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True), True
     elif weights is not None:
         checkpoint = load_checkpoint(weights if Path(weights).is_file() else WEIGHTS_FOLDER / f"{weights}.pt")
-    net = ResNetTSM(num_classes or classes_of(checkpoint))
+    net = ResNetTSM(num_classes or len(outputs_of(checkpoint)))
     if weights is not None:
         fill(net, checkpoint, weights, start)
     return net

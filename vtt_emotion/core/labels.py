@@ -6,6 +6,7 @@ know contempt too (--contempt of the parsers, --classes 8 of training) uses that
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 WITH_CONTEMPT = (*EMOTIONS, "contempt")
+AFFECT = ("valence", "arousal")                  # -1 to 1; of networks that are trained on them, after the emotions
 # Of the overlay, the plots and the page: any two are 20 of CIE76's difference apart with each kind of colour blindness,
 # and 3:1 against the page's light and dark ground; tests/core/test_labels.py measures it.
 COLOURS = dict(zip(WITH_CONTEMPT, ("#f0064d", "#0d753b", "#bd6fda", "#ce6c06", "#6b6df9", "#c20c93", "#8d8d8d",
@@ -42,6 +43,16 @@ FRIENDS = {
     "surprised": SURPRISE, "neutral": NEUTRAL,
 }
 CHARACTERS = ("chandler", "joey", "monica", "phoebe", "rachel", "ross")
+
+
+def output_names(count: int) -> tuple[str, ...]:
+    """The names of a network's outputs by their number: 7 or 8 emotions, or with two more valence and arousal."""
+    return WITH_CONTEMPT[:count] if count <= len(WITH_CONTEMPT) else (*WITH_CONTEMPT[:count - len(AFFECT)], *AFFECT)
+
+
+def emotions_of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The emotions among the names of a network's outputs, which come first."""
+    return tuple(name for name in labels if name not in AFFECT)
 
 
 def names_of(contempt: object) -> tuple[str, ...]:

@@ -45,7 +45,9 @@ def emotion(value: Any) -> bool:
 
 
 SHARE, TIME, PIXELS = number(0, 1), number(0, LONGEST), number(-WIDEST, WIDEST)
+SIGNED = number(-1, 1)
 FACE = {"id": whole, "name": either(null, text), "box": [PIXELS] * 4, "confidence": SHARE, "frontal": if_any(SHARE),
+        "valence": if_any(SIGNED), "arousal": if_any(SIGNED),
         "scores": if_any(dict.fromkeys(EMOTIONS, SHARE) | {"contempt": if_any(SHARE)})}
 RECORD = {"class": emotion, "seconds": TIME, "file": lambda value: value is ABSENT, "object": FACE}
 PHOTO = RECORD | {"seconds": null, "file": text}

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
+from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, names_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -13,7 +13,7 @@ TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_secon
          "frames": "int64", "shot": "int64", "first_frame": "int64", "end_frame": "int64", "other": "int64",
          "shots": "int64", "framing": "string", "people": "string", "other_name": "string", "confidence": "float32",
          "peak": "float32", "xmin": "int32", "ymin": "int32", "xmax": "int32", "ymax": "int32", "name": "string",
-         "file": "string"} | dict.fromkeys(WITH_CONTEMPT, "float32")
+         "file": "string"} | dict.fromkeys((*WITH_CONTEMPT, *AFFECT), "float32")
 
 
 def as_frame(columns: Sequence[str], rows: Iterable[dict], labels: Sequence[str] = ()) -> "DataFrame":

@@ -1,16 +1,16 @@
 """Records and segments as rows of a table, and as CSV.
 
 A record's columns: seconds (presentation time, s), id, name, class, confidence (0 to 1), a score (0 to 1) for each of
-the seven emotions, and for contempt where it is told, and the box's xmin, ymin, xmax, ymax (px); of photos file instead
-of seconds. A segment's: id, name, class, start and end (s), confidence (mean score), peak (greatest), peak_seconds (s),
-frames.
+the seven emotions, and for contempt where it is told, valence and arousal (-1 to 1) where they are, and the box's xmin,
+ymin, xmax, ymax (px); of photos file instead of seconds. A segment's: id, name, class, start and end (s), confidence
+(mean score), peak (greatest), peak_seconds (s), frames.
 """
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
+from vtt_emotion.core.labels import AFFECT, EMOTIONS, WITH_CONTEMPT
 
 BOX = ("xmin", "ymin", "xmax", "ymax")
 RECORD_COLUMNS = ("seconds", "id", "name", "class", "confidence", *EMOTIONS, *BOX)
@@ -25,12 +25,14 @@ def record_rows(records: Iterable[dict]) -> Iterator[dict]:
         scores = face.get("scores") or dict.fromkeys(EMOTIONS)
         moment = {"file": record["file"]} if "file" in record else {"seconds": record["seconds"]}
         yield {**moment, "id": face["id"], "name": face["name"], "class": record["class"],
-               "confidence": face["confidence"], **scores, **dict(zip(BOX, face["box"]))}
+               "confidence": face["confidence"], **scores, **{name: face[name] for name in AFFECT if name in face},
+               **dict(zip(BOX, face["box"]))}
 
 
 def columns_of(records: Sequence[dict]) -> tuple[str, ...]:
-    """The columns of a list of records: of photos the file, not seconds; contempt where a record has its score."""
+    """The columns of records: of photos the file, not seconds; contempt, valence and arousal where one has them."""
     first, *rest = RECORD_COLUMNS
+    rest[-len(BOX):-len(BOX)] = [name for name in AFFECT if any(name in record["object"] for record in records)]
     if any("contempt" in (record["object"].get("scores") or ()) for record in records):
         rest.insert(rest.index(EMOTIONS[-1]) + 1, WITH_CONTEMPT[-1])
     return "file" if records and "file" in records[0] else first, *rest

@@ -38,6 +38,7 @@ class FaceClips(Dataset):
         small: show each face as one of so many px a side, enlarged again; 0 shows it as it is.
         turn: degrees that faces are turned by about the crop's middle, every other sample the other way.
         shadow: show each face as `half_in_shadow` does, by its seed.
+        affect: give targets valence and arousal as well, (9,) or (10,), NaN where they are not known.
 
     It is indexed by (sample, seed); the seed, a tuple of integers, sets the augmentation and the camera.
     In training (with `augment`) a sample that cannot be read is stood in for by one of its emotion, and a third
@@ -46,12 +47,13 @@ class FaceClips(Dataset):
 
     def __init__(self, sources: Sequence[Samples], img_sz: int, frames: int = 1, augment: dict | None = None,
                  camera_motion: float = 0.0, colour: bool = False, small: int = 0, turn: float = 0.0,
-                 shadow: bool = False) -> None:
+                 shadow: bool = False, affect: bool = False) -> None:
         self.sources, self.img_sz, self.frames = sources, img_sz, frames
         self.augment, self.camera_motion, self.colour = augment, camera_motion, colour
         self.small, self.turn, self.shadow = small, turn, shadow
         self.starts = np.cumsum([0] + [len(source) for source in sources])
         self.targets = np.concatenate([source.targets for source in sources])
+        self.affect = np.concatenate([source.affect for source in sources]) if affect else None
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -59,14 +61,17 @@ class FaceClips(Dataset):
     def __getitem__(self, key: tuple) -> tuple:
         sample, seed = key
         if not self.augment:
-            return self._clip(sample, seed), self.targets[sample]
+            return self._clip(sample, seed), self._target(sample)
         reason = ""
         for stand_in in self._stand_ins(sample):
             try:
-                return self._clip(stand_in, seed), self.targets[stand_in], reason
+                return self._clip(stand_in, seed), self._target(stand_in), reason
             except InputError as error:          # a corrupt file among 420,000 must not end a night's training
                 reason = reason or str(error)
         raise InputError(f"{reason}; nor could four others of its emotion be read")
+
+    def _target(self, sample):
+        return self.targets[sample] if self.affect is None else np.hstack([self.targets[sample], self.affect[sample]])
 
     def _stand_ins(self, sample):
         """The sample, then the next few of the same emotion, for where it cannot be read."""

@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from vtt_emotion.results.agreement import count_pairs, figures, or_none
+from vtt_emotion.training.measures import measure_affect
+from vtt_emotion.training.optimization import split_affect
 from vtt_emotion.training.ranks import Ranks
 
 
@@ -64,7 +66,7 @@ class Average:
 def train_step(net: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: Callable, clips: torch.Tensor,
                target: torch.Tensor, precision: str = "auto",
                running_norm: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7). Returns error and hits as tensors.
+    """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7 to 10). Returns error and hits as tensors.
 
     With `running_norm` batch normalisation goes by its running statistics, and leaves them as they are.
     """
@@ -79,13 +81,13 @@ def train_step(net: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: Cal
     optimizer.zero_grad(set_to_none=True)
     error.backward()
     optimizer.step()
-    return error.detach(), (logits.argmax(1) == target.argmax(1)).sum()
+    return error.detach(), (split_affect(logits)[0].argmax(1) == split_affect(target)[0].argmax(1)).sum()
 
 
 @torch.inference_mode()
 def predict(net: torch.nn.Module, loader: DataLoader, device: torch.device, flip: bool = False,
             precision: str = "float32", silent: bool | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (N, 7) of a network over all of a loader, and the soft targets (N, 7), both on the CPU.
+    """Outputs (N, 7 to 10) of a network over all of a loader, and the loader's targets, both on the CPU.
 
     With `flip` the logits are the mean of those of the face and of its mirror image; with `silent` no progress is
     shown, None shows it on a terminal.
@@ -100,7 +102,7 @@ def predict(net: torch.nn.Module, loader: DataLoader, device: torch.device, flip
                 said = (said + last_logits(net, clips.flip(-1))) / 2
         logits.append(said.cpu())
         targets.append(target)
-    return torch.cat(logits), torch.cat(targets)
+    return torch.cat(logits), torch.cat(targets[1:] or targets)
 
 
 def evaluate(net: torch.nn.Module, loader: DataLoader, loss: Callable, device: torch.device, precision: str = "float32",
@@ -109,11 +111,14 @@ def evaluate(net: torch.nn.Module, loader: DataLoader, loss: Callable, device: t
 
     Returns:
         dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
-        list of one a class, None where it is absent. A sample's class is the largest of its soft label.
+        list of one a class, None where it is absent, and of a loader with valence and arousal `affect`, as of
+        `measure_affect`. A sample's class is the largest of its soft label.
     """
     logits, target = predict(net, loader, device, precision=precision, silent=ranks.silent if ranks else None)
     if ranks:
         logits, target = ranks.gather(logits), ranks.gather(target)
+    error = loss(logits, target).item()
+    (logits, affect), (target, truth) = split_affect(logits), split_affect(target)
     found = figures(count_pairs(target.argmax(1), logits.argmax(1), target.shape[1]))
-    return {"error": loss(logits, target).item(), "accuracy": float(found["agreement"]),
+    return {"error": error, "affect": measure_affect(affect, truth), "accuracy": float(found["agreement"]),
             "mean_recall": float(found["mean_recall"]), "recalls": [or_none(recall) for recall in found["recall"]]}

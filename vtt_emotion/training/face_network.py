@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 from vtt_emotion.core.dlib_models import find_model
-from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
+from vtt_emotion.core.labels import EMOTIONS, output_names
 
 WIDTHS = [32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256, 256]         # channels of the residual blocks
 HALVED = (3, 7, 10, 13)                          # blocks that halve the maps
@@ -62,7 +62,7 @@ class FaceNetwork(nn.Module):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return WITH_CONTEMPT[:self.fc.out_features]
+        return output_names(self.fc.out_features)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, 3, H, W) in [0, 1] to (B, 256)."""

@@ -5,22 +5,25 @@ from pathlib import Path
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
+from vtt_emotion.core.labels import AFFECT, EMOTIONS, WITH_CONTEMPT
 
-LOG_COLUMNS = ("step", "train_error", "train_accuracy", "valid_error", "valid_accuracy", "valid_mean_recall",
-               "learning_rate", "images_per_second", *(f"recall_{emotion}" for emotion in WITH_CONTEMPT))
-
-
-def columns_of(classes: int) -> tuple[str, ...]:
-    """The log's columns of a network that knows so many emotions."""
-    return LOG_COLUMNS[:len(LOG_COLUMNS) - len(WITH_CONTEMPT) + classes]
+FIGURES = ("step", "train_error", "train_accuracy", "valid_error", "valid_accuracy", "valid_mean_recall",
+           "learning_rate", "images_per_second")
 
 
-def cut_log(path: Path, step: int, classes: int = len(EMOTIONS)) -> None:
+def columns_of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The log's columns of a network with the outputs `labels`: each emotion's recall, valence's and arousal's CCC."""
+    return *FIGURES, *(f"ccc_{name}" if name in AFFECT else f"recall_{name}" for name in labels)
+
+
+LOG_COLUMNS = columns_of((*WITH_CONTEMPT, *AFFECT))          # all that there may be
+
+
+def cut_log(path: Path, step: int, labels: tuple[str, ...] = EMOTIONS) -> None:
     """Keep the log's rows up to `step`; a new log gets its header."""
     rows = [row for row in read_log(path) if row["step"] <= step] if step and path.is_file() else []
     with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, columns_of(classes), extrasaction="ignore", lineterminator="\n")
+        writer = csv.DictWriter(file, columns_of(labels), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

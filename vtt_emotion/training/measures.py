@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
+from vtt_emotion.core.labels import AFFECT, EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.results.agreement import count_pairs, or_none
 from vtt_emotion.results.agreement import figures as agreement_figures
 
@@ -41,6 +41,32 @@ def measure_logits(logits: "Tensor", target: "Tensor", names: Sequence[str] = ()
     return {"faces": len(truth), "accuracy": float(found["agreement"]), "mean_recall": float(found["mean_recall"]),
             "macro_f1": float(found["macro_f1"]), "calibration_error": float(error), "classes": classes,
             "confusion": confusion.tolist()}
+
+
+def measure_affect(said: "Tensor", truth: "Tensor") -> dict:
+    """Figures of valence and of arousal `said`, (N, 2), against the truth, (N, 2), where that is not NaN; {} of (N, 0).
+
+    Returns:
+        {name: faces, and, of two faces or more, ccc (Lin's concordance), rmse, and sagr, the share of equal signs, as
+        Mollahosseini et al. measure, "AffectNet", IEEE Transactions on Affective Computing 2017}.
+    """
+    from vtt_emotion.training.optimization import concordance
+
+    found: dict = {}
+    for name, column, true in zip(AFFECT, said.clamp(-1, 1).T, truth.T):
+        known = ~true.isnan()
+        column, true = column[known], true[known]
+        found[name] = {"faces": len(true)} | ({
+            "ccc": float(concordance(column, true)), "rmse": float((column - true).square().mean().sqrt()),
+            "sagr": float((column.sign() == true.sign()).float().mean())} if len(true) > 1 else {})
+    return found
+
+
+def affect_lines(name: str, figures: dict) -> Iterator[str]:
+    """A line of each of a network's figures of `measure_affect`; name: the network's."""
+    for what, row in figures.items():
+        told = f"CCC {row['ccc']:.3f}, RMSE {row['rmse']:.3f}, equal sign {row['sagr']:.1%}" if "ccc" in row else "-"
+        yield f"{name}: {what} of {row['faces']:,} faces: {told}"
 
 
 def ensemble(logits: Sequence["Tensor"]) -> "Tensor":

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from resnet_tsm import ResNetTSM, classes_of, fill, load_checkpoint, parameters_of, resnet18
+from resnet_tsm import ResNetTSM, fill, load_checkpoint, outputs_of, parameters_of, resnet18
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.face_network import SMALLEST, FaceNetwork, face_network
@@ -16,16 +16,18 @@ def network_for(checkpoint: dict) -> nn.Module:
     """A network, with random weights, of the kind that a checkpoint's parameters are of."""
     state = parameters_of(checkpoint)
     of_dlib = isinstance(state, dict) and "blocks.0.conv1.weight" in state
-    return (FaceNetwork if of_dlib else ResNetTSM)(classes_of(checkpoint))
+    return (FaceNetwork if of_dlib else ResNetTSM)(len(outputs_of(checkpoint)))
 
 
-def set_classes(net: nn.Module, count: int) -> None:
-    """Make a network know `count` emotions: of its last layer what it has of them is kept, the rest is random."""
-    if net.fc.out_features != count:
-        former, net.fc = net.fc, nn.Linear(net.fc.in_features, count)
-        kept = min(count, former.out_features)
+def set_labels(net: nn.Module, labels: tuple[str, ...]) -> None:
+    """Give a network the outputs `labels`: of its last layer the rows of these that it has are kept, others random."""
+    if net.labels != labels:
+        former, rows = net.fc, {name: row for row, name in enumerate(net.labels)}
+        net.fc = nn.Linear(former.in_features, len(labels))
         with torch.no_grad():
-            net.fc.weight[:kept], net.fc.bias[:kept] = former.weight[:kept], former.bias[:kept]
+            for row, name in enumerate(labels):
+                if name in rows:
+                    net.fc.weight[row], net.fc.bias[row] = former.weight[rows[name]], former.bias[rows[name]]
 
 
 def load(weights: str | Path, root: Path = Path("."), trained: bool = False, img_sz: int | None = None,

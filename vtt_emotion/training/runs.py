@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from resnet_tsm import ResNetTSM, classes_of, fill, load_checkpoint
+from resnet_tsm import ResNetTSM, fill, load_checkpoint, outputs_of
 from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import naming, whole_file
+from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, emotions_of
 from vtt_emotion.training.log import columns_of, cut_log
 
 
@@ -75,12 +76,18 @@ class Run:
             print(f"{self.folder} has all its {steps:,} steps already; a greater --max-steps continues it")
         self.progress = Progress(*(former[name] for name in ("step", "best", "owed")))
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The outputs of the network that the options ask for."""
+        affect = AFFECT if self.options["loss"]["affect"] else ()
+        return *WITH_CONTEMPT[:self.options["data"]["classes"]], *affect
+
     def start(self) -> None:
         """Write ops.json, and drop from the log what was written after the checkpoint: it will be written again."""
         if not self.writes:
             return
         step = self.progress.step
-        cut_log(self.folder / "log.csv", step, self.options["data"]["classes"])
+        cut_log(self.folder / "log.csv", step, self.labels)
         if self.options["run"]["tensorboard"]:
             from torch.utils.tensorboard import SummaryWriter  # imported late: few want it, and it takes long
             if not step:
@@ -96,7 +103,7 @@ class Run:
         row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
         path = self.folder / "log.csv"
         with naming(path), open(path, "a", newline="") as file:
-            csv.DictWriter(file, columns_of(self.options["data"]["classes"]), lineterminator="\n").writerow(row)
+            csv.DictWriter(file, columns_of(self.labels), lineterminator="\n").writerow(row)
         if self.board:
             with naming(self.folder / "tensorboard"):
                 for name in (name for name in row if name != "step" and row[name] is not None):
@@ -197,7 +204,7 @@ def average(sources: Sequence[str | Path], toward: str | Path | None = None,
     for source, share in zip(sources, shares):
         try:
             checkpoint = load_checkpoint(source)
-            net = net or ResNetTSM(classes_of(checkpoint))
+            net = net or ResNetTSM(len(outputs_of(checkpoint)))
             fill(net, checkpoint, source)
             about = {name: checkpoint[name] for name in ("step", "best", "revision")}
             sizes[source] = checkpoint["options"]["loader"]["img_sz"]
@@ -215,17 +222,19 @@ def average(sources: Sequence[str | Path], toward: str | Path | None = None,
     return net, about | {"options": {"loader": {"img_sz": net.img_sz}}} | former
 
 
-def ship(net: torch.nn.Module, about: dict, target: str | Path, temperature: float = 1.0) -> None:
+def ship(net: ResNetTSM, about: dict, target: str | Path, temperature: float = 1.0) -> None:
     """Write a network, `about` by `average`, in half precision and with no optimiser or path of the trainer's.
 
-    The last layer is divided by the temperature, and so the logits are; what it was divided by in all is noted.
+    The emotions' rows of the last layer are divided by the temperature, and so are their logits; what they were divided
+    by in all is noted.
     """
     kept = dict(about)
     if temperature != 1:
         kept["temperature"] = temperature * about.get("temperature", 1.0)
         with torch.no_grad():
-            net.fc.weight /= temperature
-            net.fc.bias /= temperature
+            emotions = len(emotions_of(net.labels))
+            net.fc.weight[:emotions] /= temperature
+            net.fc.bias[:emotions] /= temperature
     kept["net"] = {name: value.half() if value.is_floating_point() else value
                    for name, value in net.state_dict().items()}
     write_checkpoint(target, kept)

@@ -21,7 +21,8 @@ class Samples:
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
     for the whole image; targets: float32 (N, 7), of an index with contempt (N, 8), each row sums to 1; framing:
     (margin, lift) of `faces.square_around`; grown: how many times as large as its box each whole image is, where it is
-    no crop framed already; clips: (N,), the clip that each sample is of, where clips are measured.
+    no crop framed already; clips: (N,), the clip that each sample is of, where clips are measured; affect: float32
+    (N, 2), valence and arousal from -1 to 1, NaN where they are not given.
     """
     name: str
     root: Path
@@ -31,6 +32,7 @@ class Samples:
     framing: tuple = (0.0, 0.0)
     grown: float = 0.0
     clips: np.ndarray | None = None
+    affect: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -38,7 +40,8 @@ class Samples:
     def take(self, rows: np.ndarray) -> "Samples":
         """The samples of some rows, bool (N,) or int (K,)."""
         return replace(self, paths=self.paths[rows], boxes=self.boxes[rows], targets=self.targets[rows],
-                       clips=None if self.clips is None else self.clips[rows])
+                       clips=None if self.clips is None else self.clips[rows],
+                       affect=None if self.affect is None else self.affect[rows])
 
     def of_classes(self, count: int) -> "Samples":
         """The samples with targets (N, count): of seven emotions, without those that are of contempt most, or of eight.
@@ -55,6 +58,12 @@ class Samples:
             raise InputError(f"{self.name}: of contempt alone, which seven emotions leave out; --classes 8 knows it")
         shares = kept.targets[:, :count]
         return replace(kept, targets=shares / shares.sum(1, keepdims=True))
+
+
+def _affect(entry):
+    """An entry's valence and arousal, NaN where they are not given, which AffectNet writes as -2."""
+    given = [float(entry.get(name, np.nan)) for name in ("val", "aro")]
+    return [value if -1 <= value <= 1 else np.nan for value in given]
 
 
 def _one_hot(label):
@@ -112,7 +121,7 @@ def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = 
         InputError: no index, a wrong one, or nothing in the split.
     """
     path = Path(dicts_path) / index_file(source)
-    paths, boxes, targets, clips, found = [], [], [], [], set()
+    paths, boxes, targets, clips, affect, found = [], [], [], [], [], set()
     for images, box, target, entry in _entries(source, read_index(path), path, root):
         if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
@@ -122,6 +131,7 @@ def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = 
         paths.append([os.fsencode(image) for image in images])
         boxes.append((0, 0, 0, 0) if entry.get("whole") else box)
         targets.append(target)
+        affect.append(_affect(entry))
         clips.append(str(entry["pos"][-1]) if SOURCES[kind_of(source)].clips else "")
     absent = sorted(set(episodes) - found) if episodes is not None else []
     if absent or not paths:
@@ -131,7 +141,7 @@ def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = 
     shares = np.asarray(targets, np.float32)
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
                    shares if shares[:, CONTEMPT].any() else shares[:, :CONTEMPT], framing, entry.get("grown", 0.0),
-                   np.asarray(clips) if any(clips) else None)
+                   np.asarray(clips) if any(clips) else None, np.asarray(affect, np.float32))
 
 
 def read_mixture(mixture: dict[str, float], dicts_path: Path, roots: dict[str, Path],

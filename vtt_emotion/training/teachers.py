@@ -17,6 +17,7 @@ from vtt_emotion.core.files import whole_file
 from vtt_emotion.training.batches import EveryOnce, make_loader
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.engine import predict
+from vtt_emotion.training.optimization import split_affect
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.samples import Samples
 
@@ -55,7 +56,7 @@ def ask(teachers: Sequence[torch.nn.Module], sources: Sequence[Samples], frames:
         loader = make_loader(Readable(clips), order, num_workers, ranks.device.type == "cuda")
         logits, readable = predict(teacher.to(ranks.device), loader, ranks.device, flip=True, precision=precision,
                                    silent=ranks.silent)
-        said = said + ranks.gather(logits.softmax(1) * readable)
+        said = said + ranks.gather(split_affect(logits)[0].softmax(1) * readable)
     return (said / len(teachers)).numpy()
 
 

@@ -2,7 +2,8 @@
 
 A picture is a path, or RGB uint8 (H, W, 3). A DataFrame has a row a face, and of a video a row a face and frame. Its
 columns: seconds (presentation time, s), id, name (or missing), class (category of the labels), confidence (0 to 1), a
-score (0 to 1) for each label, and the face's xmin, ymin, xmax, ymax (px); of a picture without seconds and name.
+score (0 to 1) for each label, valence and arousal (-1 to 1) of a network that knows them, and the face's xmin, ymin,
+xmax, ymax (px); of a picture without seconds and name.
 
 Every function takes as keywords the options of create_results.py on faces, names and the network (`min_face=40`,
 `every=4`, `link=True`, `scores=False`, `device="cpu"`), and checks them as the command line does, by an InputError.
@@ -20,6 +21,7 @@ from ops import ResultsOps
 from vtt_emotion.core import images
 from vtt_emotion.core.command_line import fitting, settle
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import emotions_of
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.results.parquet import as_frame
 from vtt_emotion.results.tables import BOX, record_rows
@@ -101,7 +103,9 @@ def read_video(video: str | Path, network: Any = "fer", detector: str | Detector
 
 def _frame(first, records, labels, scores):
     """Records as a DataFrame: the columns `first`, the class and its score, all scores if wanted, the box."""
-    return as_frame((*first, "class", "confidence", *(labels if scores else ()), *BOX), record_rows(records), labels)
+    emotions = emotions_of(labels)
+    told = *(emotions if scores else ()), *labels[len(emotions):]
+    return as_frame((*first, "class", "confidence", *told, *BOX), record_rows(records), emotions)
 
 
 def _settled(detector, network, given):

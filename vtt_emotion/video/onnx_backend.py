@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
+from vtt_emotion.core.labels import output_names
 from vtt_emotion.core.weights import checked_logits
 
 INPUTS, STATES = ("frames", "past2", "past3", "past4", "fresh"), ("next2", "next3", "next4")
@@ -37,7 +37,7 @@ class OnnxStep:
         self.hash, self.exported = notes.get(HASH), notes.get(EXPORTED)
         self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
         self.size = self.session.get_inputs()[0].shape[-1]
-        self.labels = WITH_CONTEMPT if self.session.get_outputs()[0].shape[-1] == len(WITH_CONTEMPT) else EMOTIONS
+        self.labels = output_names(self.session.get_outputs()[0].shape[-1])
 
     def inputs(self, frames: np.ndarray, state: Any, fresh: Any) -> dict[str, np.ndarray]:
         """The graph's inputs by name; state None is that of streams that begin."""
