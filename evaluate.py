@@ -118,7 +118,8 @@ def measure(ops, index, split):
                    names=names)
     print(*(network_lines(networks, pairs) if pairs else class_lines(networks[0])), sep="\n")
     for one in networks:
-        print(*affect_lines(one["weights"], one.get("affect", {})), sep="\n", end="\n" if "affect" in one else "")
+        for line in affect_lines(one["weights"], one.get("affect", {})):
+            print(line)
         if SOURCES[kind_of(index)].clips:
             print(f"{one['weights']}: WAR {one['accuracy']:.2%}, UAR {one['mean_recall']:.2%}, of clips")
     print(f"wrote {path} and {path.with_suffix('.png').name}")

@@ -110,15 +110,17 @@ def evaluate(net: torch.nn.Module, loader: DataLoader, loss: Callable, device: t
     """Error, accuracy and mean recall of a network over all of a loader; with `ranks`, over all processes' loaders.
 
     Returns:
-        dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
-        list of one a class, None where it is absent, and of a loader with valence and arousal `affect`, as of
-        `measure_affect`. A sample's class is the largest of its soft label.
+        dict of floats: error (the loss), accuracy, mean_recall over the classes present; and `recalls`, a list of one a
+        class, None where it is absent; `confusion`, counts, a list a true class; `affect`, as of `measure_affect`. A
+        sample's class is the largest of its soft label.
     """
     logits, target = predict(net, loader, device, precision=precision, silent=ranks.silent if ranks else None)
     if ranks:
         logits, target = ranks.gather(logits), ranks.gather(target)
     error = loss(logits, target).item()
     (logits, affect), (target, truth) = split_affect(logits), split_affect(target)
-    found = figures(count_pairs(target.argmax(1), logits.argmax(1), target.shape[1]))
-    return {"error": error, "affect": measure_affect(affect, truth), "accuracy": float(found["agreement"]),
-            "mean_recall": float(found["mean_recall"]), "recalls": [or_none(recall) for recall in found["recall"]]}
+    confusion = count_pairs(target.argmax(1), logits.argmax(1), target.shape[1])
+    found = figures(confusion)
+    return {"error": error, "affect": measure_affect(affect, truth), "confusion": confusion.tolist(),
+            "accuracy": float(found["agreement"]), "mean_recall": float(found["mean_recall"]),
+            "recalls": [or_none(recall) for recall in found["recall"]]}

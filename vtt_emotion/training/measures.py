@@ -194,14 +194,19 @@ def draw_confusion(confusions: dict[str, np.ndarray], path: str | Path, truth: s
     size = 1 + 0.63 * len(names)
     figure = Figure(figsize=(size * len(confusions) + 0.6, size), layout="constrained")
     for axes, (title, confusion) in zip(figure.subplots(1, len(confusions), squeeze=False)[0], confusions.items()):
-        shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for row, counts in enumerate(confusion):
-            for column, count in enumerate(counts):
-                axes.text(column, row, f"{shares[row][column]:.0%}\n{count}", ha="center", va="center", fontsize=8,
-                          color="white" if shares[row][column] > 0.5 else "black")
-        axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names, xlabel="predicted",
-                 ylabel=truth, title=title)
-        axes.set_xticklabels(names, rotation=45 if len(names) > len(WITH_CONTEMPT) else 0)
+        draw_matrix(axes, confusion, names, truth, title)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
+
+
+def draw_matrix(axes: Any, confusion: np.ndarray, names: Sequence[str], truth: str, title: str) -> None:
+    """Draw one confusion matrix, as of `draw_confusion`, into axes of matplotlib."""
+    shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, counts in enumerate(confusion):
+        for column, count in enumerate(counts):
+            axes.text(column, row, f"{shares[row][column]:.0%}\n{count}", ha="center", va="center", fontsize=8,
+                      color="white" if shares[row][column] > 0.5 else "black")
+    axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names, xlabel="predicted", ylabel=truth)
+    axes.set_title(title, parse_math=False)
+    axes.set_xticklabels(names, rotation=45 if len(names) > len(WITH_CONTEMPT) else 0)

@@ -1,5 +1,4 @@
-"""A run's folder, runs/NAME/: ops.json (options), log.csv (figures), last.pt and best.pt (checkpoints)."""
-import csv
+"""A run's folder, runs/NAME/: ops.json (options), log.csv and confusions.csv (figures), last.pt and best.pt."""
 import json
 import random
 import shutil
@@ -17,7 +16,7 @@ from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import naming, whole_file
 from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, emotions_of
-from vtt_emotion.training.log import columns_of, cut_log
+from vtt_emotion.training.log import add_rows, columns_of, confusion_columns, cut_log
 
 
 def plain(options: Any) -> dict:
@@ -87,7 +86,8 @@ class Run:
         if not self.writes:
             return
         step = self.progress.step
-        cut_log(self.folder / "log.csv", step, self.labels)
+        cut_log(self.folder / "log.csv", step, columns_of(self.labels))
+        cut_log(self.folder / "confusions.csv", step, confusion_columns(emotions_of(self.labels)))
         if self.options["run"]["tensorboard"]:
             from torch.utils.tensorboard import SummaryWriter  # imported late: few want it, and it takes long
             if not step:
@@ -101,14 +101,24 @@ class Run:
         if not self.writes:
             return
         row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
-        path = self.folder / "log.csv"
-        with naming(path), open(path, "a", newline="") as file:
-            csv.DictWriter(file, columns_of(self.labels), lineterminator="\n").writerow(row)
+        add_rows(self.folder / "log.csv", columns_of(self.labels), [row])
         if self.board:
             with naming(self.folder / "tensorboard"):
                 for name in (name for name in row if name != "step" and row[name] is not None):
                     self.board.add_scalar(name, float(row[name]), row["step"])
                 self.board.flush()
+
+    def log_confusion(self, step: int, confusion: Sequence[Sequence[int]]) -> None:
+        """Add a validation's confusion matrix (K x K counts) to confusions.csv, and its picture to TensorBoard's."""
+        if not self.writes:
+            return
+        names = emotions_of(self.labels)
+        add_rows(self.folder / "confusions.csv", confusion_columns(names), (
+            {"step": step, "emotion": name} | dict(zip(names, counts)) for name, counts in zip(names, confusion)))
+        if self.board:
+            counts = np.array(confusion, float)
+            shares = counts / counts.sum(1, keepdims=True).clip(1)
+            self.board.add_image("confusion", np.kron(shares, np.ones((24, 24))), step, dataformats="HW")
 
     def save(self, name: str, net: torch.nn.Module, progress: Progress, optimizer: torch.optim.Optimizer | None = None,
              average: dict | None = None) -> None:

@@ -134,6 +134,7 @@ def _validate(training, precision):
         best = figures | {"step": at.step}
         run.save("best.pt", net, Progress(at.step, best))
         at.best = best                           # not before it is kept: what fails is owed
+    run.log_confusion(at.step, figures["confusion"])
     at.owed = False
     return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")} | {
         f"recall_{emotion}": recall for emotion, recall in zip(net.labels, figures["recalls"])} | {
