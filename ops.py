@@ -430,6 +430,8 @@ class Loader(Readers):
     """Share of neutral faces in training; the six emotions share the rest evenly."""
     balance: Share = 0.3
     """How far that holds: 1 wholly, 0 not at all (every face of an index is drawn alike)."""
+    cache: Path | None = None
+    """Folder to keep the faces of large pictures in, as small as training needs them, which is faster to read."""
     max_unreadable: Share = 0.01
     """Share of the samples drawn, or of 1,000, that may be unreadable and stood in for before the run ends."""
 
@@ -882,6 +884,8 @@ class Sample:
     """Length of an episode, and of an interview."""
     interviews: Annotated[int, Limit(0, 99)] = 0
     """Coded interviews, drawn in another style, into datasets/Coded."""
+    clips: Annotated[int, Limit(0, 1000)] = 0
+    """Clips of each emotion in each fold of DFEW and MAFW, and in FERV39k's training; 0 draws none."""
 
 
 @dataclass

@@ -20,6 +20,7 @@ from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from vtt_emotion.training.clips import FaceClips, some_faces
 from vtt_emotion.training.engine import Average, evaluate, train_step
+from vtt_emotion.training.face_cache import FaceCache
 from vtt_emotion.training.networks import load, network_for, set_labels
 from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer, with_affect
 from vtt_emotion.training.protocols import hold_to
@@ -195,8 +196,10 @@ def _faces(ops, frames):
     if affect and all(np.isnan(samples.affect).all() for samples in sources):
         raise InputError("--affect: no index of --mixture has valence and arousal; AffectNet's has")
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
-    return (FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0),
-                      affect=affect),
+    motion = getattr(ops.data, "camera_motion", 0.0)
+    reach = augment["shift"] + motion
+    cache = FaceCache(ops.loader.cache, ops.loader.img_sz, reach, reach) if ops.loader.cache else None
+    return (FaceClips(sources, ops.loader.img_sz, frames, augment, motion, affect=affect, cache=cache),
             sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),
             FaceClips([valid], ops.loader.img_sz, frames, affect=affect))
 
