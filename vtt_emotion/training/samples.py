@@ -2,6 +2,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,8 @@ class Samples:
 
 def _affect(entry):
     """An entry's valence and arousal, NaN where they are not given, which AffectNet writes as -2."""
-    given = [float(entry.get(name, np.nan)) for name in ("val", "aro")]
-    return [value if -1 <= value <= 1 else np.nan for value in given]
+    given = [entry.get(name) for name in ("val", "aro")]
+    return [value if isinstance(value, Real) and -1 <= value <= 1 else np.nan for value in given]
 
 
 def _one_hot(label):
