@@ -28,8 +28,9 @@ from vtt_emotion.core.weights import find_weights
 from vtt_emotion.results.records import remove_made_of, results_name, write_records
 from vtt_emotion.video.batch import photo_detectors, read_photos, table_lines
 from vtt_emotion.video.create import find_gallery, load_step
-from vtt_emotion.video.detection import framing_of
+from vtt_emotion.video.detection import find_detector, framing_of
 from vtt_emotion.video.library import read_video
+from vtt_emotion.video.mesh import Mesher
 from vtt_emotion.video.sources import find_episode
 
 __all__ = ["read_video"]                         # for who imports it from here
@@ -61,10 +62,11 @@ def create_photos(folder, path, ops, step):
     """Read a folder of photos and write its results; an InputError names those that could not be read."""
     failed, tracking = [], ops.tracking
     detectors = photo_detectors(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
-    framing = framing_of(tracking.detector, ops.margins)
+    framing, scores = framing_of(tracking.detector, ops.margins), ops.results.scores == "true"
+    mesher = Mesher(find_detector(tracking.detector).hog_box) if ops.results.mesh else None
     with locked(path, "written"):
         remove_made_of(path)                     # of a video of that name
-        count = write_records(path, read_photos(folder, detectors, step, framing, ops.results.scores == "true", failed))
+        count = write_records(path, read_photos(folder, detectors, step, framing, scores, failed, mesher))
     print(f"wrote {path}: {count:,} records")
     if failed:
         raise InputError(f"{len(failed)} photos were left out: {'; '.join(failed)}")
@@ -90,7 +92,8 @@ def read_here(sources, folder, ops):
         if many:
             print(f"{number} of {len(sources)}: {source}")
         try:
-            if (ops.results.resume or many) and is_there(job, ops.results.overlay, table):
+            if (ops.results.resume or many) and is_there(job, ops.results.overlay, table,
+                                                                    ops.results.speech):
                 print(f"{shown(job)} is there already")
             else:
                 read_job(job, ops, step, gallery, table)

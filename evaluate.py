@@ -7,13 +7,16 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
 
     python evaluate.py --index raf --split test --weights runs/static/best.pt
     python evaluate.py --index friends --valid-episodes 9 10 --weights runs/tsm/best.pt --flip
-    python evaluate.py --index fer --protocol majority
+    python evaluate.py --index fer --protocol majority --by pose
     python evaluate.py --indexes fer raf affectnet ck --weights runs/a/best.pt runs/b/best.pt
     python evaluate.py --index fer --weights fer runs/a/best.pt runs/b/best.pt --ensemble
     python evaluate.py --coded interview.eaf --results results/interview.json
 """
 import json
 import sys
+from contextlib import redirect_stdout
+
+import numpy as np
 
 from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, Margins, Place, Split, compose
 from vtt_emotion.core.command_line import parse, run_script
@@ -38,7 +41,9 @@ from vtt_emotion.training.measures import (
     table_lines,
 )
 from vtt_emotion.training.protocols import COMPOUND, as_compound, credit_ties
+from vtt_emotion.video.mesh import SIDE, turned_in
 
+TURNS = (0, 15, 30, 45, 180)                     # degrees, between which faces are measured by pose
 EvaluateOps = compose(place=Place, datasets=Datasets, split=Split, margins=Margins, evaluate=Evaluate,
                       coders=Coders, agreement=Agreement)
 
@@ -92,6 +97,26 @@ def figures_of(logits, target, about, soft, names):
     return networks, compare_networks(measured, again, hits)
 
 
+def measure_by_pose(samples, logits, target, names):
+    """Figures (list of dicts) of faces turned from the camera by `turn` [from, to) degrees, and of those of an unknown
+    turn, None, of each network: by their `Samples`, logits {network: (N, K)} and targets (N, K)."""
+    from vtt_emotion.training.clips import FaceClips
+
+    clips = FaceClips([samples], SIDE, 1)
+    turns = turned_in(clips[row, (0, row)][0][-1].numpy().transpose(1, 2, 0) for row in range(len(clips)))
+    parts = [((low, high), (turns >= low) & (turns < high)) for low, high in zip(TURNS, TURNS[1:])]
+    return [{"weights": name, "turn": turn, **measure_logits(said[rows], target[rows], names)}
+            for turn, rows in [*parts, (None, np.isnan(turns))] if rows.any() for name, said in logits.items()]
+
+
+def pose_lines(parts):
+    """`measure_by_pose`'s figures as lines to print."""
+    for part in parts:
+        turn = "of an unknown turn" if part["turn"] is None else "turned by {} to {} degrees".format(*part["turn"])
+        yield (f"{turn:32}{part['faces']:7,} faces: accuracy {part['accuracy']:.1%}, mean recall "
+               f"{part['mean_recall']:.1%}, calibration error {part['calibration_error']:.1%}, {part['weights']}")
+
+
 def measure(ops, index, split):
     """Measure all --weights on a split of an index, or on folds; written, drawn, and printed. Returns their figures."""
     from vtt_emotion.training import predictions  # after the options: --help need not wait for PyTorch
@@ -109,6 +134,10 @@ def measure(ops, index, split):
     networks, pairs = figures_of(logits, target, about, evaluate.protocol == "soft", names)
     figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip,
                "protocol": evaluate.protocol, "precision": evaluate.precision, **shown}
+    if evaluate.by:
+        with redirect_stdout(None):              # it has said what it leaves out
+            samples = predictions.read_part(ops, index, part)
+        figures["by_pose"] = measure_by_pose(samples, logits, target, names)
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
     path = evaluate.results_path / f"evaluate_{index}_{split}.json".replace(":", "_")
     with whole_file(path) as temporary:
@@ -117,6 +146,7 @@ def measure(ops, index, split):
     draw_confusion({title: one["confusion"] for title, one in zip(titles, networks)}, path.with_suffix(".png"),
                    names=names)
     print(*(network_lines(networks, pairs) if pairs else class_lines(networks[0])), sep="\n")
+    print(*pose_lines(figures.get("by_pose", ())), sep="\n", end="\n" if evaluate.by else "")
     for one in networks:
         for line in affect_lines(one["weights"], one.get("affect", {})):
             print(line)
@@ -137,6 +167,9 @@ def main(argv=None):
         raise InputError("--ensemble: expected --weights with several checkpoints")
     if evaluate.indexes and (evaluate.split or ops.split.subsets or ops.split.folds):
         raise InputError("--indexes: each is measured on its own held-out split, without --split, --subsets, --folds")
+    of_clips = [index for index in evaluate.indexes or (evaluate.index,) if SOURCES[kind_of(index)].clips]
+    if evaluate.by and (ops.split.folds or of_clips):
+        raise InputError("--by pose: of single faces, not of clips, and without --folds")
     found = {index: measure(ops, index, evaluate.split) for index in evaluate.indexes or (evaluate.index,)}
     if evaluate.indexes:
         print(*table_lines(found), sep="\n")

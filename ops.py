@@ -599,6 +599,8 @@ class Evaluate(Readers, Device):
     """Turn each face by so many degrees about its middle, half of the faces either way."""
     shadow: bool = False
     """Put half of each face, its left, right, top or a slanting half, in shadow: 35 % of a pixel's value is left."""
+    by: Literal["", "pose"] = ""
+    """pose: also measure the faces by how far they are turned from the camera (docs/mesh.md)."""
     img_sz: Annotated[int | None, Limit(64, 2048)] = None
     """Side of the network's input, px; what it was trained at where not given."""
     batch_size: Count = 64
@@ -685,6 +687,16 @@ class ShipEncoder:
 
 
 @dataclass
+class ShipMesh:
+    source: Path = Path("mediapipe-face_mesh-0.4.1657299874.tgz")
+    """The npm package that the face mesh is given away in."""
+    output: Path = Path("weights/face_mesh.onnx")
+    """What is written, and a .npy beside it; create_results.py --mesh runs weights/face_mesh.onnx."""
+    faces: Count = 20
+    """Drawn faces whose points are compared with TensorFlow Lite's."""
+
+
+@dataclass
 class EpisodeSource(FrameRate):
     episode: int | None = None
     """Friends episode: from its extracted frames where they are, from its video otherwise."""
@@ -744,6 +756,11 @@ class Results(Network, Backend):
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     scores: Literal["true", "false"] = "true"
     """Give each record the probabilities of all emotions."""
+    mesh: bool = False
+    """Lay a mesh on each face, for how the head is turned and how far mouth and eyes are open (docs/mesh.md)."""
+    speech: bool = False
+    """Also look for speech in the sound: NAME.speech.json, and how much of each segment is spoken; with --mesh also
+    whether each face speaks (docs/speech.md)."""
     overlay: bool = False
     """Also write the video with boxes, names and emotions drawn in, as .overlay.mp4."""
 
@@ -786,7 +803,14 @@ class Segments:
 
 
 @dataclass
-class Export:
+class Turned:
+    most_turn: Annotated[float | None, Limit(0, 180)] = None
+    """Leave out of segments faces that are turned from the camera by more degrees, or whose turn is not known; of
+    results read with --mesh."""
+
+
+@dataclass
+class Export(Turned):
     results: tuple[str, ...] = ()
     """The results written for other tools, results/NAME.json."""
     to: tuple[Literal["csv", "parquet", "elan", "vtt", "textgrid"], ...] = ("csv", "parquet", "elan", "vtt", "textgrid")
@@ -795,6 +819,12 @@ class Export:
     """What they were made from, to be linked in ELAN; a Friends episode is found by itself."""
     names: tuple[Path, ...] = ()
     """Names and notes given in a page, as it saves them, of one person or several; segments are then found anew."""
+    baseline: bool = False
+    """Also write each person's scores less their medians over the film (NAME.baseline), and the medians (NAME.rest)."""
+    synchrony: bool = False
+    """Also write how the curves of two people go together (NAME.synchrony): their lagged correlation by emotion."""
+    synchrony_lag: Annotated[float, Limit(0.2, 60)] = 2.0
+    """Its greatest lag, s; two people must share 20 times all lags (84 s)."""
     archive: str = ""
     """Sum up the table of an archive instead: the folder archive/ of its results, or its URL."""
 
@@ -808,8 +838,9 @@ class Names:
     link: Literal["true", "false"] = "true"
     """Give a person one id in all shots."""
     link_distance: Annotated[float, Limit(0, 2)] = 0.55
-    """Greatest distance, on average, of the encodings of one person's faces."""
-    name_crops: Annotated[int, Limit(1, 1000)] = 2
+    """Greatest distance, on average, of the encodings of one person's faces; clothes alike bring those within half a
+    minute up to 0.09 nearer, other ones up to 0.21 farther apart."""
+    name_crops: Annotated[int, Limit(1, 1000)] = 3
     """Crops of a face that are encoded, the best, half a second apart."""
 
 
@@ -845,7 +876,7 @@ class Picture(Shown):
 
 
 @dataclass
-class Page(Shown):
+class Page(Turned, Shown):
     episode: int | None = None
     """Friends episode whose results are shown."""
     results: Path | None = None

@@ -12,6 +12,7 @@ page has no pictures.
 """
 
 import hashlib
+from itertools import compress
 
 import numpy as np
 from tqdm import tqdm
@@ -22,19 +23,22 @@ from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.friends import find_metadata
 from vtt_emotion.page.coded import add_coded, coded_lines, measure_coded, place_coded
-from vtt_emotion.page.html import add_pictures, pack, page_data, relative_url, write_page
+from vtt_emotion.page.html import add_pictures, alike_data, pack, page_data, relative_url, speech_data, write_page
 from vtt_emotion.page.pictures import Seen, look, picture_every, spread_faces
 from vtt_emotion.page.readings import as_readings, choose_rows, place_frames, strongest, time_step
 from vtt_emotion.page.truth import add_truth, as_annotations, read_annotations
 from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.names import apply_names, read_all_names
+from vtt_emotion.results.poses import facing
 from vtt_emotion.results.records import episode_of, read_results, results_name
 from vtt_emotion.results.segments import segments_of
 from vtt_emotion.results.shots import read_shots
+from vtt_emotion.results.speech import read_speech, turns
 from vtt_emotion.video.detection import framing_of
-from vtt_emotion.video.faces_file import provenance, read_faces
+from vtt_emotion.video.faces_file import provenance, read_faces, read_reading
 from vtt_emotion.video.frames import count_frames, facts_of, read_frames
-from vtt_emotion.video.loudness import A_SECOND, loudness
+from vtt_emotion.video.likeness import most_alike
+from vtt_emotion.video.sound import A_SECOND, loudness
 from vtt_emotion.video.sources import find_source
 
 ReportOps = compose(place=Place, friends=Friends, metadata=Metadata, margins=Margins, coders=Coders, page=Page)
@@ -122,19 +126,46 @@ def page_texts(path, page, source, video):
             "other": other, "coded": page.coded and page.coded.name}
 
 
+def film_data(path, source, video, texts, made):
+    """What the page's scripts are told of the film: its video, sound and cuts, and what is `made` of it, in short."""
+    sound = loudness(source) if source else []
+    return {"title": path.stem, "video": video and relative_url(video, path), "videoName": texts["video"],
+            "start": 1000 * facts_of(video).start if video else 0, "burnt": texts["burnt"],
+            "numbered": source is not None, "loudness": pack(sound, "u1"), "soundsASecond": A_SECOND,
+            "cuts": pack([round(1000 * shot["start"]) for shot in read_shots(path)[1:]]),
+            "madeOf": f"{made}, vtt_emotion {__version__}"}
+
+
+def names_data(path, readings, named, parts, made):
+    """What they are told of people: who looks like whom, the names given and the parts that they made, and notes."""
+    names, notes = named
+    return {"names": names, "parts": parts, "notes": notes,
+            "alike": alike_data(*most_alike(read_reading(path)[1], readings.faces["time"], readings.faces["id"])),
+            "identity": hashlib.sha256(f"{made} {names}".encode()).hexdigest()[:16]}
+
+
+def told(path, source, video, labels, truth, whose):
+    """Sentences on what the page lacks, and how what is beside the results agrees; whose: None of people coded."""
+    return [source is None and "no video, so no pictures; --video names it",
+            source and not video and "no video that browsers play; create_results.py --overlay writes one",
+            truth and whose and f"{truth['faces']} {whose}, {truth['matched']} of them in the results",
+            not labels and f"{path}: holds no record, no face was found"]
+
+
 def write(path, records, named, source, ops):
     """Write the page beside the results in `path`; returns what there is to say of it, lines. named: (names, notes)."""
-    names, notes = named
     page, people, (beside, spans) = ops.page, dict(ops.coders.people), read_beside(ops)
-    records, parts = apply_names(records, names)
-    readings, segments = as_readings(records), segments_of(path, records, bool(names))
+    records, parts = apply_names(records, named[0])
+    ahead = facing(path, records, page.most_turn)
+    readings = as_readings(records, ahead)
     readings.emotions = max((one.emotions for one in (readings, beside) if one), key=len)
+    segments = segments_of(path, list(compress(records, ahead)), bool(named[0]) or page.most_turn is not None)
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
-    moments, framing = strongest(segments, readings), find_framing(path, ops.margins)
     pictured = source if labels else None        # there is nothing to show of no one
-    seen, every, kept = collect_pictures(pictured, readings, rows, moments, page, framing)
+    seen, every, kept = collect_pictures(pictured, readings, rows, strongest(segments, readings), page,
+                                         find_framing(path, ops.margins))
     times = seen.times if pictured else np.concatenate([one.faces["time"] for one in (readings, beside) if one])
     times = np.unique(times).astype(np.int64)
     place = place_frames(source or path, readings.faces["time"], times)
@@ -144,26 +175,20 @@ def write(path, records, named, source, ops):
         add_coded(data, placed, own)
     else:
         truth = add_beside(data, readings, rows, place, times, ops, source, beside)
-    output, video = path.with_suffix(".html"), find_video(path, source)
-    short, made = provenance(path)
-    sound = loudness(source) if source else []
-    texts = page_texts(path, page, source, video) | {"made": made, "version": __version__, "sound": len(sound) > 0}
-    data |= {"title": path.stem, "video": video and relative_url(video, output), "videoName": texts["video"],
-             "start": 1000 * facts_of(video).start if video else 0,
-             "burnt": texts["burnt"], "numbered": source is not None, "reach": max(2000, 2 * every),
-             "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated", "names": names,
-             "parts": parts, "identity": hashlib.sha256(f"{short} {names}".encode()).hexdigest()[:16],
-             "notes": notes, "cuts": pack([round(1000 * shot["start"]) for shot in read_shots(path)[1:]]),
-             "loudness": pack(sound, "u1"), "soundsASecond": A_SECOND, "madeOf": f"{short}, vtt_emotion {__version__}",
-             "inView": page.rows}
+    output, video, (short, made) = path.with_suffix(".html"), find_video(path, source), provenance(path)
+    texts = page_texts(path, page, source, video)
+    data |= speech_data(turns(read_speech(path) or (), records), data["ids"])
+    data |= film_data(path, source, video, texts, short) | names_data(path, readings, named, parts, short) | {
+        "reach": max(2000, 2 * every), "inView": page.rows,
+        "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated"}
     add_pictures(data, seen, readings, rows, place, times, kept)
-    write_page(output, data, people=len(labels), truth=truth, scored=readings.scored, **texts)
-    whose = f"faces of {texts['other']}" if beside else "annotated faces"
-    return [source is None and "no video, so no pictures; --video names it",
-            source and not video and "no video that browsers play; create_results.py --overlay writes one",
+    write_page(output, data, people=len(labels), truth=truth, scored=readings.scored, made=made, version=__version__,
+               sound=bool(data["loudness"]), speech=bool(data["speech"]), alike=bool(data["alike"]["order"]), **texts)
+    whose = None if spans else f"faces of {texts['other']}" if beside else "annotated faces"
+    return [*told(path, source, video, labels, truth, whose),
             *(coded_lines(page.coded, spans, own, readings, people, times, truth) if spans else ()),
-            truth and not spans and f"{truth['faces']} {whose}, {truth['matched']} of them in the results",
-            not labels and f"{path}: holds no record, no face was found",
+            page.most_turn is not None and f"{ahead.count(False):,} of {len(records):,} records are of faces "
+            f"turned by more than {page.most_turn:g} degrees, or of an unknown turn: dimmed, and in no segment",
             f"wrote {output}: {len(readings.faces):,} records, {output.stat().st_size / 1e6:.1f} MB"]
 
 

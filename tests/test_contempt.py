@@ -26,6 +26,7 @@ from vtt_emotion.datasets.parsing import Report
 from vtt_emotion.results.agreement import measure_pairs
 from vtt_emotion.results.parquet import as_frame
 from vtt_emotion.results.segments import find_segments
+from vtt_emotion.results.speech import with_speech
 from vtt_emotion.results.tables import columns_of, record_rows
 from vtt_emotion.training.log import read_log
 from vtt_emotion.training.samples import read_samples
@@ -147,6 +148,39 @@ def test_reading_a_picture(root):
 def test_segments(scored):
     found = find_segments(records(scored))
     assert [(each["class"], round(each["end"] - each["start"])) for each in found] == [("happy", 1), ("contempt", 2)]
+
+
+def test_beside_speech(tmp_path):
+    """Who speaks with contempt, in segments, the records' table and the archive's."""
+    made = [record | {"object": record["object"] | {"speaking": record["seconds"] >= 2, "mesh": 1.0, "valence": -0.5}}
+            for record in records()]
+    speech = [{"start": 0.0, "end": 1.5}]
+    segments = with_speech(find_segments(made), speech)
+    assert [(each["class"], each["speech"], each["speaking"]) for each in segments] == [
+        ("happy", 1.0, 0.0), ("contempt", pytest.approx(0.25, abs=0.02), pytest.approx(0.5, abs=0.02))]
+    assert columns_of(made)[5:] == (*WITH_CONTEMPT, "valence", "xmin", "ymin", "xmax", "ymax", "yaw", "pitch", "roll",
+                                    "mouth", "eyes", "mesh", "speaking")
+    write_part(tmp_path / "archive/film.parquet", "film", segments, [], 3.0, 75, speech)
+    export_results.main(["--archive", str(tmp_path / "archive")])
+    row = next(csv.DictReader((tmp_path / "archive.people.csv").read_text().splitlines()))
+    assert float(row["speaking_contempt"]) == pytest.approx(1 / 60, abs=1e-3) and float(row["speaking_happy"]) == 0
+
+
+def test_an_archive_of_seven_has_no_column_of_it(tmp_path):
+    write_part(tmp_path / "archive/film.parquet", "film", [], [], 3.0, 0)
+    export_results.main(["--archive", str(tmp_path / "archive")])
+    for name in ("people", "videos"):
+        header = (tmp_path / f"archive.{name}.csv").read_text().splitlines()[0]
+        assert "neutral" in header and "contempt" not in header
+
+
+def test_less_a_persons_rest(tmp_path):
+    path = tmp_path / "film.json"
+    path.write_text(json.dumps(list(records())))
+    export_results.main(["--results", str(path), "--to", "csv", "--baseline"])
+    rest, = csv.DictReader((tmp_path / "film.rest.csv").read_text().splitlines())
+    first = next(csv.DictReader((tmp_path / "film.baseline.csv").read_text().splitlines()))
+    assert float(rest["contempt"]) == 0.86 and float(first["contempt"]) == pytest.approx(-0.84)
 
 
 def test_tables_and_the_page(tmp_path, capsys):

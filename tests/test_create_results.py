@@ -18,6 +18,7 @@ from vtt_emotion.core.images import read_image, write_image
 from vtt_emotion.core.labels import CHARACTERS, EMOTIONS
 from vtt_emotion.results.segments import find_segments, read_segments
 from vtt_emotion.video.emotions import EmotionStream
+from vtt_emotion.video.faces_file import read_reading
 from vtt_emotion.video.frames import read_frames
 from vtt_emotion.video.onnx_backend import OnnxStep
 from vtt_emotion.video.sources import find_videos
@@ -162,8 +163,12 @@ def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_pa
     assert "faces from" not in capsys.readouterr().out
     results(trained, *out, "--detect-threads", "1")
     assert "faces from" in capsys.readouterr().out and (tmp_path / "friends_s01_ep01.json").read_text() == first
+    of_first = read_reading(tmp_path / "friends_s01_ep01.json")
     results(trained, *out, "--weights", "runs/static/best.pt")
     assert "faces from" in capsys.readouterr().out and (tmp_path / "friends_s01_ep01.json").read_text() != first
+    of_second = read_reading(tmp_path / "friends_s01_ep01.json")
+    assert of_first[0]["weights_hash"] != of_second[0]["weights_hash"] and of_second[0]["weights"] == "best.pt"
+    assert of_first[0]["arithmetic"] == "float32" and of_first[0]["options"]["every"] == 1
     results(trained, *out, "--detect-every", "12")
     assert "looking for faces again" in capsys.readouterr().out
     monkeypatch.setattr(vtt_emotion.video.faces_file, "VERSION", 99)

@@ -221,6 +221,19 @@ def test_stills_filmed_by_a_moving_camera_and_in_colour(trained, tmp_path):
     assert len(set(seen)) == 3 and figures["colour"] and figures["faces"] > 0
 
 
+def test_faces_by_pose(trained, tmp_path, capsys):
+    evaluate.main(["--root", str(trained), "--index", "raf", "--weights", "runs/static/best.pt", "--num-workers", "0",
+                   "--results-path", str(tmp_path), "--by", "pose"])
+    figures = json.loads((tmp_path / "evaluate_raf_test.json").read_text())
+    parts, said = figures["by_pose"], capsys.readouterr().out
+    assert sum(part["faces"] for part in parts) == figures["faces"] and said.count("are not counted") <= 1
+    assert sum(part["accuracy"] * part["faces"] for part in parts) == pytest.approx(
+        figures["accuracy"] * figures["faces"])
+    near = sum(part["faces"] for part in parts if part["turn"] in ([0, 15], [15, 30]))
+    assert near > 0.8 * figures["faces"]         # drawn heads turn by 14 degrees at most
+    assert "turned by 0 to 15 degrees" in said
+
+
 def test_validation_in_training_says_the_same(trained, tmp_path):
     """One evaluate: the best checkpoint's own figures come out again."""
     run(trained, "--valid-episodes", "3", "--weights", "runs/static/best.pt", "--frames", "1", "--results-path",

@@ -7,6 +7,8 @@ import export_results
 from vtt_emotion.archive.table import read_parts, sum_up, write_part
 from vtt_emotion.core.errors import InputError
 
+SPEECH = [{"start": 0, "end": 90}, {"start": 100, "end": 130}]
+
 
 def segment(id, name, emotion, start, end, frames):
     return {"id": id, "name": name, "class": emotion, "start": start, "end": end, "frames": frames}
@@ -30,8 +32,8 @@ def archive(tmp_path):
 def test_a_video_has_a_row_for_each_person_and_emotion_and_one_for_itself(archive):
     table = pyarrow.parquet.read_table(archive / "a.parquet")
     assert [tuple(row.values()) for row in table.to_pylist()] == [
-        ("a", None, None, None, 5.0, 3000, [60, 210, 30]), ("a", 1, "anna", "happy", 1.5, 2160, None),
-        ("a", 2, None, "sad", 0.5, 700, None)]
+        ("a", None, None, None, 5.0, 3000, [60, 210, 30], None, None),
+        ("a", 1, "anna", "happy", 1.5, 2160, None, None, None), ("a", 2, None, "sad", 0.5, 700, None, None, None)]
 
 
 def test_the_sums_of_an_archive(archive):
@@ -44,9 +46,23 @@ def test_the_sums_of_an_archive(archive):
     assert [(row["shots"], row["median_shot"]) for row in videos] == [(3, 60), (1, 600), (0, None)]
 
 
+def test_minutes_spoken_by_emotion(archive):
+    """Beside videos without speech; anna is happy in one, and sad, and not seen to speak, in another."""
+    parts = [segment(1, "anna", "happy", 0, 60, 1440) | {"speech": 0.5, "speaking": 0.25},
+             segment(1, "anna", "happy", 60, 120, 1440) | {"speech": 1.0, "speaking": 0.0},
+             segment(1, "anna", "sad", 120, 180, 1440) | {"speech": 0.1}]
+    write_part(archive / "d.parquet", "d", parts, [], 600.0, 4320, SPEECH)
+    people, videos, _ = sum_up(read_parts(archive))
+    anna = {name: value for name, value in people[0].items() if name.startswith("spe") and value is not None}
+    assert people[0]["person"] == "anna" and anna == pytest.approx(
+        {"speech": 1.6, "speaking": 0.25, "speech_happy": 1.5, "speech_sad": 0.1, "speaking_happy": 0.25})
+    assert people[1]["speech"] is None and [row["film_speech"] for row in videos] == [None, None, None, 2.0]
+
+
 def test_a_table_of_an_earlier_version_has_no_shots(archive):
     path = archive / "a.parquet"
-    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns(["shot_seconds"]), path)
+    late = ["shot_seconds", "speech", "speaking"]
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns(late), path)
     assert [row["shots"] for row in sum_up(read_parts(archive))[1]] == [0, 1, 0]
 
 

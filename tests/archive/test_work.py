@@ -22,18 +22,21 @@ from vtt_emotion.video.create import create
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.faces_file import describe, write_faces
 
+STEP = SimpleNamespace(arithmetic="int8")         # nothing is read with it
+
 
 class Killed(BaseException):
     pass
 
 
 def reader(id, seconds=(0.0, 0.5, 1.0)):
-    """What `create` reads with: three records of one face `id`, and a faces file as of other options."""
+    """What `create` reads with: three records of one face `id`, `id` s of speech, and a faces file of other options."""
     def read(source, ops, step, gallery, kept):
         write_faces(kept, describe(source, {"id": id}), np.zeros(0, FACE), [0, len(seconds)])
         return [{"type": "emotion", "class": "happy", "seconds": time, "object": {
             "id": id, "name": None, "box": [0, 0, 9, 9], "confidence": 0.9}} for time in seconds], SimpleNamespace(
-            seconds=list(seconds), shots=[0, len(seconds)], height=9, faces=np.zeros(0, FACE))
+            seconds=list(seconds), shots=[0, len(seconds)], height=9, faces=np.zeros(0, FACE),
+            encodings={}, people={}, speech=[{"start": 0, "end": id}])
     return read
 
 
@@ -43,6 +46,8 @@ def ids_of(files, folder):
     for name in ("a.json", "a.segments.json"):
         if files.exists(f"{folder}/{name}"):
             found[name] = {item.get("object", item)["id"] for item in json.loads(files.cat(f"{folder}/{name}"))}
+    if files.exists(f"{folder}/a.speech.json"):
+        found["a.speech.json"] = {stretch["end"] for stretch in json.loads(files.cat(f"{folder}/a.speech.json"))}
     if files.exists(f"{folder}/archive/a.parquet"):
         rows = pyarrow.parquet.read_table(f"{folder}/archive/a.parquet", filesystem=files).to_pylist()
         found["a.parquet"] = {row["id"] for row in rows if row["id"] is not None}
@@ -69,15 +74,15 @@ def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
     job, ops, seen = Job(video, folder, "a"), ResultsOps(), set()
     for moment in itertools.count():
         with pytest.MonkeyPatch.context() as patch:
-            read_job(job, ops, None, {}, True, reader(1))
-            assert is_there(job, False, True)
+            read_job(job, ops, STEP, {}, True, reader(1))
+            assert is_there(job, False, True, True)
             left = iter(range(moment))
             for where in ("os.replace", "pathlib.Path.unlink", *(
                     ["fsspec.implementations.memory.MemoryFileSystem.put_file",
                      "fsspec.implementations.memory.MemoryFileSystem.rm_file"] if remote else ())):
                 patch.setattr(where, dying(where, left))
             try:
-                read_job(job, ops, None, {}, True, reader(2))
+                read_job(job, ops, STEP, {}, True, reader(2))
             except Killed:
                 pass
             else:
@@ -85,8 +90,8 @@ def test_files_are_of_one_reading_wherever_it_is_killed(tmp_path, remote):
         ids = ids_of(files, "/killed" if remote else folder)
         seen.add(len(ids))
         assert len(set(map(frozenset, ids.values()))) == 1, (moment, ids)
-        assert is_there(job, False, True) == (len(ids) == 3)
-    assert moment > 4 and {1, 2} <= seen and is_there(job, False, True)
+        assert is_there(job, False, True, True) == (len(ids) == 4)
+    assert moment > 4 and {1, 2} <= seen and is_there(job, False, True, True)
     if remote:
         files.store.clear()
 
@@ -100,7 +105,7 @@ def test_a_film_that_fails_in_any_way_stops_no_other_and_names_may_be_of_any_byt
     (tmp_path / "films").mkdir()
     for name in (b"b.mp4", b"caf\xe9.mp4", b"d.mp4"):
         (tmp_path / "films" / os.fsdecode(name)).write_bytes(name)
-    monkeypatch.setattr(create_results, "make_reader", lambda ops: (None, {}))
+    monkeypatch.setattr(create_results, "make_reader", lambda ops: (STEP, {}))
     monkeypatch.setattr("vtt_emotion.archive.work.create", lambda *args: create(*args[:-1], read))
     monkeypatch.setattr(sys, "stdout", Heard(sys.stdout))
     with pytest.raises(InputError, match=r"1 of 3 videos could not be read: .*b\.mp4: ended with ZeroDivisionError"):

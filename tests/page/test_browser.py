@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+import create_results
 import report
 from tests.video.test_frames import times, write_at
 from vtt_emotion.core.labels import COLOURS, EMOTIONS
+from vtt_emotion.drawn.coded import write_interview
 from vtt_emotion.page.html import LARGEST
 from vtt_emotion.results.segments import find_segments
 from vtt_emotion.results.tiers import person_tiers
+from vtt_emotion.video.faces import FACE
+from vtt_emotion.video.faces_file import VERSION, add_reading, write_faces
 from vtt_emotion.video.frames import read_frames
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -372,6 +376,30 @@ def test_while_it_plays_the_boxes_are_those_of_the_frame_on_the_screen(folder, o
     assert np.abs(seen[:, 0] - seen[:, 1]).max() <= 1
 
 
+def test_every_number_is_that_of_a_reading(tmp_path, open_tab):
+    """Of a drawn film that create_results.py reads: each record, and each segment."""
+    write_interview(tmp_path, 1, 3.0, 0)
+    create_results.main(["--root", str(tmp_path), "--video", str(tmp_path / "interview1.mp4"), "--device", "cpu",
+                         "--results-path", "."])
+    path = tmp_path / "interview1.json"
+    report.main(["--results", str(path), "--video", str(tmp_path / "interview1.mp4")])
+    tab, records = open_tab(path.with_suffix(".html")), json.loads(path.read_text())
+    shown = tab.get("""report.rows.flatMap(row => [...row.frames].map((frame, i) => {
+        const part = (of, size) => [...of.subarray(size * i, size * i + size)], {data} = report;
+        return [report.times[frame], data.ids[row.ids[i]], data.emotions[row.emotions[i]],
+                row.confidences[i] / data.full, part(row.scores, 7).map(score => score / data.full),
+                part(row.boxes, 4)]; }))""")
+    width, height = tab.get("report.data.size")
+    assert sorted(shown) == sorted([round(1000 * made["seconds"]), face["id"], made["class"], face["confidence"], list(
+        face["scores"].values()), np.clip(face["box"], 0, [width, height] * 2).tolist()]
+        for made in records for face in [made["object"]]) and len(shown) > 60
+    told = [line.split(",") for line in tab.get("report.segmentsCsv()").splitlines()[1:]]
+    segments = json.loads(path.with_suffix(".segments.json").read_text())
+    assert sorted((line[1], *map(float, (*line[2:4], *line[5:7]))) for line in told) == sorted(
+        tuple(each[key] for key in ("class", "start", "end", "confidence", "peak_seconds")) for each in segments)
+    assert "weights fer.pt (SHA-256 " in tab.page.locator("#made").inner_text() and segments
+
+
 def test_every_number_is_that_of_the_results(tmp_path, open_tab):
     random, records = np.random.default_rng(0), []
     for frame in range(200):
@@ -388,6 +416,19 @@ def test_every_number_is_that_of_the_results(tmp_path, open_tab):
         score for face in faces for score in face["scores"].values()]
     means = [float(line.split(",")[5]) for line in tab.get("report.segmentsCsv()").splitlines()[1:]]
     assert means == [segment["confidence"] for segment in find_segments(records)]
+
+
+def test_faces_turned_too_far_are_paler(tmp_path, open_tab):
+    records = [record(frame, "happy", 0, "rachel", 0.9) for frame in range(FRAMES)]
+    for frame, one in enumerate(records):
+        one["object"] |= {"pose": {"yaw": 50.0 if frame < 120 else 5.0, "pitch": 0.0, "roll": 0.0}, "mesh": 0.9}
+    (tmp_path / "turned.json").write_text(json.dumps(records))
+    report.main(["--results", str(tmp_path / "turned.json"), "--most-turn", "30"])
+    tab = open_tab(tmp_path / "turned.html")
+    for time, paler in ((2000, 1), (8000, 0)):
+        tab.page.mouse.click(*tab.point(time))
+        present = tab.page.locator("#present li")
+        assert present.count() == 1 and tab.page.locator("#present li.faded").count() == paler
 
 
 def test_the_player_stays_in_view_and_its_controls_lie_below(folder, open_tab):
@@ -617,6 +658,47 @@ def test_labels_of_a_crowd_are_small_and_whole_under_the_pointer(tmp_path, open_
     assert said.nth(2).inner_text() == "person 2 · happy 0.90" and said.nth(3).inner_text() == "Ha"
 
 
+def test_labels_that_would_cover_each_other_are_small(tmp_path, open_tab, folder):
+    """Two faces beside each other, and one apart, whose label stays whole."""
+    records = [record(frame, "happy", number, f"person {number}", 0.9) for frame in range(24) for number in range(3)]
+    for made in records:
+        left = (20, 50, 220)[made["object"]["id"]]
+        made["object"]["box"] = [left, 90, left + 24, 120]
+    (tmp_path / "three.json").write_text(json.dumps(records))
+    report.main(["--results", str(tmp_path / "three.json"), "--video", str(folder / NASTY)])
+    tab = open_tab(tmp_path / "three.html")
+    playing(tab)
+    said = tab.page.locator("#boxes .said")
+    assert said.all_inner_texts() == ["Ha", "Ha", "person 2 · happy 0.90"]
+    tab.page.locator("#boxes .box").first.hover()
+    assert said.first.inner_text() == "person 0 · happy 0.90"
+
+
+def test_a_video_that_a_browser_stops_at_plays_on_from_elsewhere(tmp_path, open_tab, folder):
+    """A packet whose length is more than the file's: Chromium ends there."""
+    video = tmp_path / "damaged.mp4"
+    shutil.copy(folder / NASTY, video)
+    (tmp_path / "damaged.json").write_text(json.dumps(film()))
+    report.main(["--results", str(tmp_path / "damaged.json"), "--video", str(video)])
+    with av.open(str(video)) as container:
+        broken = [packet.pos for packet in container.demux(video=0) if packet.size][100]
+    content = bytearray(video.read_bytes())
+    content[broken:broken + 4] = b"\x7f\xff\xff\xff"
+    video.write_bytes(content)
+    tab = open_tab(tmp_path / "damaged.html")
+    playing(tab)
+    tab.get("report.seek(102)")
+    tab.wait("!document.getElementById('video-note').hidden")
+    assert "cannot decode a picture of damaged.mp4 at or before 0:04.25" in tab.page.locator("#video-note").inner_text()
+    assert tab.page.locator("#picture").is_visible() and not tab.page.locator("#find-video").is_visible()
+    tab.get("report.seek(150)")
+    assert tab.page.locator("#picture").is_visible()
+    tab.page.locator("#play").click()
+    tab.wait("report.times[report.state.now] > 6500")
+    assert tab.page.locator("#video").is_visible() and not tab.page.locator("#video-note").is_visible()
+    tab.wrong.clear()                                        # what the browser itself says of it
+
+
 def test_nothing_but_the_results(folder, open_tab):
     tab = open_tab(folder / "nothing.html")
     assert "it has no pictures" in tab.page.locator("#now").inner_text()
@@ -730,6 +812,35 @@ def test_everybody_can_be_joined_several_at_once(crowd, open_tab):
     assert tab.labels()[0] == "Anna"                         # by the id as well
     names = json.loads(tab.get("report.namesFile()"))["names"]
     assert sorted(entry["id"] for entry in names) == [12, 601, 698]
+
+
+def test_people_are_listed_by_likeness(tmp_path, open_tab):
+    """Of five people on a line, the second and the fourth seen together; without encodings there is no such order."""
+    path = tmp_path / "alike.json"
+    shown = [(1, 0, 24), (2, 30, 42), (4, 30, 42), (3, 60, 66), (5, 80, 83)]      # (id, from, to)
+    path.write_text(json.dumps(sorted([record(frame, "happy", id, None, 0.9) for id, *frames in shown
+                                       for frame in range(*frames)], key=lambda made: made["seconds"])))
+    report.main(["--results", str(path)])
+    assert open_tab(tmp_path / "alike.html").page.locator("#alike").count() == 0
+    write_faces(tmp_path / "alike.faces.npz", {"version": VERSION, "source": "", "options": {}}, np.zeros(0, FACE), [0])
+    places = {1: 0.0, 2: 0.5, 3: 0.85, 4: 0.55, 5: 0.2}
+    add_reading(path, {}, {id: np.array([place] + 127 * [0.0]) for id, place in places.items()})
+    report.main(["--results", str(path)])
+    tab = open_tab(tmp_path / "alike.html")
+    tab.page.get_by_text("Join, split and name people").click()
+    texts, tick = tab.page.locator("#people bdi"), lambda name: tab.page.get_by_role("checkbox", name=name).check()
+    tab.page.get_by_label("Order of the people").select_option("alike")
+    assert texts.all_inner_texts()[:2] == ["face 1", "face 5"]                # the two most alike
+    tick("face 4")
+    before = texts.all_inner_texts()
+    tab.page.get_by_role("button", name="who looks like them").click()
+    assert texts.all_inner_texts() == ["face 4", "face 3", "face 5", "face 1", "face 2"] != before
+    tab.page.locator("#people input").first.uncheck()
+    tick("face 2")
+    tick("face 5")
+    tab.page.get_by_role("button", name="who looks like them").click()
+    assert texts.all_inner_texts() == ["face 5", "face 2", "face 1", "face 3", "face 4"]     # to either of them
+    assert axe(tab) == []
 
 
 def test_names_that_mean_something_to_scripts(tmp_path, open_tab):
@@ -1008,6 +1119,32 @@ def test_curves_and_their_highest_points(folder, open_tab):
     assert tab.time() in (1958, 5958, 9958)
     tab.page.get_by_role("button", name="sad at its highest").click()
     assert tab.time() in (3958, 7958)
+
+
+def test_speech_lies_under_the_sound_and_over_who_speaks(tmp_path, open_tab):
+    """Id 0 speaks in the first second; the film's speech is of the first and the third."""
+    records = [record(frame, "happy", id, None, 0.9) for frame in range(96) for id in (0, 1)]
+    for each in records:
+        each["object"]["speaking"] = each["object"]["id"] == 0 and each["seconds"] < 1
+    (tmp_path / "talk.json").write_text(json.dumps(records))
+    (tmp_path / "talk.speech.json").write_text('[{"start": 0, "end": 1}, {"start": 2, "end": 3}]')
+    report.main(["--results", str(tmp_path / "talk.json")])
+    tab = open_tab(tmp_path / "talk.html")
+    assert tab.get("[...report.speech]") == [0, 1000, 2000, 3000]
+    assert "speech is heard" in tab.page.locator("#strip").get_attribute("aria-label")
+    assert tab.get("report.rows.map(row => row.turns.map(turn => [turn.start, turn.end]))") == [[[0, 958]], []]
+    tab.page.locator("#strip").scroll_into_view_if_needed()
+    shot, box = shot_of(tab, tmp_path / "shot.png"), tab.page.locator("#strip").bounding_box()
+
+    def shown(time, y):
+        """Whether something is drawn there, on the page's ground."""
+        x = round(tab.point(time)[0])
+        return bool(np.abs(shot[round(y), x] - shot[round(box["y"] + 12), x]).sum() > 150)
+
+    times = 500, 1500, 2500, 3500
+    assert [shown(time, box["y"] + box["height"] - 2) for time in times] == [True, False, True, False]
+    tops = [tab.point(0, row)[1] - 0.7 * tab.get("report.ROW()") + 1.5 for row in (0, 1)]
+    assert [[shown(time, top) for time in times] for top in tops] == [[True, False, False, False], [False] * 4]
 
 
 def test_all_segments_are_listed_sorted_played_and_looped(folder, open_tab):

@@ -10,6 +10,7 @@ import pytest
 import report
 from ops import Margins, Metadata
 from report import find_framing, find_video
+from vtt_emotion import __version__
 from vtt_emotion.core.crop import crop_face
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image
@@ -27,9 +28,9 @@ from vtt_emotion.page.truth import (
     truth_rows,
 )
 from vtt_emotion.video.faces import FACE
-from vtt_emotion.video.faces_file import VERSION, write_faces
+from vtt_emotion.video.faces_file import VERSION, add_reading, write_faces
 from vtt_emotion.video.frames import Frame
-from vtt_emotion.video.loudness import loudness
+from vtt_emotion.video.sound import loudness
 
 
 def record(seconds, emotion="happy", id=1, name=None, confidence=0.9, box=(20, 20, 60, 60)):
@@ -184,6 +185,17 @@ def test_a_page_without_faces_has_no_pictures(tmp_path, make_video):
     assert data["pictures"] == {"times": [], "jpegs": []} and data["rows"] == []
 
 
+def test_other_results_of_the_same_name_are_called_by_their_folder(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.json").write_text(json.dumps([record(0)]))
+    report.main(["--results", str(tmp_path / "one/a.json"), "--compare", str(tmp_path / "two/a.json")])
+    assert "Against two/a" in (tmp_path / "one/a.html").read_text()
+    (tmp_path / "two/b.json").write_text(json.dumps([record(0)]))
+    report.main(["--results", str(tmp_path / "one/a.json"), "--compare", str(tmp_path / "two/b.json")])
+    assert "Against b<" in (tmp_path / "one/a.html").read_text()
+
+
 def test_a_page_says_how_its_faces_were_found(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps([record(0)]))
@@ -195,6 +207,12 @@ def test_a_page_says_how_its_faces_were_found(tmp_path):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     text = path.with_suffix(".html").read_text()
     assert f"SHA-256 {digest}; faces (format {VERSION}) found with detector hog, every 2" in text
+    add_reading(path, {"weights": "mine.pt", "weights_hash": "c0ffee", "arithmetic": "float32", "program": "p 1",
+                       "options": {"smooth": 0.5}}, {})
+    report.main(["--results", str(path)])
+    text, weights = path.with_suffix(".html").read_text(), "weights mine.pt (SHA-256 c0ffee) in float32"
+    assert f"SHA-256 {digest}, {weights}; read by p 1 with smooth 0.5; faces (format {VERSION}) found with" in text
+    assert page_data(path.with_suffix(".html"))["madeOf"].endswith(f"{weights}, vtt_emotion {__version__}")
 
 
 def test_sound_cuts_and_notes_reach_the_page(tmp_path):
@@ -499,3 +517,19 @@ def test_emotions_are_in_the_projects_order(drawn):
     root, path = drawn
     report.main(["--root", str(root), "--results", str(path)])
     assert page_data(path.with_suffix(".html"))["emotions"] == list(EMOTIONS)
+
+
+def test_turned_faces_are_dimmed_and_in_no_segment(tmp_path, capsys):
+    records = [record(round(number / 10, 1)) for number in range(40)]
+    for number, one in enumerate(records):
+        one["object"] |= {"pose": {"yaw": 50.0 if number < 20 else 5.0, "pitch": 0.0, "roll": 0.0}, "mesh": 0.9}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(records))
+    report.main(["--root", str(tmp_path), "--results", str(path)])
+    assert "turned" not in page_data(tmp_path / "a.html")["rows"][0]
+    capsys.readouterr()
+    report.main(["--root", str(tmp_path), "--results", str(path), "--most-turn", "30"])
+    assert "20 of 40 records are of faces turned by more than 30 degrees" in capsys.readouterr().out
+    data = page_data(tmp_path / "a.html")
+    assert list(base64.b64decode(data["rows"][0]["turned"])) == [1] * 20 + [0] * 20
+    assert np.frombuffer(base64.b64decode(data["segments"]["starts"]), "<u4").tolist() == [2000]

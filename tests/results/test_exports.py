@@ -1,6 +1,7 @@
 """Every export read back by the library of its format; and the subtitles in Chromium."""
 import base64
 import csv
+import hashlib
 import json
 import shutil
 import time
@@ -22,8 +23,8 @@ from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.records import write_records
 from vtt_emotion.results.segments import find_segments, segments_path
 from vtt_emotion.results.shots import shots_path
-from vtt_emotion.results.tiers import SHOTS, person_tiers
-from vtt_emotion.video.faces_file import describe, write_faces
+from vtt_emotion.results.tiers import NOTES, SHOTS, person_tiers
+from vtt_emotion.video.faces_file import VERSION, add_reading, describe, write_faces
 from vtt_emotion.video.tracks import FACE
 
 NAMES = ("rachel", None, 'a "b" <i>&\u0007\n笑')          # the last one as a file of strangers may have it
@@ -57,7 +58,8 @@ def run(results, *more):
 def test_without_formats_all_are_written_and_the_segments_kept_are_taken(results, segments, capsys):
     write_records(segments_path(results), segments[:1])
     run(results)
-    suffixes = (".csv", ".segments.csv", ".parquet", ".segments.parquet", ".eaf", ".vtt", ".TextGrid")
+    suffixes = (".csv", ".segments.csv", ".parquet", ".segments.parquet", ".eaf", ".vtt", ".TextGrid",
+                ".provenance.json")
     hint = {".eaf": ", without a video; --video links one"}
     assert capsys.readouterr().out.splitlines() == [f"wrote {results.with_suffix(suffix)}{hint.get(suffix, '')}"
                                                     for suffix in suffixes]
@@ -291,6 +293,32 @@ def test_names_of_ids_that_are_not_there_are_refused(results, tmp_path, run_main
     assert "--names: entry 1: names id 99, which these results do not have; they have 0, 1, 2" in said
 
 
+def test_notes_of_several_people_are_a_tier_and_a_table(results, tmp_path):
+    for name, note in (("anna", {"from": 1.5, "to": None, "text": "=laughs"}), ("ben", {"from": 0.5, "to": 2.0,
+                                                                                        "text": "a quarrel"})):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"names": [{"id": 1, "name": name}], "notes": [note]}))
+    run(results, "--to", "elan", "csv", "--names", tmp_path / "anna.json", tmp_path / "ben.json")
+    document = pympi.Eaf(results.with_suffix(".eaf"))
+    tiers = {tier: document.get_annotation_data_for_tier(tier) for tier in document.get_tier_names()}
+    assert tiers[NOTES] == [(500, 2000, "a quarrel")] and tiers[f"{NOTES} (2)"] == [(1500, 2500, "=laughs")]
+    assert "ben" in tiers and "anna" not in tiers            # of names the last counts
+    assert results.with_suffix(".notes.csv").read_text() == "from,to,text\n0.5,2.0,a quarrel\n1.5,,'=laughs\n"
+
+
+def test_the_exports_say_what_they_are_made_of(results):
+    run(results, "--to", "csv")
+    about = json.loads(results.with_suffix(".provenance.json").read_text())
+    digest = hashlib.sha256(results.read_bytes()).hexdigest()[:12]
+    assert (about["results"], about["sha256"]) == (results.name, digest) and "weights" not in about
+    write_faces(results.with_suffix(".faces.npz"), {"version": VERSION, "source": "", "options": {"detector": "hog"}},
+                np.zeros(0, FACE), [0, 3])
+    add_reading(results, {"weights": "fer.pt", "options": {"every": 2}}, {})
+    run(results, "--to", "csv")
+    about = json.loads(results.with_suffix(".provenance.json").read_text())
+    assert (about["sha256"], about["weights"], about["options"]) == (digest, "fer.pt", {"every": 2})
+    assert about["faces"] == {"format": VERSION, "options": {"detector": "hog"}} and "exported_by" in about
+
+
 def test_another_film_is_not_linked(results, make_video, run_main, capsys):
     one, other = (make_video(results.parent / name, [np.full((64, 64, 3), level, np.uint8)] * 3)
                   for name, level in (("one.mp4", 9), ("other.mp4", 99)))
@@ -326,3 +354,39 @@ def test_shots_are_tables_and_a_tier_that_is_no_coding(results):
     shots_path(results).write_text('[{"shot": 1}]')
     with pytest.raises(InputError, match="shot 0: expected shot, start, end .*; found no start"):
         run(results)
+
+
+def with_mesh(results):
+    """The records of results with poses: everybody turns aside after two seconds; the third's turn is not known."""
+    records = json.loads(results.read_text())
+    for item in records:
+        item["object"] |= {"mesh": 0.2} if item["object"]["id"] == 2 else {
+            "pose": {"yaw": 60.0 if item["seconds"] >= 2 else -10.0, "pitch": -5.0, "roll": 1.5}, "mouth": 0.02,
+            "eyes": 0.05, "mesh": 0.98}
+    write_records(results, records)
+    return records
+
+
+def test_the_columns_of_a_mesh(results):
+    run(results, "--to", "csv", "parquet")
+    assert not {"yaw", "mesh"} & set(pandas.read_csv(results.with_suffix(".csv")))
+    records = with_mesh(results)
+    run(results, "--to", "csv", "parquet")
+    for frame in (pandas.read_csv(results.with_suffix(".csv")), pandas.read_parquet(results.with_suffix(".parquet"))):
+        assert list(frame)[-6:] == ["yaw", "pitch", "roll", "mouth", "eyes", "mesh"]
+        for row, item in zip(frame.to_dict("records"), records):
+            pose = item["object"].get("pose", dict.fromkeys(("yaw", "pitch", "roll"), np.nan))
+            assert [row[name] for name in pose] == pytest.approx(list(pose.values()), nan_ok=True)
+            assert row["mesh"] == pytest.approx(item["object"]["mesh"])
+
+
+def test_turned_faces_are_left_out_of_segments(results, run_main, capsys):
+    said, _ = run_main(export_results.main, ["--results", results, "--most-turn", "30"], capsys)
+    assert said == f"error: {results}: expected records with poses for --most-turn; create_results.py --mesh gives them"
+    with_mesh(results)
+    write_records(segments_path(results), [])    # what was kept is of all
+    for most, ends in ((30, {0: 2, 1: 2}), (90, {0: 4, 1: 4})):
+        run(results, "--to", "csv", "--most-turn", most)
+        frame = pandas.read_csv(segments_path(results).with_suffix(".csv"))
+        assert frame.groupby("id")["end"].max().to_dict() == pytest.approx(ends, abs=0.05)
+        assert len(pandas.read_csv(results.with_suffix(".csv"))) == 300

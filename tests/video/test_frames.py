@@ -224,7 +224,7 @@ def test_times_are_of_a_players_clock(tmp_path, name, start, sound, first):
 
 
 def test_frames_before_the_files_start_are_at_it():
-    clock = video_frames._Clock("a.avi", 24.0, False, 10.0)
+    clock = video_frames.Clock("a.avi", 24.0, False, 10.0)
     assert [clock.seconds(SimpleNamespace(time=time)) for time in (9.9, 9.95, 10.5)] == pytest.approx([0, 0.001, 0.5])
 
 
@@ -240,7 +240,7 @@ def test_two_recordings_put_together_count_on(tmp_path, capsys, first, second, w
 
 
 def test_frames_of_one_time_come_one_after_the_other():
-    clock = video_frames._Clock("a.avi", 24.0, False)
+    clock = video_frames.Clock("a.avi", 24.0, False)
     pictures = [SimpleNamespace(time=time) for time in (5.0, 5.1, 5.05, 5.1, None, 5.3)]
     seconds = [clock.seconds(picture) for picture in pictures]
     assert seconds == pytest.approx([0, 0.1, 0.101, 0.102, 0.102 + 1 / 24, 0.3])

@@ -1,4 +1,3 @@
-import cv2
 import dlib
 import numpy as np
 import pytest
@@ -12,17 +11,16 @@ from vtt_emotion.video import names
 from vtt_emotion.video.detection import CenterFace
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.names import (
-    Portraits,
     agreeing,
-    goodness,
+    clothes_apart,
     identify,
     link_faces,
     name_face,
     read_gallery,
     seen_together,
-    sharpness_share,
     write_gallery,
 )
+from vtt_emotion.video.portraits import Portraits
 
 FRONTAL = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 
@@ -69,8 +67,8 @@ def test_who_is_seen_with_whom():
     assert seen_together(np.zeros(0, FACE)).shape == (0, 0)
 
 
-def persons(faces, encodings, gallery=None, link_distance=0.5):
-    found = identify(faces, dict(enumerate(encodings, 1)), gallery or {}, 0.5, link_distance)
+def persons(faces, encodings, gallery=None, link_distance=0.5, colours=None):
+    found = identify(faces, dict(enumerate(encodings, 1)), colours or {}, gallery or {}, 0.5, link_distance)
     return [found[id] for id in sorted(found)]
 
 
@@ -127,21 +125,33 @@ def test_identify_names_whole_persons(people):
     faces, encodings = seen(range(10), range(10), range(20, 30)), [a(4), b(4), a(1) + 0.02]
     assert persons(faces, encodings, {"anna": a(5)}) == [(1, "anna"), (2, None), (1, "anna")]
     assert persons(faces, encodings, link_distance=None) == [(1, None), (2, None), (3, None)]
-    assert identify(np.zeros(0, FACE), {}, {}, 0.5, 0.5) == {}
+    assert identify(np.zeros(0, FACE), {}, {}, {}, 0.5, 0.5) == {}
 
 
 def test_a_face_without_an_encoding_is_a_person_of_its_own(people):
     a, _ = people
-    found = identify(seen(range(10), range(20, 30), range(40, 50)), {1: a(4), 3: a(4)}, {}, 0.5, 0.5)
+    found = identify(seen(range(10), range(20, 30), range(40, 50)), {1: a(4), 3: a(4)}, {}, {}, 0.5, 0.5)
     assert [found[id] for id in (1, 2, 3)] == [(1, None), (2, None), (1, None)]
 
 
-def test_sharp_faces_are_told_from_blurred_ones_whatever_their_contrast():
-    rng = np.random.default_rng(0)
-    sharp = cv2.resize(draw(rng, random_look(rng), "neutral"), (64, 64), interpolation=cv2.INTER_AREA)
-    blurred = cv2.GaussianBlur(sharp, None, 3)
-    assert sharpness_share(sharp) > 0.9 and sharpness_share(sharp // 3) > 0.9 and sharpness_share(blurred) == 0
-    assert sharpness_share(np.full((64, 64, 3), 90, np.uint8)) == 0
+def worn(*shares):
+    """The colours of clothes, (512,), of some shares of the first ones."""
+    return np.array([*shares, *[0] * (512 - len(shares))], np.float32)
+
+
+def test_clothes_tell_people_apart_within_a_scene(people):
+    a, _ = people
+    red, blue = worn(0.9, 0.1), worn(0, 0.1, 0.9)
+    aside = np.eye(128)[0]
+    alike, same = [a(4), a(4) + 0.4 * aside], [a(4), a(4) + 0.55 * aside]        # strangers, and one seen otherwise
+    near, far = seen(range(10), range(500, 510)), seen(range(10), range(900, 910))
+    assert [person for person, _ in persons(near, alike)] == [1, 1]
+    assert [person for person, _ in persons(near, alike, colours={1: red, 2: blue})] == [1, 2]
+    assert [person for person, _ in persons(near, alike, colours={2: blue})] == [1, 1]
+    assert [person for person, _ in persons(far, alike, colours={1: red, 2: blue})] == [1, 1]    # changed since
+    assert [person for person, _ in persons(near, same)] == [1, 2]
+    assert [person for person, _ in persons(near, same, colours={1: red, 2: red})] == [1, 1]
+    np.testing.assert_allclose(clothes_apart(near, {1: red, 2: blue}), [[-0.09, 0.18], [0.18, -0.09]], atol=1e-6)
 
 
 def test_names_never_cross(people):
@@ -155,18 +165,6 @@ def test_names_never_cross(people):
     tinted = a(4) + 0.03
     said = persons(seen(range(10), range(20, 30)), [a(4), tinted], {"anna": np.concatenate([a(5), tinted])}, 0.2)
     assert said == [(1, "anna"), (1, "anna")]                                    # of one name, so one person
-
-
-def test_a_face_is_better_frontal_large_and_surely_there():
-    turned = FRONTAL.copy()
-    turned[2, 0] = 38
-    good = [goodness(seen([0], **kind))[0] for kind in ({}, {"side": 50}, {"landmarks": turned}, {"side": 300})]
-    assert good[2] < good[1] < good[0] < good[3] == 1
-    turned[2, 0] = 30
-    assert goodness(seen([0], landmarks=turned))[0] == pytest.approx(0.3 * good[0])
-    unsure = seen([0])
-    unsure["score"] = 0.5
-    assert goodness(unsure)[0] == good[0] / 2
 
 
 def test_a_box_of_centerface_becomes_one_like_hogs():
@@ -201,7 +199,7 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
         faces["score"] = 1 if number in (8, 28) else 0.8
         portraits.take(_Frame(number, draw(rng, looks["bert"], "angry")), faces if number < 36 else faces[:0])
     assert not portraits.held                                # encoded when it was gone, and its pictures let go
-    encodings = portraits.finish()[1]
+    encodings = portraits.finish()[0][1]
     assert encodings.shape == (2, 128)
     far = {name: np.linalg.norm(encodings[:, None] - rows[None], axis=2).mean() for name, rows in gallery.items()}
     assert far["bert"] < far["anna"]
@@ -262,33 +260,3 @@ def test_a_gallery_as_it_is_downloaded(tmp_path, monkeypatch, capsys):
     names.read_gallery(tmp_path)
     assert taken == [("bert", tmp_path / "bert/x.webp")] and read_image(taken[0][1]).shape == (64, 64, 3)
     assert "bert/z.pdf: left out, as no picture by its name" in capsys.readouterr().err
-
-
-def test_people_are_encoded_by_the_box_that_their_detector_says():
-    picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)                 # not blurred
-    faces = seen([0], side=100)
-    portraits = Portraits(1, lambda box: box + 20)
-    portraits.take(_Frame(0, picture), faces)
-    (_, _, crop, box), = portraits.held[1]
-    wanted, placed = names.cut_out(picture, faces["box_xyxy"][0] + 20)
-    assert crop.shape == wanted.shape and box.tolist() == placed.tolist()
-
-
-class _Watched(_Frame):
-    """A frame that notes in `asked` that its pixels were asked for."""
-    def __init__(self, number, asked):
-        self.number, self.asked = number, asked
-
-    @property
-    def rgb(self):
-        self.asked.add(self.number)
-        return np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
-
-
-def test_every_other_frame_is_asked_for_a_better_picture_of_a_face():
-    portraits, asked = Portraits(1, lambda box: box), set()
-    for number in range(9):
-        faces = seen([number])
-        faces["score"] = 0.5 + number / 20       # ever better
-        portraits.take(_Watched(number, asked), faces)
-    assert list(portraits.held) == [1] and asked == {0, 2, 4, 6, 8}

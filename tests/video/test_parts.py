@@ -72,6 +72,7 @@ def test_the_same_bytes_in_parts_as_in_one(kind, link, every, pictures, ops, ste
     monkeypatch.setattr(ops.names, "name_crops", 1)          # an encoding takes long
     monkeypatch.setattr(ops.results, "every", every)
     monkeypatch.setattr(ops.results, "smooth", 0.5)
+    monkeypatch.setattr(ops.results, "mesh", every == 3)
     codec, options = CODECS[kind]
     film, found = write_film(tmp_path / "film.mkv", pictures, 24, codec, options), []
     read_job(Job(film, tmp_path / "one", "film"), ops, step, {}, True)

@@ -123,7 +123,7 @@ def attempt(job: Job, ops: Any, gallery: dict[str, np.ndarray], options: Any) ->
     with Cores(options.task_cpus) as cores, redirect_stdout(said), redirect_stderr(said):      # its own are Ray's logs
         cv2.setNumThreads(options.task_cpus)
         try:
-            if is_there(job, ops.results.overlay, True):
+            if is_there(job, ops.results.overlay, True, ops.results.speech):
                 outcome = Outcome(there=True)
             else:
                 step = load_step(ops, options.task_cpus, _loaded)

@@ -11,6 +11,7 @@ from vtt_emotion.archive.table import part_path, write_part
 from vtt_emotion.core.files import locked
 from vtt_emotion.results.records import made_of
 from vtt_emotion.results.shots import read_shots
+from vtt_emotion.results.speech import read_speech
 from vtt_emotion.video.create import create, is_of, read_source
 
 
@@ -23,19 +24,19 @@ class Job:
     size: int = 0
 
 
-def files_of(name: str, overlay: bool, table: bool) -> list[str]:
+def files_of(name: str, overlay: bool, table: bool, speech: bool = False) -> list[str]:
     """The names of the files that must all be there for a video's results to be complete."""
-    segments, shots, film, part = made_of(f"{name}.json")
-    return [f"{name}.json", str(segments), str(shots), *([str(film)] if overlay else []),
-            *([part.as_posix()] if table else [])]
+    segments, shots, heard, film, part = made_of(f"{name}.json")
+    return [f"{name}.json", str(segments), str(shots), *([str(heard)] if speech else []),
+            *([str(film)] if overlay else []), *([part.as_posix()] if table else [])]
 
 
-def is_there(job: Job, overlay: bool, table: bool) -> bool:
+def is_there(job: Job, overlay: bool, table: bool, speech: bool = False) -> bool:
     """Whether a job's results are there, and of its video as far as their faces file tells.
 
     Elsewhere, or of a video elsewhere, that the files are there is enough: what is in them would have to be fetched.
     """
-    names = files_of(job.name, overlay, table)
+    names = files_of(job.name, overlay, table, speech)
     if is_url(job.folder):
         return all_there(job.folder, names)
     there = all((job.folder / name).is_file() for name in names)
@@ -53,13 +54,13 @@ def read_job(job: Job, ops: Any, step: Any, gallery: dict, table: bool,
 
     table: whether its part of the archive's table is written too. read: as of `create`.
     """
-    with fetched(job.source) as source, placed(job.folder, files_of(job.name, True, True)[1:]) as folder, \
+    with fetched(job.source) as source, placed(job.folder, files_of(job.name, True, True, True)[1:]) as folder, \
             naming_originals({str(folder): job.folder, str(source): job.source}):
         path = folder / f"{job.name}.json"
         with locked(path, "written"):
             count, segments, frames, seconds = create(source, path, ops, step, gallery, read)
             if table:
-                write_part(part_path(path), job.name, segments, read_shots(path), seconds, count)
+                write_part(part_path(path), job.name, segments, read_shots(path), seconds, count, read_speech(path))
                 print(f"wrote {part_path(path)}")
     return count, frames, seconds
 

@@ -45,6 +45,8 @@ def row_data(readings: Readings, mine: np.ndarray, frames: np.ndarray, label: st
     data = {"label": label, "frames": pack(frames[mine]), "emotions": pack(faces["emotion"], "u1"),
             "confidences": pack(np.round(CONFIDENCE * faces["confidence"]), "<u2"),
             "ids": pack([id_of[id] for id in faces["id"]]), "boxes": pack(np.round(boxes), "<u2")}
+    if faces["turned"].any():
+        data["turned"] = pack(faces["turned"], "u1")
     if readings.scored:
         shares = np.nan_to_num(faces["scores"][:, :len(readings.emotions)])
         data["scores"] = pack(np.round(CONFIDENCE * shares), "<u2")
@@ -62,6 +64,18 @@ def segment_data(segments: list[dict], id_of: dict[int, int]) -> dict:
             "peaks": column("peak_seconds", 1000, "<u4"), "means": column("confidence", CONFIDENCE, "<u2")}
 
 
+def speech_data(spoken: list[dict], ids: list[int]) -> dict:
+    """What is spoken as the page has it, in ms: `speech`, the film's starts and ends; `turns`, people's, as columns.
+
+    spoken: of vtt_emotion.results.speech's `turns`; ids: those of the page, of which a turn's is a place.
+    """
+    film, people = ([turn for turn in spoken if (turn["id"] is None) == whole] for whole in (True, False))
+    times = {key: [round(1000 * turn[key]) for turn in people] for key in ("start", "end")}
+    return {"speech": pack([round(1000 * turn[key]) for turn in film for key in ("start", "end")]),
+            "turns": {"ids": pack([ids.index(turn["id"]) for turn in people]), "starts": pack(times["start"]),
+                      "ends": pack(times["end"])}}
+
+
 def page_data(readings: Readings, segments: list[dict], rows: np.ndarray, labels: list[str], frames: np.ndarray,
               times: ArrayLike, step: int, size: tuple[int, int] | None = None) -> dict:
     """What the page's scripts are given.
@@ -77,6 +91,14 @@ def page_data(readings: Readings, segments: list[dict], rows: np.ndarray, labels
     made = [row_data(readings, mine, frames, label, id_of, size) for mine, label in zip(parts, labels)]
     return {"times": pack(times), "step": step, "emotions": list(readings.emotions), "full": CONFIDENCE, "ids": ids,
             "size": size, "segments": segment_data(segments, id_of), "rows": made}
+
+
+def alike_data(near: dict[int, list[int]], order: list[int]) -> dict:
+    """Who looks like whom as the page has it: ids, those most like each, nearest first, and all by how alike they are.
+
+    near, order: of vtt_emotion.video.likeness.
+    """
+    return {"order": order, "ids": list(near), "near": [pack(ids) for ids in near.values()]}
 
 
 def add_pictures(data: dict, seen: Seen, readings: Readings, rows: np.ndarray, frames: np.ndarray, times: ArrayLike,

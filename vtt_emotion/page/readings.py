@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,10 @@ STRONGEST = 5                                    # segments of each emotion whos
 
 
 # The face of one record. time: ms; emotion: its place in WITH_CONTEMPT; label: its place in `Readings.labels`; scores:
-# NaN where the record has none; frontal: 1 where it does not tell.
+# NaN where the record has none; frontal: 1 where it does not tell; turned: too far to count.
 READING = np.dtype([("time", np.int64), ("id", np.int64), ("label", np.int64), ("emotion", np.int64),
                     ("confidence", float), ("scores", float, len(WITH_CONTEMPT)), ("box_xyxy", float, 4),
-                    ("frontal", float)])
+                    ("frontal", float), ("turned", bool)])
 
 
 @dataclass
@@ -38,17 +39,17 @@ class Readings:
         return len(self.faces) > 0 and bool(np.isfinite(self.faces["scores"][:, :len(EMOTIONS)]).all())
 
 
-def as_readings(records: Iterable[dict]) -> Readings:
-    """The records of `read_results` as `Readings`."""
+def as_readings(records: Iterable[dict], ahead: Iterable[bool] = repeat(True)) -> Readings:
+    """The records of `read_results` as `Readings`; ahead: whether each face is turned no further than it may be."""
     labels = {}                                  # {(whether it is a name, name or id): its place}
-    faces = np.array([_as_row(record, labels) for record in records], READING)
+    faces = np.array([(*_as_row(record, labels), not one) for record, one in zip(records, ahead)], READING)
     contempt = (faces["emotion"] >= len(EMOTIONS)).any() or np.isfinite(faces["scores"][:, len(EMOTIONS):]).any()
     return Readings(faces, [name if named else f"face {name}" for named, name in labels],
                     [named for named, _ in labels], names_of(contempt))
 
 
 def _as_row(record, labels):
-    """A record as a tuple of READING's fields; labels: as of `as_readings`, added to."""
+    """A record as a tuple of READING's fields but `turned`; labels: as of `as_readings`, added to."""
     face = record["object"]
     id, name, frontal, scores = face["id"], face["name"], face.get("frontal"), face.get("scores") or {}
     label = labels.setdefault((True, name) if name else (False, id), len(labels))

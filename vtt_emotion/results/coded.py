@@ -17,7 +17,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS, FRIENDS
 from vtt_emotion.results.coded_eaf import read_eaf
 from vtt_emotion.results.coded_tables import read_table
-from vtt_emotion.results.tiers import SHOTS
+from vtt_emotion.results.tiers import OURS
 
 SUFFIXES = (".eaf", ".textgrid", ".csv", ".tsv", ".txt", ".vtt", ".srt")
 LEFT_OUT = "left-out"                            # what a word is mapped to that is no emotion
@@ -30,7 +30,8 @@ def read_coded(path: Path, tiers: Iterable = (), words: Iterable = (), fps: floa
 
     Args:
         path: a file of one of `SUFFIXES`; text in UTF-8, UTF-16 or cp1252.
-        tiers: the tiers (or persons) to take; where none are named all but that of the shots, which exports write.
+        tiers: the tiers (or persons) to take; where none are named all but those that exports write of shots,
+            notes and speech.
         words: pairs (word of the coders, one of our emotions or `LEFT_OUT`), beside the nouns and adjectives that are
             known, in any case.
         fps: frames a second of times as H:MM:SS:FF.
@@ -50,7 +51,7 @@ def read_coded(path: Path, tiers: Iterable = (), words: Iterable = (), fps: floa
     if not path.is_file():
         raise InputError(f"{path}: no such file of coded annotations")
     rows = [(where, str(person), word, *times) for where, person, word, *times in _read(path)
-            if person != SHOTS or SHOTS in tiers]
+            if not person.startswith(OURS) or person in tiers]
     people = list(dict.fromkeys(person for _, person, *_ in rows))
     absent = [tier for tier in tiers if tier not in people]
     if absent:

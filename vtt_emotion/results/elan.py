@@ -1,4 +1,5 @@
-"""Segments as an annotation file of ELAN (.eaf, EAF 3.0): a tier a person, and one of the shots."""
+"""Segments as an annotation file of ELAN (.eaf, EAF 3.0): a tier a person, and others of the shots and of who
+speaks."""
 import mimetypes
 import os
 from collections.abc import Iterable, Sequence
@@ -14,8 +15,9 @@ SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 
 
 def write_eaf(path: str | Path, segments: Iterable[dict], video: Path | None = None, shots: Sequence[dict] = (),
-              notes: Sequence[dict] = ()) -> None:
-    """Write segments, shots and notes as a whole .eaf file; `video`, if any, is linked, absolutely and from `path`."""
+              notes: Sequence[dict] = (), spoken: Sequence[dict] = ()) -> None:
+    """Write segments, shots, notes and who speaks (`turns`) as a whole .eaf file; `video`, if any, is linked,
+    absolutely and from `path`."""
     from pympi import Eaf
 
     document = Eaf(author="")
@@ -27,7 +29,7 @@ def write_eaf(path: str | Path, segments: Iterable[dict], video: Path | None = N
         relative = Path(os.path.relpath(video, Path(path).parent)).as_posix()
         document.add_linked_file(Path(video).resolve().as_uri(), quote(os.fsencode(f"./{relative}")),
                                  mimetypes.guess_type(video)[0] or "unknown")
-    for person, spans in all_tiers(segments, shots, notes).items():
+    for person, spans in all_tiers(segments, shots, notes, spoken).items():
         document.add_tier(person, part=person)
         for start, end, emotion in spans:
             document.add_annotation(person, start, end, emotion)

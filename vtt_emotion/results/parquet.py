@@ -5,15 +5,19 @@ from typing import TYPE_CHECKING
 
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, names_of
+from vtt_emotion.results.tables import MESH_COLUMNS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_seconds": "float64", "id": "int64",
          "frames": "int64", "shot": "int64", "first_frame": "int64", "end_frame": "int64", "other": "int64",
-         "shots": "int64", "framing": "string", "people": "string", "other_name": "string", "confidence": "float32",
-         "peak": "float32", "xmin": "int32", "ymin": "int32", "xmax": "int32", "ymax": "int32", "name": "string",
-         "file": "string"} | dict.fromkeys((*WITH_CONTEMPT, *AFFECT), "float32")
+         "shots": "int64", "framing": "string", "people": "string", "other_name": "string", "emotion": "string",
+         "records": "int64", "lag": "float64", "r": "float64", "chance": "float64", "p": "float64",
+         "r_without_lag": "float64", "confidence": "float32", "peak": "float32", "xmin": "int32", "ymin": "int32",
+         "xmax": "int32", "ymax": "int32", "name": "string", "file": "string",
+         "speech": "float32", "speaking": "float32"} | dict.fromkeys(
+             (*WITH_CONTEMPT, *AFFECT, *MESH_COLUMNS), "float32")
 
 
 def as_frame(columns: Sequence[str], rows: Iterable[dict], labels: Sequence[str] = ()) -> "DataFrame":

@@ -28,8 +28,8 @@ def made_of(results: str | Path) -> list[Path]:
     They are removed first, and written last: where one is, it is of the results beside it, whenever a reading ended.
     """
     path = Path(results)
-    return [path.with_suffix(".segments.json"), path.with_suffix(".shots.json"), path.with_suffix(".overlay.mp4"),
-            path.parent / ARCHIVE / f"{path.stem}.parquet"]
+    return [path.with_suffix(".segments.json"), path.with_suffix(".shots.json"), path.with_suffix(".speech.json"),
+            path.with_suffix(".overlay.mp4"), path.parent / ARCHIVE / f"{path.stem}.parquet"]
 
 
 def remove_made_of(results: str | Path) -> None:

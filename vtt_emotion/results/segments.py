@@ -15,6 +15,7 @@ from vtt_emotion.core.files import read_json
 from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.results.checks import SEGMENT, SEGMENT_SAYS, check_all
 from vtt_emotion.results.records import made_of
+from vtt_emotion.results.speech import read_speech, with_speech
 
 STEPS = 1.6                                      # times the step between two records is no gap yet
 
@@ -25,7 +26,7 @@ def segments_path(results: str | Path) -> Path:
 
 
 class Timelines:
-    """The scores of each id over time, gathered from records one by one, 72 bytes each."""
+    """The scores of each id over time, and whether it speaks, gathered from records one by one, 80 bytes each."""
 
     def __init__(self) -> None:
         self.numbers, self.names, self.times = {}, {}, array("d")
@@ -33,12 +34,13 @@ class Timelines:
     def add(self, record: dict) -> None:
         """Take a record of `create_results.py`; one without scores is taken to share the rest out evenly."""
         face, seconds = record["object"], record["seconds"]
-        scores = face.get("scores")
+        scores, speaks = face.get("scores"), face.get("speaking")
         if scores is None:
             scores = dict.fromkeys(EMOTIONS, (1 - face["confidence"]) / (len(EMOTIONS) - 1))
             scores[record["class"]] = face["confidence"]
         shares = [scores.get(name) or 0.0 for name in WITH_CONTEMPT]
-        self.numbers.setdefault(face["id"], array("d")).extend([seconds, *shares])
+        self.numbers.setdefault(face["id"], array("d")).extend(
+            [seconds, *shares, np.nan if speaks is None else speaks])
         self.names[face["id"]] = self.names.get(face["id"]) or face["name"]
         if not self.times or self.times[-1] != seconds:
             self.times.append(seconds)
@@ -55,11 +57,11 @@ class Timelines:
             return []
         step, found = float(np.median(np.diff(self.times))), []
         for id, numbers in self.numbers.items():
-            rows = np.frombuffer(numbers).reshape(-1, 1 + len(WITH_CONTEMPT))
+            rows = np.frombuffer(numbers).reshape(-1, 2 + len(WITH_CONTEMPT))
             cuts = np.flatnonzero(np.diff(rows[:, 0]) > max(gap, STEPS * step)) + 1
             for piece in np.split(rows, cuts):
                 found += [{"id": id, "name": self.names[id], **segment}
-                          for segment in _piece_segments(piece[:, 0], piece[:, 1:], step, window, lead, least)]
+                          for segment in _piece_segments(piece, step, window, lead, least)]
         return sorted(found, key=lambda segment: (segment["start"], segment["id"]))
 
 
@@ -71,7 +73,8 @@ def find_segments(records: Iterable[dict], window: float = 0.5, lead: float = 0.
 
     Returns:
         list of dicts: id, name (or None), class, start, end (s; the end is where the last frame is over), confidence
-        (mean score of its emotion), peak (the greatest), peak_seconds (when), frames (records in it).
+        (mean score of its emotion), peak (the greatest), peak_seconds (when), frames (records in it), and where records
+        tell it speaking (the share of those that do in which the face speaks).
     """
     timelines = Timelines()
     for record in records:
@@ -79,18 +82,20 @@ def find_segments(records: Iterable[dict], window: float = 0.5, lead: float = 0.
     return timelines.segments(window, lead, least, gap)
 
 
-def _piece_segments(times, scores, step, window, lead, least):
-    """The segments of an unbroken stretch of one id: times (K,), scores (K, 8)."""
+def _piece_segments(rows, step, window, lead, least):
+    """The segments of an unbroken stretch of one id: rows (K, 10) of times, eight scores, whether it speaks."""
+    times, scores, speaks = rows[:, 0], rows[:, 1:-1], rows[:, -1]
     ends = np.append(times[1:], times[-1] + step)
     emotions = _without_flicker(_averaged(times, scores, window), lead)
     runs = _absorb(_runs(emotions), times, ends, scores, least)
     for first, stop, emotion in runs:
         shown = scores[first:stop, emotion]
         peak = first + int(shown.argmax())
+        known = speaks[first:stop][np.isfinite(speaks[first:stop])]
         yield {"class": WITH_CONTEMPT[emotion], "start": round(float(times[first]), 3),
                "end": round(float(ends[stop - 1]), 3), "confidence": round(float(shown.mean()), 3),
                "peak": round(float(shown.max()), 3), "peak_seconds": round(float(times[peak]), 3),
-               "frames": stop - first}
+               "frames": stop - first} | ({"speaking": round(float(known.mean()), 3)} if len(known) else {})
 
 
 def _averaged(times, scores, window):
@@ -166,7 +171,7 @@ def segments_of(results: str | Path, records: list[dict], renamed: bool = False)
     """
     kept = segments_path(results)
     if renamed or not kept.is_file():
-        return find_segments(records)
+        return with_speech(find_segments(records), read_speech(results))
     segments = read_segments(kept)
     if not {segment["id"] for segment in segments} <= {record["object"]["id"] for record in records}:
         raise InputError(f"{kept}: of other results than {Path(results).name}; delete it, and they are found anew")

@@ -3,6 +3,8 @@ from collections.abc import Iterable, Sequence
 
 SHOTS = "shots of the film"
 NOTES = "notes on the film"
+SPEECH = "speech of"                             # the film, or a person
+OURS = SHOTS, NOTES, SPEECH                      # what tiers begin with that exports write beside the emotions'
 
 
 def person_tiers(segments: Iterable[dict]) -> dict[str, list[tuple[int, int, str]]]:
@@ -23,14 +25,17 @@ def person_tiers(segments: Iterable[dict]) -> dict[str, list[tuple[int, int, str
     return tiers
 
 
-def all_tiers(segments: Iterable[dict], shots: Sequence[dict],
-              notes: Sequence[dict] = ()) -> dict[str, list[tuple[int, int, str]]]:
+def all_tiers(segments: Iterable[dict], shots: Sequence[dict], notes: Sequence[dict] = (),
+              spoken: Iterable[dict] = ()) -> dict[str, list[tuple[int, int, str]]]:
     """`person_tiers`, of shots (dicts, as `Shots.rows` gives) the tier `SHOTS` of how each is framed, and of notes
-    `NOTES`, in as many tiers as they overlap; a moment lasts until the next second."""
+    `NOTES`, in as many tiers as they overlap; a moment lasts until the next second. Of `spoken`, as `turns` gives, each
+    who speaks has a tier, `SPEECH` and the name."""
     tiers = person_tiers(segments)
     spans = [(round(1000 * shot["start"]), round(1000 * shot["end"]), shot["framing"] or "no face")
              for shot in shots if round(1000 * shot["end"]) > round(1000 * shot["start"])]
     tiers |= {SHOTS: spans} if spans else {}     # a film of one frame has none
+    for person, turns in person_tiers(turn | {"class": "speech"} for turn in spoken).items():
+        tiers[f"{SPEECH} {person}"] = turns
     for note in notes:
         start = round(1000 * note["from"])
         end, name, number = max(start + 1, round(1000 * note["to"])) if note["to"] else start + 1000, NOTES, 1

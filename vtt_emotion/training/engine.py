@@ -93,7 +93,7 @@ def predict(net: torch.nn.Module, loader: DataLoader, device: torch.device, flip
     shown, None shows it on a terminal.
     """
     net.eval()
-    logits, targets = [torch.zeros(0, net.fc.out_features)], [torch.zeros(0, net.fc.out_features)]
+    logits, targets = [], []
     for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=silent):
         clips = clips.to(device, non_blocking=True)
         with autocast(device, precision):
@@ -102,7 +102,9 @@ def predict(net: torch.nn.Module, loader: DataLoader, device: torch.device, flip
                 said = (said + last_logits(net, clips.flip(-1))) / 2
         logits.append(said.cpu())
         targets.append(target)
-    return torch.cat(logits), torch.cat(targets[1:] or targets)
+    if not logits:                               # a process that is left none
+        return torch.zeros(0, net.fc.out_features), torch.zeros(0, net.fc.out_features)
+    return torch.cat(logits), torch.cat(targets)
 
 
 def evaluate(net: torch.nn.Module, loader: DataLoader, loss: Callable, device: torch.device, precision: str = "float32",

@@ -2,7 +2,7 @@
 
 A backend is called as `step(frames, state, fresh)`, as `ResNetTSM.step`, with NumPy arrays in and out: frames uint8
 (N, 3, H, W), fresh bool (N,), logits float32 (N, 7). Its state is its own, a tuple of
-arrays or tensors with a row a face; `size` is the side of its frames, px.
+arrays or tensors with a row a face; `size` is the side of its frames, px; `arithmetic` what it reckons in.
 """
 import logging
 from pathlib import Path

@@ -15,6 +15,7 @@ from vtt_emotion.results.segments import read_segments, segments_path
 from vtt_emotion.video.detection import Detector, make_detector
 from vtt_emotion.video.emotions import labels_of, make_records, picture_logits
 from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.mesh import Mesher
 from vtt_emotion.video.reading import look_nearer
 from vtt_emotion.video.sources import VIDEO_SUFFIXES, choose, is_video
 
@@ -76,7 +77,7 @@ def look_at_photos(folder: Path, detectors: Sequence[Detector], failed: Callable
 
 
 def read_photos(folder: Path, detectors: Sequence[Detector], step: Any, framing: tuple[float, float], scores: bool,
-                failed: list[str]) -> Iterator[dict]:
+                failed: list[str], mesher: Mesher | None = None) -> Iterator[dict]:
     """Yield the records of the photos in a folder, by file name, then from left to right.
 
     `seconds` is null, `file` the photo's name, and the id counts the faces of a photo from 1.
@@ -84,14 +85,15 @@ def read_photos(folder: Path, detectors: Sequence[Detector], step: Any, framing:
     Args:
         detectors: of `photo_detectors`; step: of `make_step`; framing: (margin, lift) of their boxes.
         scores: as of `make_records`. failed: a list, to which is added what is wrong with those that cannot be read.
+        mesher: lays meshes on the faces, where they are wanted.
     """
     for path, image, faces in look_at_photos(folder, detectors, lambda error: failed.append(str(error))):
-        for record in picture_records(image, faces, step, framing, scores):
+        for record in picture_records(image, faces, step, framing, scores, mesher):
             yield record | {"file": as_text(path.name)}
 
 
 def picture_records(image: np.ndarray, faces: np.ndarray, step: Any, framing: tuple[float, float],
-                    scores: bool) -> Iterator[dict]:
+                    scores: bool, mesher: Mesher | None = None) -> Iterator[dict]:
     """The records of one picture's `faces` (dtype FACE): ids count them from 1, `seconds` is null."""
     if not len(faces):
         return
@@ -99,7 +101,8 @@ def picture_records(image: np.ndarray, faces: np.ndarray, step: Any, framing: tu
     faces["id"], faces["frame"] = numbers, 0
     people = {number: (number, None) for number in numbers}
     logits = picture_logits(image, faces, step, framing)
-    for record in make_records(faces, logits, [0.0], people, scores, labels_of(step)):
+    meshes = mesher.lay_on(image, faces) if mesher else None
+    for record in make_records(faces, logits, [0.0], people, scores, labels_of(step), meshes):
         yield record | {"seconds": None}
 
 

@@ -4,6 +4,7 @@ In two halves, so that a long film can be read in parts (parts.py): a `Reading` 
 are made of all of it.
 """
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,23 +13,31 @@ import numpy as np
 from tqdm import tqdm
 
 from ops import Tracking
+from vtt_emotion import __version__
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
 from vtt_emotion.results.shots import Shots, shots_path
+from vtt_emotion.results.speech import speech_path, with_speech
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
-from vtt_emotion.video.faces_file import describe, fingerprint, read_faces, write_faces
+from vtt_emotion.video.faces_file import add_reading, describe, fingerprint, read_faces, write_faces
 from vtt_emotion.video.frames import facts_of, read_frames
-from vtt_emotion.video.names import GALLERY, Portraits, identify, read_gallery
+from vtt_emotion.video.likeness import mean_encodings
+from vtt_emotion.video.mesh import Mesher, MeshReader, mouths, with_speaking
+from vtt_emotion.video.names import GALLERY, identify, read_gallery
+from vtt_emotion.video.onnx_backend import checkpoint_hash
 from vtt_emotion.video.overlay import write_overlay
+from vtt_emotion.video.portraits import Portraits
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
 from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.speech import find_speaking, find_speech
 from vtt_emotion.video.tracks import Tracker
 
 RATE = 24                                        # frames a second that options which count frames are meant of
+ELSEWHERE = {"weights", "backend", "device", "graphs_path", "results_path", "resume", "overlay", "gallery"}
 
 
 @dataclass
@@ -40,8 +49,12 @@ class Reading:
     read_rows: np.ndarray                        # (N,) rows of `faces` that the network read
     logits: np.ndarray                           # (N, 7) float32
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
+    colours: dict = field(default_factory=dict)                        # {id: (512,)} of what they wear, likewise
     labels: tuple = EMOTIONS                     # of the logits
     height: int = 0                              # px of a frame with a face, 0 where none has one
+    meshes: np.ndarray | None = None             # dtype MESH, of `faces`, where they are wanted
+    speech: list[dict] | None = None             # of the whole source, where it is looked for
+    people: dict = field(default_factory=dict)   # {id: (person, name)}, once they are told apart
 
 
 def is_of(source: Path, path: Path) -> bool:
@@ -105,13 +118,15 @@ def read_followed(followed: Iterator[tuple], ops: Any, step: Any, encode: bool) 
     """The `Reading` of frames with their faces; encode: whether people are to be told apart."""
     results = ops.results
     name = ops.tracking.detector
-    portraits = Portraits(ops.names.name_crops, find_detector(name).hog_box) if encode else None
-    framing = framing_of(name, ops.margins)
-    with EmotionReader(step, results.frame_stride, results.every, framing) as emotions:
-        faces, shots, seconds = read_through(followed, [emotions, portraits] if portraits else [emotions])
+    hog_box, framing = find_detector(name).hog_box, framing_of(name, ops.margins)
+    portraits = Portraits(ops.names.name_crops, hog_box) if encode else None
+    with EmotionReader(step, results.frame_stride, results.every, framing) as emotions, \
+            MeshReader(Mesher(hog_box), results.every) if results.mesh else nullcontext() as meshes:
+        faces, shots, seconds = read_through(followed, [part for part in (emotions, portraits, meshes) if part])
         read_rows, logits = emotions.finish()
-    return Reading(faces, shots, seconds, read_rows, logits, portraits.finish() if portraits else {},
-                   emotions.stream.labels, emotions.height)
+        laid = meshes.finish() if meshes else None
+    return Reading(faces, shots, seconds, read_rows, logits, *(portraits.finish() if portraits else ({}, {})),
+                   emotions.stream.labels, emotions.height, laid)
 
 
 def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray],
@@ -127,15 +142,21 @@ def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray
 
 
 def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.ndarray]) -> Iterator[dict]:
-    """The records of a whole source's `Reading`, with its people named."""
+    """The records of a whole source's `Reading`, with its people named; its speech is found, where that is wanted."""
     results, names, faces = ops.results, ops.names, reading.faces
-    people = identify(faces, reading.encodings, gallery, names.name_distance,
+    reading.speech = find_speech(source) if results.speech else None
+    if reading.speech is not None and reading.meshes is not None:
+        reading.meshes = with_speaking(reading.meshes, find_speaking(
+            np.array(reading.seconds)[faces["frame"]], faces["id"], mouths(reading.meshes), reading.speech))
+    people = identify(faces, reading.encodings, reading.colours, gallery, names.name_distance,
                       names.link_distance if names.link == "true" else None)
+    reading.people = people
     read = faces[reading.read_rows]
     logits = smooth_logits(read, reading.logits, results.frame_stride, results.smooth)
     written = read["frame"] % results.every == 0
+    meshes = None if reading.meshes is None else reading.meshes[reading.read_rows][written]
     return make_records(read[written], logits[written], reading.seconds, people, results.scores == "true",
-                        reading.labels)
+                        reading.labels, meshes)
 
 
 def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray],
@@ -157,16 +178,30 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
-    segments = timelines.segments(**ops.segments.plain())
+    add_reading(path, facts_of_reading(ops, step), mean_encodings(reading.encodings, reading.people))
+    segments = with_speech(timelines.segments(**ops.segments.plain()), reading.speech)
     write_records(segments_path(path), segments)
     print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
     write_records(shots_path(path), shots.rows())
     print(f"wrote {shots_path(path)}: {len(reading.shots) - 1:,} shots")
+    if reading.speech is not None:
+        write_records(speech_path(path), reading.speech)
+        print(f"wrote {speech_path(path)}: {len(reading.speech):,} stretches of speech")
     if results.overlay:
         frames = tqdm(read_frames(source, ops.source.fps), "overlay", unit="frame", disable=None)
         write_overlay(drawn, frames, read_results(path), results.every)
         print(f"wrote {drawn}")
     return count, segments, len(reading.seconds), film_seconds(reading.seconds)
+
+
+def facts_of_reading(ops: Any, step: Any) -> dict:
+    """How results are read, as a faces file tells it: the version, the weights, and the options that records and
+    segments depend on beside those of faces. None names a place on this machine."""
+    weights = find_weights(ops.results.weights, ops.place.root)
+    options = {name: value for concern in (ops.results, ops.names, ops.segments)
+               for name, value in vars(concern).items() if name not in ELSEWHERE}
+    return {"program": f"vtt_emotion {__version__}", "weights": weights.name, "weights_hash": checkpoint_hash(weights),
+            "arithmetic": step.arithmetic, "options": options}
 
 
 def film_seconds(seconds: list[float]) -> float:

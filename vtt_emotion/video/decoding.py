@@ -110,8 +110,12 @@ def _past_damage(film, met):
             yield from islice(decode_strictly(again, met, damage=None), number, None)
 
 
-def decode_strictly(film: Film, met: dict, damage: Any = _Damaged) -> Iterator[av.VideoFrame]:
-    """Yield a film's pictures from where it stands; `damage` is raised at the first damage, None: it is counted."""
+def decode_strictly(film: Film, met: dict, damage: Any = _Damaged, stream: Any = None) -> Iterator[Any]:
+    """Yield a film's pictures from where it stands; `damage` is raised at the first damage, None: it is counted.
+
+    stream: another of its streams than its pictures', as its sound, whose frames are then given.
+    """
+    stream = stream or film.stream
     packets, failures = film.container.demux(), 0
     while failures < STUCK:
         try:
@@ -126,11 +130,11 @@ def decode_strictly(film: Film, met: dict, damage: Any = _Damaged) -> Iterator[a
             failures = 0
             if packet.pts is not None:
                 met["end"] = max(met["end"], float((packet.pts + (packet.duration or 0)) * packet.time_base))
-            if packet.stream_index == film.stream.index:
-                yield from _pictures(film.stream, packet, met, damage)
+            if packet.stream_index == stream.index:
+                yield from _pictures(stream, packet, met, damage)
     last = av.Packet()
-    last.time_base = film.stream.time_base
-    yield from _pictures(film.stream, last, met, damage)
+    last.time_base = stream.time_base
+    yield from _pictures(stream, last, met, damage)
 
 
 def _pictures(stream, packet, met, damage):

@@ -10,6 +10,7 @@ from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.labels import AFFECT, EMOTIONS, emotions_of
 from vtt_emotion.video.detection import frontal
 from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.mesh import HOLDS, frontal_by, told
 
 AHEAD = 2                                        # blocks that wait for the network while the video is read on
 
@@ -131,7 +132,8 @@ def smooth_logits(faces: np.ndarray, logits: np.ndarray, stride: int, smooth: fl
 
 
 def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float], people: dict[int, tuple],
-                 scores: bool = True, labels: Sequence[str] = EMOTIONS) -> Iterator[dict]:
+                 scores: bool = True, labels: Sequence[str] = EMOTIONS,
+                 meshes: np.ndarray | None = None) -> Iterator[dict]:
     """Yield the records of `faces` (N,), dtype FACE, in order of seconds, then id.
 
     Args:
@@ -139,6 +141,7 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
             seconds: of every frame of the video.
         people: {face's id: (id in the records, name or None)}.
         scores: whether each has the probabilities of all emotions by name, rounded so that they still sum to 1.
+        meshes: (N,), dtype MESH, of the same faces, where their meshes are wanted.
 
     `confidence` is the emotion's share times (1 + score) / 2: the detector's score of the face counts half, since one
     that it missed between two looks, score 0, is likely still there.
@@ -147,6 +150,8 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
     known = len(emotions_of(tuple(labels)))
     chances, affect, straight = softmax(logits[:, :known]), logits[:, known:].clip(-1, 1), frontal(faces["landmarks"])
     marked = np.isfinite(faces["landmarks"]).all((1, 2))
+    if meshes is not None:
+        straight, marked = frontal_by(meshes, straight), marked | (meshes["mesh"] >= HOLDS)
     for row in np.lexsort((persons, faces["frame"])).tolist():
         face, emotion = faces[row], int(chances[row].argmax())
         confidence = float(chances[row, emotion]) * (1 + float(face["score"])) / 2
@@ -155,6 +160,8 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
         if marked[row]:
             about["frontal"] = round(float(straight[row]), 2)
         about |= {name: round(float(value), 3) for name, value in zip(AFFECT, affect[row])}
+        if meshes is not None:
+            about |= told(meshes[row])
         if scores:
             parts = [round(float(chance), 4) for chance in chances[row]]
             rest = 1 - sum(parts)                # of rounding: the emotion's, so long as it stays the largest

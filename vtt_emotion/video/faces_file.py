@@ -1,4 +1,8 @@
-"""The faces file beside the results: faces and shots, and what they were found in and how."""
+"""The faces file beside the results: faces and shots, and what they were found in and how.
+
+What the results were then read with, and a mean encoding of each person in them, is added once they are written, with
+their hash: results of a reading that was killed, or that were edited, have none.
+"""
 import hashlib
 import json
 from datetime import datetime
@@ -18,6 +22,7 @@ from vtt_emotion.video.frames import frame_files
 VERSION = 4                                      # of a faces file; raised when the same video would give other boxes
 LARGEST = 1e6                                    # px, of a coordinate; no video is as large
 ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
+SIZE = 128                                       # numbers of an encoding
 
 
 def fingerprint(source: Path) -> str:
@@ -75,17 +80,59 @@ def read_faces(path: Path) -> tuple[dict, Any, list[int]]:
     return about, faces, shots
 
 
-def provenance(results: Path) -> tuple[str, str]:
-    """What results are: in short (name, time, hash), and with how their faces were found, where that is kept."""
-    digest = hashlib.sha256(results.read_bytes()).hexdigest()[:12]
-    written = datetime.fromtimestamp(results.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
-    short = f"{results.name} of {written}, SHA-256 {digest}"
+def add_reading(results: Path, facts: dict, encodings: dict[int, np.ndarray]) -> None:
+    """Add to the faces file beside `results` how they were read (a dict), and {id: a mean encoding (128,)}."""
+    said, path = json.dumps({"results": _hash(results)} | facts), results.with_suffix(".faces.npz")
+    parts = read_arrays(path) | {
+        "reading": np.array(said), "ids": np.array(list(encodings), np.int64),
+        "encodings": np.array(list(encodings.values()), np.float16).reshape(-1, SIZE)}
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **parts)  # type: ignore[arg-type]
+
+
+def read_reading(results: Path) -> tuple[dict, dict[int, np.ndarray]]:
+    """What `add_reading` added to the faces file of `results`; two empty dicts where it is of others, or none."""
     try:
-        about = read_faces(results.with_suffix(".faces.npz"))[0]
+        parts = read_arrays(results.with_suffix(".faces.npz"))
+        facts, ids, rows = json.loads(str(parts["reading"])), parts["ids"].tolist(), parts["encodings"].astype(float)
+        if facts["results"] != _hash(results) or rows.shape != (len(ids), SIZE) or not np.isfinite(rows).all():
+            return {}, {}
+        return facts, dict(zip(ids, rows))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}, {}
+
+
+def about_results(results: Path) -> dict:
+    """What results are: their name, when they were written, their hash; and how they were read (`facts_of_reading` of
+    create.py) and their faces found, where the faces file beside them tells it."""
+    written = datetime.fromtimestamp(results.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+    about = read_reading(results)[0] | {"results": results.name, "written": written, "sha256": _hash(results)}
+    try:
+        faces = read_faces(results.with_suffix(".faces.npz"))[0]
+        return about | {"faces": {"format": faces["version"], "options": faces.get("options")}}
     except InputError:
-        return short, short
-    options = ", ".join(f"{name} {value}" for name, value in about.get("options", {}).items())
-    return short, f"{short}; faces (format {about['version']}) found with {options}"
+        return about
+
+
+def provenance(results: Path) -> tuple[str, str]:
+    """`about_results` in a line: in short (name, time, hash, weights), and with all options."""
+    about = about_results(results)
+    parts = [f"{about['results']} of {about['written']}, SHA-256 {about['sha256']}"]
+    if "weights" in about:
+        parts[0] += f", weights {about['weights']} (SHA-256 {about.get('weights_hash')}) in {about.get('arithmetic')}"
+        parts += [f"read by {about.get('program')} with {_listed(about)}"]
+    if "faces" in about:
+        parts += [f"faces (format {about['faces']['format']}) found with {_listed(about['faces'])}"]
+    return parts[0], "; ".join(parts)
+
+
+def _listed(about):
+    options = about.get("options")
+    return ", ".join(f"{name} {value}" for name, value in options.items()) if isinstance(options, dict) else ""
+
+
+def _hash(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _whole(faces, shots):

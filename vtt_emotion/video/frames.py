@@ -208,7 +208,7 @@ def _read_folder(folder, fps):
 def _read_video(path):
     number, met = 0, Counter()
     with Film(path) as film:
-        clock = _Clock(path, float(film.stream.average_rate or 24), film.leaps, film.start)
+        clock = Clock(path, float(film.stream.average_rate or 24), film.leaps, film.start)
         for picture, lies in _oriented(decode(film, met)):
             yield Frame(number, clock.seconds(picture), picture, film.aspect, lies)
             number += 1
@@ -288,26 +288,29 @@ def read_frames_from(source: Path, index: Index, number: int) -> Iterator[Frame]
         raise Unfit(source)
 
 
-class _Clock:
+class Clock:
     """The times of a video's frames on a player's clock, which is 0 at the file's start; they never go back.
 
     The picture may start after the sound. Two recordings put together start again in the middle. parts: the container
     is of a kind in which time may also leap ahead there; in others a leap is a pause. start: s; None: the first frame.
+    source: named where a leap is said; None, it is not.
     """
 
-    def __init__(self, source, rate, parts, start=None):
-        self.source, self.rate, self.parts, self.start, self.last = source, rate, parts, start, None
+    def __init__(self, source: Any, rate: float, parts: bool, start: float | None = None) -> None:
+        self.source, self.rate, self.parts, self.start = source, rate, parts, start
+        self.last: float | None = None
 
-    def seconds(self, picture):
-        """The time of the next picture."""
+    def seconds(self, picture: Any) -> float:
+        """The time of the next picture, or piece of sound."""
         following = 0.0 if self.last is None else self.last + 1 / self.rate
         if self.start is None:
             self.start = picture.time or 0.0
         time = self.start + following if picture.time is None else picture.time
         leap = time - self.start - following
         if self.last is not None and (leap < -BACK or (self.parts and leap > AHEAD)):
-            say_once(f"warning: {self.source}: its time leaps {'back' if leap < 0 else 'ahead'} at {following:.2f} s; "
-                     "counted on from there")
+            if self.source:
+                say_once(f"warning: {self.source}: its time leaps {'back' if leap < 0 else 'ahead'} at "
+                         f"{following:.2f} s; counted on from there")
             self.start = time - following
         now = time - self.start                  # before the file's start, of one time, or disordered: moved up
         if self.last is None:

@@ -24,14 +24,15 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import emotions_of
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.results.parquet import as_frame
-from vtt_emotion.results.tables import BOX, record_rows
+from vtt_emotion.results.tables import BOX, MESH_COLUMNS, record_rows
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.batch import photo_detectors, picture_records
 from vtt_emotion.video.create import find_gallery, load_step, read_source
-from vtt_emotion.video.detection import Detector, framing_of
+from vtt_emotion.video.detection import Detector, find_detector, framing_of
 from vtt_emotion.video.emotions import labels_of
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.mesh import Mesher
 from vtt_emotion.video.reading import look_nearer
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def read_emotions(picture: Picture, faces: np.ndarray, network: Any = "fer", det
     if getattr(faces, "dtype", None) != FACE:
         raise InputError("read_emotions: expected faces as of find_faces or make_faces")
     step, scores, framing = _step(network, ops), ops.results.scores == "true", framing_of(detector, ops.margins)
-    return _frame(("id",), picture_records(image, faces, step, framing, scores), labels_of(step), scores)
+    mesher = _mesher(find_detector(detector).hog_box) if ops.results.mesh else None
+    return _frame(("id",), picture_records(image, faces, step, framing, scores, mesher), labels_of(step), ops)
 
 
 def read_image(picture: Picture, network: Any = "fer", detector: str | Detector = "centerface",
@@ -96,16 +98,18 @@ def read_video(video: str | Path, network: Any = "fer", detector: str | Detector
     ops, path = _settled(detector, network, options), Path(_fitted("video", video, str))
     if not path.exists():
         raise InputError(f"{path}: no such video")
-    step, scores = _step(network, ops), ops.results.scores == "true"
+    step = _step(network, ops)
     records, _ = read_source(path, ops, step, find_gallery(ops.names.gallery, False, ops.place.dicts_path))
-    return _frame(("seconds", "id", "name"), records, labels_of(step), scores)
+    return _frame(("seconds", "id", "name"), records, labels_of(step), ops)
 
 
-def _frame(first, records, labels, scores):
-    """Records as a DataFrame: the columns `first`, the class and its score, all scores if wanted, the box."""
-    emotions = emotions_of(labels)
-    told = *(emotions if scores else ()), *labels[len(emotions):]
-    return as_frame((*first, "class", "confidence", *told, *BOX), record_rows(records), emotions)
+def _frame(first, records, labels, ops):
+    """Records as a DataFrame: the columns `first`, the class and its score, all scores if wanted, valence and arousal
+    if the network tells them, the box, the mesh if wanted, and of a video, with it and --speech, who speaks."""
+    emotions, mesh = emotions_of(labels), MESH_COLUMNS if ops.results.mesh else ()
+    scores = *(emotions if ops.results.scores == "true" else ()), *labels[len(emotions):]
+    speaking = ("speaking",) if mesh and ops.results.speech and "seconds" in first else ()
+    return as_frame((*first, "class", "confidence", *scores, *BOX, *mesh, *speaking), record_rows(records), emotions)
 
 
 def _settled(detector, network, given):
@@ -144,6 +148,12 @@ def _pixels(picture):
     if getattr(picture, "dtype", None) != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
         raise InputError("a picture: expected a path, or RGB uint8 (H, W, 3)")
     return np.ascontiguousarray(picture)
+
+
+@lru_cache(2)
+def _mesher(hog_box):
+    """`Mesher`, kept for the next picture."""
+    return Mesher(hog_box)
 
 
 @lru_cache(2)

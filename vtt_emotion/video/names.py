@@ -1,10 +1,10 @@
-"""Who a followed face is: its best crops, encoded, against a gallery of named faces and against the other tracks.
+"""Who a followed face is: its best crops (portraits.py), encoded, against named faces and against the other tracks.
 
 An encoding is dlib's: 128 numbers, nearer than about 0.6 for two pictures of one person (King, "High Quality Face
 Recognition with Deep Metric Learning", 2017).
 """
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
 from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
@@ -21,8 +20,7 @@ from vtt_emotion.core.images import IMAGE_SUFFIXES, read_image
 from vtt_emotion.core.weights import SHIPPED
 from vtt_emotion.datasets.layouts import left_over
 from vtt_emotion.datasets.npy import read_arrays
-from vtt_emotion.video.detection import frontal, make_detector, open_graph
-from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.detection import make_detector, open_graph
 
 ENCODER = SHIPPED / "dlib_face.onnx"             # by tools.ship_encoder
 CHIPS, ENCODINGS = "chips", "encodings"          # its input and output
@@ -33,89 +31,8 @@ PICTURE = (300, 1000)                            # px, between which a gallery's
 LOOKS = (224, 480)                               # px, at which one is looked at until a face is found: it may be small
 CLEARLY = 0.02                                   # so much nearer than the second name must the first be
 APART = 1e6                                      # "distance" of two faces that cannot be one person's, beyond any mean
-SPACING, LOOKED_AT = 12, 2                       # frames between crops of a face, and between those that may be one
-LARGE = 150                                      # px of a side that suffice
-TURNED = 0.3                                     # of a frontal face's goodness has one from the side
-SHARP_SIDE, BLURRED, SHARP = 64, 0.1, 0.2        # px; sharpness below which strangers look alike, and that suffices
-USABLE = 0.05                                    # goodness of a crop to be encoded
-SPARE = 0.4                                      # of a face's side, around the crop that it is encoded from
-
-
-class Portraits:
-    """Keeps the best crops of each face while a video is read, and encodes them when it is gone.
-
-    The best are frontal, large, sharp and surely a face, up to `count`, each the best of another `SPACING` frames.
-    """
-
-    def __init__(self, count: int, hog_box: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.count, self.hog_box = count, hog_box                      # hog_box: of what found them
-        self.held, self.encodings = {}, {}       # held: {id: [(goodness, -part, crop, box)]}
-
-    def take(self, frame: Frame, faces: np.ndarray) -> None:
-        """Take what is worth it of the `faces` (dtype FACE) of the next frame."""
-        if frame.number % LOOKED_AT:             # a face hardly changes sooner
-            return
-        here = faces["id"].tolist()
-        for id in [id for id in self.held if id not in here]:
-            self._encode(id)
-        for id, face, good in zip(here, faces, goodness(faces)):
-            self._offer(id, frame, self.hog_box(face["box_xyxy"]), float(good))
-
-    def _offer(self, id, frame, box, good):
-        held, part = self.held.setdefault(id, []), -(frame.number // SPACING)
-        former = next((place for place, kept in enumerate(held) if kept[1] == part), None)
-        least = max(USABLE, held[former][0] if former is not None else held[-1][0] if len(held) == self.count else 0)
-        if good <= least:
-            return
-        good *= sharpness_share(crop_face(frame.rgb, xyxy_to_xywh(box), SHARP_SIDE, 0, 0))
-        if good <= least:
-            return
-        if former is not None:
-            held.pop(former)
-        if len(held) < self.count or (good, part) > held[-1][:2]:
-            held.append((good, part, *cut_out(frame.rgb, box)))
-            held.sort(key=lambda kept: kept[:2], reverse=True)
-            del held[self.count:]
-
-    def _encode(self, id):
-        if held := self.held.pop(id):
-            self.encodings.setdefault(id, []).extend(encode_faces([(crop, box) for _, _, crop, box in held]))
-
-    def finish(self) -> dict[int, np.ndarray]:
-        """{id: encodings (K, 128)}, K up to `count` each time it came, of the faces that were seen clearly."""
-        for id in list(self.held):
-            self._encode(id)
-        return {id: np.array(rows).reshape(-1, 128) for id, rows in self.encodings.items()}
-
-
-def goodness(faces: np.ndarray) -> np.ndarray:
-    """How much each of some faces (dtype FACE) would say of who it is, 0 to 1: frontal, large, surely there.
-
-    A face from the side says less, but it too can be told from others.
-    """
-    boxes = faces["box_xyxy"]
-    sides = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], 1))
-    return (TURNED + (1 - TURNED) * frontal(faces["landmarks"])) * faces["score"] * np.minimum(sides / LARGE, 1)
-
-
-def sharpness_share(crop: np.ndarray) -> float:
-    """How sharp a crop, RGB uint8 (64, 64, 3), is, 0 to 1: blurred strangers' encodings are as near as one person's.
-
-    By the variance of its Laplacian, at a contrast of 1 (Pech-Pacheco et al., ICPR 2000): 0.04 at most of a blurred
-    street, 0.2 and more of most faces of a talk show.
-    """
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    sharpness = cv2.Laplacian((grey - grey.mean()) / max(grey.std(), 1), cv2.CV_32F).var()
-    return 0.0 if sharpness < BLURRED else min(float(sharpness) / SHARP, 1)
-
-
-def cut_out(image: np.ndarray, box_xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(copy of an image's part about a box, `SPARE` sides wider all around; the box in it)."""
-    box = np.asarray(box_xyxy, float)
-    spare = SPARE * (box[2:] - box[:2]).max()
-    left, top = np.maximum(np.floor(box[:2] - spare), 0).astype(int)
-    right, bottom = np.ceil(box[2:] + spare).astype(int)
-    return image[top:bottom, left:right].copy(), box - (left, top, left, top)
+SCENE = 750                                      # frames, half a minute, within which clothes are those of before
+CLOTHES, USUAL = 0.3, 0.7                        # what they weigh beside a face; likeness from which they speak for one
 
 
 def distances(encodings: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -158,11 +75,32 @@ def seen_together(faces: np.ndarray) -> np.ndarray:
     return together
 
 
-def link_faces(encodings: Sequence[np.ndarray], never: np.ndarray, distance: float) -> list[int]:
+def clothes_apart(faces: np.ndarray, colours: dict[int, np.ndarray]) -> np.ndarray:
+    """How much farther apart what they wear puts the N ids of `faces` (dtype FACE, by frame), negative: nearer; (N, N).
+
+    By the Bhattacharyya coefficient of their colours, {id: as of `colours_below`}; 0 where they are not known, and from
+    scene to scene, for clothes change.
+    """
+    most = faces["id"].max(initial=0)
+    apart = np.zeros((most, most), np.float32)
+    if colours:
+        known, worn = np.array(list(colours)) - 1, np.sqrt(list(colours.values()))
+        first, last = np.full(most, np.inf), np.full(most, -np.inf)
+        np.minimum.at(first, faces["id"] - 1, faces["frame"])
+        np.maximum.at(last, faces["id"] - 1, faces["frame"])
+        passed = first[known, None] - last[known]
+        apart[np.ix_(known, known)] = np.where(np.maximum(passed, passed.T) <= SCENE,
+                                               CLOTHES * (USUAL - worn @ worn.T), 0)
+    return apart
+
+
+def link_faces(encodings: Sequence[np.ndarray], never: np.ndarray, distance: float,
+               farther: np.ndarray | float = 0.0) -> list[int]:
     """A person's number for each of N faces, from 1 in their order: those that are near on average are one.
 
-    Average linkage (Sokal and Michener, 1958) over the mean distance of two faces' encodings, a list of (K, 128).
-    Those that `never` (N, N) says are never one; a face without an encoding stays alone.
+    Average linkage (Sokal and Michener, 1958) over the mean distance of two faces' encodings, a list of (K, 128), and
+    how much `farther` (N, N) they are by other signs. Those that `never` (N, N) says are never one; a face without an
+    encoding stays alone.
     """
     if len(encodings) < 2:
         return [1] * len(encodings)
@@ -174,8 +112,9 @@ def link_faces(encodings: Sequence[np.ndarray], never: np.ndarray, distance: flo
     starts, every = np.cumsum(counts[known]) - counts[known], np.concatenate([*encodings, np.zeros((0, 128))])
     for row in known:
         apart[row, known] = np.add.reduceat(distances(encodings[row], every).mean(0), starts) / counts[known]
+    apart += farther
     apart[never] = APART
-    apart = (apart + apart.T) / 2                # equal but for the last digit
+    apart = ((apart + apart.T) / 2).clip(0)      # equal but for the last digit
     group = list(range(2 * len(apart) - 1))      # of each face, and of each pair of groups that the linkage joins
     tree = linkage(apart[np.triu_indices(len(apart), 1)], "average")
     for joined, (first, second, height, _) in reversed(list(enumerate(tree, len(apart)))):
@@ -204,12 +143,13 @@ def name_persons(persons: Iterable[int], encodings: Sequence[np.ndarray], togeth
     return names
 
 
-def identify(faces: np.ndarray, encodings: dict[int, np.ndarray], gallery: dict[str, np.ndarray], name_distance: float,
+def identify(faces: np.ndarray, encodings: dict[int, np.ndarray], colours: dict[int, np.ndarray],
+             gallery: dict[str, np.ndarray], name_distance: float,
              link_distance: float | None) -> dict[int, tuple[int, str | None]]:
     """{id: (person's number, name or None)} of all ids of `faces` (dtype FACE).
 
-    encodings: of `Portraits`. link_distance None leaves every id a person of its own. Two that are seen together
-    are never one person, nor of one name. Ids of different names are never linked, those of one name are.
+    encodings, colours: of `Portraits`. link_distance None leaves every id a person of its own. Two that are seen
+    together are never one person, nor of one name. Ids of different names are never linked, those of one name are.
     """
     ids, together = range(1, faces["id"].max(initial=0) + 1), seen_together(faces)
     known = [agreeing(encodings.get(id, np.zeros((0, 128))), link_distance or name_distance) for id in ids]
@@ -218,7 +158,7 @@ def identify(faces: np.ndarray, encodings: dict[int, np.ndarray], gallery: dict[
         return {id: (id, names.get(id)) for id in ids}
     alone = np.array([name_face(rows, gallery, name_distance)[0] or "" for rows in known])
     other = (alone[:, None] != alone) & (alone[:, None] != "") & (alone != "")
-    persons = link_faces(known, together | other, link_distance)
+    persons = link_faces(known, together | other, link_distance, clothes_apart(faces, colours))
     names = name_persons(persons, known, together, gallery, name_distance)
     whole = [names.get(person, person) for person in persons]
     order = {one: number for number, one in enumerate(dict.fromkeys(whole), 1)}

@@ -38,6 +38,7 @@ class OnnxStep:
         self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
         self.size = self.session.get_inputs()[0].shape[-1]
         self.labels = output_names(self.session.get_outputs()[0].shape[-1])
+        self.arithmetic = "int8" if self.hash else "float32"
 
     def inputs(self, frames: np.ndarray, state: Any, fresh: Any) -> dict[str, np.ndarray]:
         """The graph's inputs by name; state None is that of streams that begin."""

@@ -128,15 +128,17 @@ def join(plan: Plan, parts: list[Part]) -> Reading:
         faces = one.faces.copy()
         faces["id"] += ids
         readings.append(replace(one, faces=faces, shots=one.shots[:-1], read_rows=one.read_rows + rows,
-                                encodings={id + ids: found for id, found in one.encodings.items()}))
+                                encodings={id + ids: found for id, found in one.encodings.items()},
+                                colours={id + ids: found for id, found in one.colours.items()}))
         ids, rows, following = max(ids, faces["id"].max(initial=0)), rows + len(faces), one.shots[-1]
     if following != len(plan.index.times):
         raise Unfit("its parts are not all")
     arrays = {name: np.concatenate([getattr(one, name) for one in readings])
-              for name in ("faces", "read_rows", "logits")}
+              for name in ("faces", "read_rows", "logits", "meshes") if getattr(readings[0], name) is not None}
     return Reading(shots=[first for one in readings for first in one.shots],
                    seconds=[time for one in readings for time in one.seconds],
                    encodings={id: found for one in readings for id, found in one.encodings.items()},
+                   colours={id: found for one in readings for id, found in one.colours.items()},
                    labels=readings[0].labels, height=max(one.height for one in readings), **arrays)
 
 

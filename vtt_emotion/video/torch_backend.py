@@ -19,6 +19,7 @@ class TorchStep:
     def __init__(self, net: torch.nn.Module, device: str, weights: str | Path = "the network") -> None:
         self.weights, self.device, self.labels = weights, torch.device(device), tuple(net.labels)
         self.size = net.img_sz or IMG_SZ
+        self.arithmetic = "bfloat16" if self.device.type == "cuda" else "float32"
         self.net = net.to(self.device, memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()

@@ -50,12 +50,18 @@ const givenSegments = (columns => {
   return Array.from(ids, (id, i) => ({id, emotion: emotions[i], start: starts[i], end: ends[i], peak: peaks[i],
                                       mean: means[i] / data.full}));
 })(data.segments);
+/* The turns in which somebody speaks, likewise. */
+const givenTurns = (columns => {
+  const [ids, starts, ends] = [columns.ids, columns.starts, columns.ends].map(numbers);
+  return Array.from(ids, (id, i) => ({id, start: starts[i], end: ends[i]}));
+})(data.turns);
 const strength = segment => (segment.end - segment.start) / 1000 * segment.mean;
 const weak = segment => segment.mean < 0.5 || segment.end - segment.start < 1000;
 
 const given = data.rows.map(row => ({
   ...row, frames: numbers(row.frames), emotions: bytes(row.emotions), confidences: shorts(row.confidences),
   ids: numbers(row.ids), boxes: shorts(row.boxes), scores: row.scores ? shorts(row.scores) : null,
+  turned: row.turned ? bytes(row.turned) : new Uint8Array(numbers(row.frames).length),
 }));
 let rows = [], segments = [];                    // as the edits have them
 const edits = [];                                // of names, made in this page: {id, from, to, name}, the last counts
@@ -81,7 +87,8 @@ function gather(label, parts) {
   const scored = from.every(([row]) => row.scores);
   return {label, frames: take("frames", Uint32Array), emotions: take("emotions", Uint8Array),
           confidences: take("confidences", Uint16Array), ids: take("ids", Uint32Array),
-          boxes: take("boxes", Uint16Array, 4), scores: scored ? take("scores", Uint16Array, EMOTIONS) : null,
+          boxes: take("boxes", Uint16Array, 4), turned: take("turned", Uint8Array),
+          scores: scored ? take("scores", Uint16Array, EMOTIONS) : null,
           truth: null};
 }
 
@@ -163,12 +170,14 @@ function shareSegments() {
     segment.row = row;
     if (row) row.segments.push(segment);
   }
+  for (const turn of givenTurns) owner.get(`${turn.id} ${renamed(turn.id, turn.start) ?? ""}`)?.turns.push(turn);
 }
 
 /* Count a row's readings and their seconds of each emotion. */
 function prepare(row, place) {
   row.place = place;
   row.segments = [];
+  row.turns = [];
   row.bars = [];
   row.counts = new Uint32Array(EMOTIONS);
   row.seconds = new Float64Array(EMOTIONS);

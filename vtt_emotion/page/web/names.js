@@ -96,14 +96,32 @@ function namesFile() {
     (notes.length ? `,\n"notes": [\n${lines(notes)}\n]}\n` : "}\n");
 }
 
-const ORDERS = {seen: (a, b) => sumOf(b) - sumOf(a), came: (a, b) => a.frames[0] - b.frames[0]};
+/* Who looks like whom, by the results' ids: those most like each, the nearest first; all, the two most alike first. */
+const near = new Map(data.alike.ids.map((id, place) => [id, [...numbers(data.alike.near[place])]]));
+
+/* {row: its place by likeness}: to the ticked rows, or where none is ticked of each to who is most like it. */
+function likeness() {
+  const idsIn = row => [...new Set(row.ids)].map(place => data.ids[place]), places = new Map();
+  const lists = ticked().flatMap(idsIn).map(id => near.get(id) ?? []);
+  for (const list of lists.length ? lists : [data.alike.order]) {
+    list.forEach((id, place) => places.set(id, Math.min(place, places.get(id) ?? Infinity)));
+  }
+  return new Map(rows.map(row => [row, Math.min(...idsIn(row).map(id => places.get(id) ?? 1e9))]));
+}
+
+/* Ways to compare two rows, each made when the list is drawn. */
+const bySeen = (a, b) => sumOf(b) - sumOf(a);
+const ORDERS = {seen: () => bySeen, came: () => (a, b) => a.frames[0] - b.frames[0], alike: () => {
+  const places = likeness();
+  return (a, b) => places.get(a) - places.get(b) || bySeen(a, b);
+}};
 
 /* The list of people to tick, and what can be done with them; those ticked stay at its head whatever is searched. */
 function drawPeople() {
   if (!byId("names-fold").open) return;
-  const text = byId("people-search").value.trim();
+  const text = byId("people-search").value.trim(), order = ORDERS[byId("people-order").value]();
   const found = rows.filter(row => read(row) && (marked.has(row) || matches(row, text)))
-    .sort((a, b) => marked.has(b) - marked.has(a) || ORDERS[byId("people-order").value](a, b));
+    .sort((a, b) => marked.has(b) - marked.has(a) || order(a, b));
   byId("people").replaceChildren(...found.map(row => {
     const item = element("li"), label = element("label"), box = element("input");
     [box.type, box.checked] = ["checkbox", marked.has(row)];
@@ -123,6 +141,12 @@ function wireNames() {
   byId("names-fold").addEventListener("toggle", drawPeople);
   byId("people-search").addEventListener("input", drawPeople);
   byId("people-order").addEventListener("change", drawPeople);
+  byId("alike")?.addEventListener("click", () => {
+    byId("people-order").value = "alike";
+    byId("people-search").value = "";
+    drawPeople();
+    byId("people").scrollTop = 0;
+  });
   byId("join").addEventListener("click", () => join(name.value.trim()));
   byId("split").addEventListener("click", () => split(name.value.trim()));
   byId("undo").addEventListener("click", undo);

@@ -1,6 +1,7 @@
-/* Notes at a moment or over a stretch, and the strip under the timeline: how loud it is, where the film is cut, notes. */
+/* Notes at a moment or over a stretch, and the strip under the timeline: how loud it is, where
+   speech is heard, where the film is cut, notes. */
 const notes = data.notes.map(note => ({...note}));               // {from, to, text}, s; to is null of a moment
-const loudness = bytes(data.loudness), cuts = numbers(data.cuts);
+const loudness = bytes(data.loudness), cuts = numbers(data.cuts), speech = numbers(data.speech);    // [start, end, ...], ms
 
 function drawStrip() {
   const canvas = byId("strip"), wide = canvas.clientWidth, tall = canvas.clientHeight, ratio = devicePixelRatio || 1;
@@ -19,6 +20,7 @@ function drawStrip() {
   brush.fillStyle = style("--ink");
   for (const cut of cuts) if (cut >= state.from && cut <= state.to) brush.fillRect(Math.round(xOf(cut)), 0, 1, 6);
   brush.fillStyle = style("--accent");
+  for (let i = 0; i < speech.length; i += 2) brush.fillRect(xOf(speech[i]), tall - 3, xOf(speech[i + 1]) - xOf(speech[i]), 3);
   for (const {from, to} of notes) brush.fillRect(xOf(1000 * from), 1, Math.max(4, xOf(1000 * (to ?? from)) - xOf(1000 * from)), 4);
 }
 

@@ -2,12 +2,15 @@
    what is read of whom at the present time. */
 const video = byId("video");
 let playing = video ? "video" : "pictures";      // or "sound": a video whose picture this browser cannot decode
+let stopped = false;                             // at a picture that it cannot decode, of a video that it plays else
 
-const CROWD = 4;                                 // faces beyond which labels would cover neighbours
+const CROWD = 4;                                 // faces beyond which labels are small
+let sought = true;                               // the picture on the screen was sought, not come to while playing
 let offset = 0;                                  // ms of the browser's clock at the file's start, where `times` are 0
 
 const frameAt = time => Math.max(0, lowerBound(times, time + 1) - 1);
-const emphasised = (row, place) => state.rows.has(row.place) && state.emotions.has(row.emotions[place]);
+const emphasised = (row, place) => state.rows.has(row.place) && state.emotions.has(row.emotions[place]) &&
+  !row.turned[place];
 
 /* The boxes of the faces at a frame, in parts of the picture: over it, none on it where it has them drawn in. */
 function showBoxes(frame) {
@@ -27,7 +30,18 @@ function showBoxes(frame) {
     if (left / wide > 0.6) box.classList.add("right");
     return box;
   })));
-  layer.classList.toggle("crowd", layer.children.length > CROWD);
+  shrinkLabels([...layer.children]);
+}
+
+/* Make labels small that would cover another face or label, and all of a crowd. */
+function shrinkLabels(boxes) {
+  const crowd = boxes.length > CROWD, rects = crowd ? [] : [...boxes, ...boxes.map(box => box.firstChild)].map(
+    each => each.getBoundingClientRect());
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  boxes.forEach((box, place) => {
+    const label = rects[boxes.length + place];
+    box.classList.toggle("small", crowd || rects.some((other, i) => i % boxes.length !== place && meet(label, other)));
+  });
 }
 
 /* What is read at the present frame, as a list, and as a sentence for screen readers; people and emotions that are not
@@ -95,6 +109,7 @@ function seek(frame, along = false) {
   const before = times[state.now], inView = before >= state.from && before < state.to;
   state.now = Math.max(0, Math.min(times.length - 1, frame));
   if (video && playing !== "pictures" && !along) {
+    sought = true;
     video.currentTime = (times[state.now] + lasts(state.now) / 4 + offset) / 1000;   // inside the frame, not on its edge
   }
   const text = showPresent();
@@ -168,6 +183,10 @@ function wireSubtitles() {
 const play = () => video.play().catch(() => {});
 
 function toggle() {
+  if (stopped) {
+    playFrom(data.video);
+    return play();
+  }
   if (!video || playing === "pictures") return;
   if (video.paused) play(); else video.pause();
 }
@@ -187,24 +206,25 @@ function shuttle(key) {
 function fallBack(how, why) {
   playing = how;
   video.hidden = true;
-  byId("play").hidden = how === "pictures";
+  byId("play").hidden = how === "pictures" && !stopped;
+  byId("play").textContent = "▶ play";
   for (const id of ["mute", "speed"]) byId(id).hidden = how === "pictures";
   byId("subtitles-label").hidden = true;
   byId("video-note").hidden = false;
   byId("video-note").textContent = why + (data.pictures.times.length ? " Pictures are shown instead." : "");
-  byId("find-video").hidden = how !== "pictures";
+  byId("find-video").hidden = how !== "pictures" || stopped;
   fitScreen();
   showPicture();
   showPresent();
 }
 
-/* A video that was chosen in the place of one that is missing. */
-function playFile(file) {
-  playing = "video";
+/* A video in the place of pictures, from the present moment on: one that was chosen, or the page's own again. */
+function playFrom(source) {
+  [playing, stopped] = ["video", false];
   for (const id of ["play", "mute", "speed", "subtitles-label"]) byId(id).hidden = false;
   for (const id of ["picture", "video-note", "find-video"]) byId(id).hidden = true;
   video.hidden = byId("screen").hidden = false;
-  video.src = URL.createObjectURL(file);
+  video.src = source;
   seek(state.now);
 }
 
@@ -228,15 +248,24 @@ function findOffset(now, shown) {
 function wireVideo() {
   fitScreen();
   if (!video) return;
-  video.addEventListener("error", () => fallBack("pictures", `${data.videoName} could not be played: it is not at ` +
-    `${decodeURIComponent(data.video)} from this page, or this browser does not know its kind.`));
-  byId("video-file").addEventListener("change", event => event.target.files.length && playFile(event.target.files[0]));
+  video.addEventListener("error", () => {
+    stopped = video.error.code === MediaError.MEDIA_ERR_DECODE;
+    fallBack("pictures", stopped ? `This browser cannot decode a picture of ${data.videoName} at or before ` +
+      `${clock(times[state.now])}. “play” goes on from another moment; create_results.py --overlay writes a copy that ` +
+      "it plays throughout." : `${data.videoName} could not be played: it is not at ${decodeURIComponent(data.video)} ` +
+      "from this page, or this browser does not know its kind.");
+  });
+  byId("video-file").addEventListener("change", event => event.target.files.length &&
+    playFrom(URL.createObjectURL(event.target.files[0])));
   video.addEventListener("loadedmetadata", () => {
     if (video.videoWidth) fitScreen();
     else fallBack("sound", `This browser cannot decode the picture of ${data.videoName} (HEVC of a phone, perhaps); ` +
       "its sound plays. create_results.py --overlay writes a copy that every browser plays.");
   });
-  const along = seconds => { if (!video.paused && !video.seeking) seek(frameAt(seconds * 1000 - offset), true); };
+  const along = seconds => {                     // the last picture may come after the pause
+    if (!video.paused) sought = false;
+    if (!video.seeking && !sought) seek(frameAt(seconds * 1000 - offset), true);
+  };
   const each = (_, shown) => {                   // its time is that of the picture on the screen, the clock runs ahead
     along(shown.mediaTime);
     video.requestVideoFrameCallback(each);

@@ -67,7 +67,7 @@ const Bars = echarts.graphic.extendShape({
 });
 echarts.graphic.registerShape("bars", Bars);
 
-/* Rectangles and letters of a line, one list a colour; `faint` are those of weak segments. */
+/* Rectangles and letters of a line, one list a colour; `faint` are those of weak segments and of faces turned too far. */
 class Brush {
   constructor(colours, pale) {
     Object.assign(this, {colours, pale, full: colours.map(() => []), faint: colours.map(() => []), marks: [], texts: []});
@@ -95,7 +95,8 @@ function drawReadings(brush, {row, emotion}, bottom, tall) {
     if (!state.emotions.has(what)) continue;
     const height = emotion === null ? confidence(row, place) : scoreOf(row, place, emotion);
     if (!height) continue;
-    brush.bar(what, xOf(times[row.frames[place]]), xOf(endOf(row, place)), bottom, Math.max(1, height * tall));
+    brush.bar(what, xOf(times[row.frames[place]]), xOf(endOf(row, place)), bottom, Math.max(1, height * tall),
+              row.turned[place]);
   }
 }
 
@@ -175,6 +176,13 @@ function drawTruth(brush, {row, emotion}, bottom) {
   }
 }
 
+/* A line on top while this person speaks. */
+function drawTurns(brush, {row}, top) {
+  for (const {start, end} of row.turns) {
+    if (end >= state.from && start <= state.to) brush.marks.push(xOf(start), top + 1, Math.max(1, xOf(end) - xOf(start)), 2);
+  }
+}
+
 function drawLane(lane, params, colours) {
   const area = params.coordSys, row = ROW(), top = area.y + params.dataIndex * row, truth = !lane.other && lane.row.truth;
   const bottom = top + row - (truth ? 7 : 2), tall = bottom - top - 3, brush = new Brush(colours, lane.pale), how = level();
@@ -183,6 +191,7 @@ function drawLane(lane, params, colours) {
   else if (how === "segments" && lane.emotion === null) drawSegments(brush, lane, bottom, tall);
   else drawShares(brush, lane, bottom, tall);
   if (truth) drawTruth(brush, lane, bottom);
+  if (!lane.other && !lane.inner) drawTurns(brush, lane, top);
   const ground = {type: "rect", emphasisDisabled: true, shape: {x: 0, y: top, width: area.width, height: row},
                   style: {fill: params.dataIndex % 2 ? "transparent" : style("--stripe")}};
   const line = {type: "rect", silent: true, shape: {x: 0, y: bottom, width: area.width, height: 1},
