@@ -22,13 +22,14 @@ from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, Margins, Place, 
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import WITH_CONTEMPT
 from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
 from vtt_emotion.results.coded import read_coded
 from vtt_emotion.results.names import apply_names, read_names
 from vtt_emotion.results.records import read_results
 from vtt_emotion.training.measures import (
+    affect_lines,
     class_lines,
     compare_networks,
     draw_confusion,
@@ -81,16 +82,17 @@ def measure_coded(coding, coders):
     print(f"wrote {path} and {path.with_suffix('.png').name}")
 
 
-def figures_of(logits, target, sizes, soft, names):
+def figures_of(logits, target, about, soft, names):
     """(a dict of figures of each network, with its intervals; how each two differ).
 
-    logits: {network: (N, K)}; target (N, K) and `names` of K classes; soft: of a tie each is right.
+    logits: {network: (N, K)}; target (N, K) and `names` of K classes; about: {network: img_sz and more}; soft: of a tie
+    each is right.
     """
     targets = {name: credit_ties(said, target) if soft else target for name, said in logits.items()}
     again = {name: resample(said, targets[name]) for name, said in logits.items()}
     measured = {name: measure_logits(said, targets[name], names) for name, said in logits.items()}
-    networks = [{"weights": name, "img_sz": sizes.get(name), **figures, "intervals": intervals(figures, again[name])}
-                for name, figures in measured.items()]
+    networks = [{"weights": name, "img_sz": None, **about.get(name, {}), **figures,
+                 "intervals": intervals(figures, again[name])} for name, figures in measured.items()]
     hits = {name: (said.argmax(1) == targets[name].argmax(1)).numpy() for name, said in logits.items()}
     return networks, compare_networks(measured, again, hits)
 
@@ -122,14 +124,14 @@ def measure(ops, index, split):
     evaluate = ops.evaluate
     part, split = predictions.find_split(index, split, ops.split.valid_episodes, ops.split.subsets)
     shown = {name: getattr(evaluate, name) for name in ("camera_motion", "colour", "small", "turn", "shadow")}
-    logits, target, sizes = (predictions.predict_folds if ops.split.folds else predictions.predict_all)(
+    logits, target, about = (predictions.predict_folds if ops.split.folds else predictions.predict_all)(
         ops, index, part, shown)
     if evaluate.ensemble:
         logits["ensemble"] = ensemble(list(logits.values()))
-    names = COMPOUND if predictions.of_compound(part) else EMOTIONS
+    names = COMPOUND if predictions.of_compound(part) else WITH_CONTEMPT[:target.shape[1]]
     if names == COMPOUND:
         logits, target = as_compound(logits, target)
-    networks, pairs = figures_of(logits, target, sizes, evaluate.protocol == "soft", names)
+    networks, pairs = figures_of(logits, target, about, evaluate.protocol == "soft", names)
     figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip,
                "protocol": evaluate.protocol, "precision": evaluate.precision, **shown}
     if evaluate.by:
@@ -145,8 +147,10 @@ def measure(ops, index, split):
                    names=names)
     print(*(network_lines(networks, pairs) if pairs else class_lines(networks[0])), sep="\n")
     print(*pose_lines(figures.get("by_pose", ())), sep="\n", end="\n" if evaluate.by else "")
-    if SOURCES[kind_of(index)].clips:
-        for one in networks:
+    for one in networks:
+        for line in affect_lines(one["weights"], one.get("affect", {})):
+            print(line)
+        if SOURCES[kind_of(index)].clips:
             print(f"{one['weights']}: WAR {one['accuracy']:.2%}, UAR {one['mean_recall']:.2%}, of clips")
     print(f"wrote {path} and {path.with_suffix('.png').name}")
     return networks

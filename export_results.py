@@ -24,7 +24,14 @@ from vtt_emotion.archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts,
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.results.curves import BASELINE_COLUMNS, REST_COLUMNS, baseline_rows, curves_of, rest_rows
+from vtt_emotion.results.curves import (
+    BASELINE_COLUMNS,
+    REST_COLUMNS,
+    baseline_rows,
+    curves_of,
+    emotions_in,
+    rest_rows,
+)
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.parquet import write_parquet
@@ -74,8 +81,9 @@ def find_tables(path, records, segments, shots, speech, notes, wanted):
         tables.append((".notes", NOTE_COLUMNS, notes))
     curves = curves_of(path, records) if wanted.baseline or wanted.synchrony else []
     if wanted.baseline:
-        tables += [(".baseline", BASELINE_COLUMNS, baseline_rows(curves)),
-                   (".rest", REST_COLUMNS, list(rest_rows(curves)))]
+        emotions = emotions_in(curves)
+        tables += [(".baseline", (*BASELINE_COLUMNS, *emotions), baseline_rows(curves)),
+                   (".rest", (*REST_COLUMNS, *emotions), list(rest_rows(curves)))]
     if wanted.synchrony:
         tables.append((".synchrony", SYNCHRONY_COLUMNS, synchrony_rows(curves, wanted.synchrony_lag)))
         if not tables[-1][-1]:
@@ -136,7 +144,7 @@ def sum_up_archive(place):
     beside = Path(place.rpartition("/")[2]) if is_url(place) else place
     for what, columns, rows in (("people", PEOPLE_COLUMNS, people), ("videos", VIDEO_COLUMNS, videos)):
         path = beside.with_name(f"{beside.name}.{what}.csv")
-        write_csv(path, columns, rows)
+        write_csv(path, [name for name in columns if "contempt" not in name or rows and name in rows[0]], rows)
         print(f"wrote {path}")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 CodedAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "left-out"]
+LabelledAs = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt", "left-out"]
 RafSubset = Literal["basic", "compound", "multi"]
 
 
@@ -258,6 +259,12 @@ class Metadata:
 
 
 @dataclass
+class Contempt:
+    contempt: bool = False
+    """Keep contempt, as an eighth emotion; training and evaluation by seven leave it out again."""
+
+
+@dataclass
 class Labels:
     labels: str = ""
     """A CSV, or a folder of [train|valid|test]/EMOTION/*, under --labelled-path; none given is all of that."""
@@ -265,7 +272,7 @@ class Labels:
     """What its index is known by, `labelled:NAME`; without it `labelled`."""
     codes: Literal["", "raf", "fer2013", "affectnet"] = ""
     """Whose numbers the labels are, where they are numbers."""
-    words: tuple[tuple[str, CodedAs], ...] = ()
+    words: tuple[tuple[str, LabelledAs], ...] = ()
     """Other words for labels, each with the emotion it stands for: `--words joyful happy bored left-out`."""
     split: Literal["train", "valid", "test"] = "train"
     """Of what neither its row nor its folder gives one."""
@@ -401,6 +408,8 @@ class StaticData:
     """Indexes to train on, each with its share of the samples: `--mixture affectnet 0.8 raf 0.2`."""
     valid_on: str = "friends"
     """Index to validate on: Friends' validation episodes, or another's own validation (or test) split."""
+    classes: Literal[7, 8] = 7
+    """Emotions that the network knows; of 8 the last is contempt, of indexes that were parsed with --contempt."""
 
 
 @dataclass
@@ -421,6 +430,8 @@ class Loader(Readers):
     """Share of neutral faces in training; the six emotions share the rest evenly."""
     balance: Share = 0.3
     """How far that holds: 1 wholly, 0 not at all (every face of an index is drawn alike)."""
+    cache: Path | None = None
+    """Folder to keep the faces of large pictures in, as small as training needs them, which is faster to read."""
     max_unreadable: Share = 0.01
     """Share of the samples drawn, or of 1,000, that may be unreadable and stood in for before the run ends."""
 
@@ -471,6 +482,10 @@ class Loss:
     logit_adjust: Annotated[float | None, Limit(0, 2)] = None
     """soft_ce: power of the classes' shares in training that the loss makes up for, so that rare ones are named; 0.35
     where not given."""
+
+    affect: Annotated[float, Limit(0, 100)] = 0.0
+    """Weight, beside the emotions' loss, of that of valence and arousal, 1 less their concordance, of faces that have
+    them (AffectNet's): the network gets two more outputs. 0 trains none."""
 
     def adjust(self) -> float:
         """That power, with any loss."""
@@ -740,7 +755,7 @@ class Results(Network, Backend):
     smooth: Annotated[float, Limit(0, 0.999)] = 0.0
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     scores: Literal["true", "false"] = "true"
-    """Give each record the probabilities of all seven emotions."""
+    """Give each record the probabilities of all emotions."""
     mesh: bool = False
     """Lay a mesh on each face, for how the head is turned and how far mouth and eyes are open (docs/mesh.md)."""
     speech: bool = False
@@ -900,6 +915,8 @@ class Sample:
     """Length of an episode, and of an interview."""
     interviews: Annotated[int, Limit(0, 99)] = 0
     """Coded interviews, drawn in another style, into datasets/Coded."""
+    clips: Annotated[int, Limit(0, 1000)] = 0
+    """Clips of each emotion in each fold of DFEW and MAFW, and in FERV39k's training; 0 draws none."""
 
 
 @dataclass

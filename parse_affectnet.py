@@ -2,24 +2,25 @@
 
 Reads training.csv and validation.csv (2017), or train_set/ and val_set/ (2021), or one of them, wherever they lie;
 images are looked for, and opened with --verify. Writes dicts/affectnet_parsed.npy: [emotion 0-6][example] -> img, gt,
-emo, aro, val, split.
+emo, aro, val, split; with --contempt it is emotion 7.
 
     python parse_affectnet.py --affectnet-path datasets/AffectNet
     python parse_affectnet.py --affectnet-path datasets/AffectNet2021 --verify
 """
 from operator import itemgetter
 
-from ops import AffectNetLists, Parse, Place, compose, folders
+from ops import AffectNetLists, Contempt, Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import check_pixels
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED
+from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED, CONTEMPT
 from vtt_emotion.datasets.affectnet_2021 import find_splits, read_examples
 from vtt_emotion.datasets.layouts import Listings, find_files, find_folders, named, only
 from vtt_emotion.datasets.npy import FILES, by_emotion
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
 
-ParseAffectNetOps = compose(place=Place, affectnet=folders("affectnet"), lists=AffectNetLists, parse=Parse)
+ParseAffectNetOps = compose(place=Place, affectnet=folders("affectnet"), lists=AffectNetLists, contempt=Contempt,
+                            parse=Parse)
 # The 2017 lists: their split, and the folder of their images.
 LISTS = {"validation.csv": ("valid", "Manually_Annotated_Images"),
          "training.csv": ("train", "Manually_Annotated_Images"),
@@ -39,17 +40,19 @@ def read_header(row, where):
     return [names.index(name) for name in COLUMNS], len(names), True
 
 
-def read_row(row):
+def read_row(row, codes):
     """One row of a 2017 list, its `COLUMNS`: (entry without split, None) or (None, the known reason to drop it).
+
+    codes: {expression: emotion} of those that are kept.
 
     Raises:
         ValueError: a row that is not as the format is described.
     """
     name, *box, code, valence, arousal = row
     number = float(code)                         # a list that pandas has saved holds 0.0 for 0
-    if number in AFFECTNET_DROPPED:
+    if number not in codes and number in AFFECTNET_DROPPED:
         return None, f"expression {number:.0f}, {AFFECTNET_DROPPED[number]}"
-    if number not in AFFECTNET:
+    if number not in codes:
         raise ValueError(f"expected an expression from 0 to 10, found {code}")
     if "NULL" in box or "" in box:
         return None, "box NULL"
@@ -59,7 +62,7 @@ def read_row(row):
         return None, "box of negative size"
     if w == 0 or h == 0:
         return None, "empty box"
-    entry = {"img": name, "gt": [x, y, w, h], "emo": AFFECTNET[number], "aro": float(arousal), "val": float(valence)}
+    entry = {"img": name, "gt": [x, y, w, h], "emo": codes[number], "aro": float(arousal), "val": float(valence)}
     for value in (entry["aro"], entry["val"]):
         if not (-1 <= value <= 1 or value == -2):
             raise ValueError(f"expected valence and arousal from -1 to 1, or -2, found {valence} and {arousal}")
@@ -82,15 +85,15 @@ def rows_of(path):
                 yield number, None, f"expected {width} columns, found {len(row)}"
 
 
-def read_list(path, images, split, report, listings):
-    """Entries of one 2017 list (CSV, with or without its header row)."""
+def read_list(path, images, split, report, listings, codes):
+    """Entries of one 2017 list (CSV, with or without its header row); codes: as of `read_row`."""
     for number, row, wrong in rows_of(path):
         if wrong:
             report.defect(f"{path} row {number}", wrong)
             continue
         plain = check_inside(row[0], f"{path} row {number}")
         try:
-            entry, reason = read_row(row)
+            entry, reason = read_row(row, codes)
         except (ValueError, OverflowError) as error:
             report.defect(f"{path} row {number}", error)
             continue
@@ -125,11 +128,11 @@ def find_lists(root, automatic):
     return lists
 
 
-def read_2017(root, lists, report):
-    """Entries of the `lists` (of `find_lists`); an image in both splits stays in validation alone."""
+def read_2017(root, lists, report, codes):
+    """Entries of the `lists` (of `find_lists`), by `codes`; an image in both splits stays in validation alone."""
     listings, entries = Listings(root), []
     for path, images, split in lists:
-        entries += read_list(root / path, images, split, report, listings)
+        entries += read_list(root / path, images, split, report, listings, codes)
     held_out = {entry["img"] for entry in entries if entry["split"] == "valid"}
     kept = [entry for entry in entries if entry["split"] == "valid" or entry["img"] not in held_out]
     report.drop("in both splits, kept for validation", len(entries) - len(kept))
@@ -141,14 +144,14 @@ def main(argv=None):
     root, report = ops.affectnet.affectnet_path, Report(ops.parse.strict)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; --affectnet-path names it, sample_data.py draws a small one")
-    parts = find_splits(root)
+    parts, codes = find_splits(root), AFFECTNET | ({7: CONTEMPT} if ops.contempt.contempt else {})
     if parts:
         print(f"AffectNet, 2021 release: {', '.join(f'{part}/' for part in parts.values())}")
-        entries = read_examples(root, parts, report, ops.parse.workers)
+        entries = read_examples(root, parts, report, ops.parse.workers, codes)
     else:
         lists = find_lists(root, ops.lists.automatic)
         print("AffectNet, 2017 release: " + ", ".join(f"{path} of {images}/" for path, images, _ in lists))
-        entries = read_2017(root, lists, report)
+        entries = read_2017(root, lists, report, codes)
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
     report.finish(ops.place.dicts_path / FILES["affectnet"], entries, by_emotion(entries),

@@ -3,24 +3,24 @@
 Reads Emotion/ (one number a labelled sequence), cohn-kanade-images/ and, where they are there, Landmarks/, wherever in
 the folder they lie.
 Writes dicts/ck_parsed.npy: [emotion][example] -> img (4 images, the last one the peak), pos [subject, sequence],
-emo, and gt, the box of the peak's landmarks (absent without them: the whole image).
+emo (7 is contempt, with --contempt), and gt, the box of the peak's landmarks (absent without them: the whole image).
 
     python parse_ck.py --ck-path datasets/CK+
     python parse_ck.py --verify
 """
 import numpy as np
 
-from ops import Parse, Place, compose, folders
+from ops import Contempt, Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import IMAGE_SUFFIXES
-from vtt_emotion.core.labels import CK
+from vtt_emotion.core.labels import CK, CONTEMPT
 from vtt_emotion.datasets.layouts import find_folders, left_over, named, only
 from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion
 from vtt_emotion.datasets.parsing import Report, keep_readable, read_numbers
 
-ParseCkOps = compose(place=Place, ck=folders("ck"), parse=Parse)
-CONTEMPT = 2
+ParseCkOps = compose(place=Place, ck=folders("ck"), contempt=Contempt, parse=Parse)
+DROPPED = {2: "contempt"}
 FOLDERS = {"labels": ("Emotion", "Emotion_labels"), "images": ("cohn-kanade-images", "extended-cohn-kanade-images"),
            "landmarks": ("Landmarks",)}
 
@@ -54,8 +54,11 @@ def read_label(path):
     return int(float(text[0]))
 
 
-def read_sequence(root, parts, label, report):
-    """The entry of a labelled sequence, or None where it is dropped; `parts` of `find_ck_folders`."""
+def read_sequence(root, parts, label, report, codes):
+    """The entry of a labelled sequence, or None where it is dropped; `parts` of `find_ck_folders`.
+
+    codes: {number in a label's file: emotion} of those that are kept.
+    """
     subject, sequence = label.parts[-3:-1]
     images = sorted(path for path in (parts["images"] / subject / sequence).glob("*")
                     if path.suffix.lower() in IMAGE_SUFFIXES and not left_over(path.name))
@@ -66,11 +69,11 @@ def read_sequence(root, parts, label, report):
     except ValueError as error:
         report.defect(label, error)
         return None
-    if code == CONTEMPT or not images:
-        report.drop("contempt" if code == CONTEMPT else "images missing")
+    if code not in codes or not images:
+        report.drop("images missing" if code in codes else DROPPED[code])
         return None
     entry = {"img": [path.relative_to(root).as_posix() for path in spread(images)],
-             "pos": [subject, sequence], "emo": CK[code]}
+             "pos": [subject, sequence], "emo": codes[code]}
     if marks is not None:
         (x0, y0), (x1, y1) = marks.min(0).tolist(), marks.max(0).tolist()
         entry["gt"] = [x0, y0, x1 - x0, y1 - y0]
@@ -86,7 +89,8 @@ def main(argv=None):
     there = {part: folder.relative_to(root).as_posix() for part, folder in parts.items() if folder}
     print("CK+: " + ", ".join(f"{part} in {folder}/" for part, folder in there.items()))
     labels = sorted(path for path in parts["labels"].glob("*/*/*_emotion.txt") if not left_over(path.name))
-    entries = [entry for entry in (read_sequence(root, parts, label, report) for label in labels) if entry]
+    codes = CK | ({2: CONTEMPT} if ops.contempt.contempt else {})
+    entries = [entry for entry in (read_sequence(root, parts, label, report, codes) for label in labels) if entry]
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
     sequences = sum(path.is_dir() for path in parts["images"].glob("*/*"))

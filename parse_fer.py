@@ -2,8 +2,8 @@
 
 Reads fer2013new.csv (the votes) and FER2013Train/, FER2013Valid/ and FER2013Test/, wherever in the folder they lie;
 pictures of a folder that holds none, or of all three where none is there, are first written from fer2013.csv or
-icml_face_data.csv. Writes dicts/fer_parsed.npy: [example] -> img, gt (the whole image), em (the votes as 7 shares),
-split train/valid/test.
+icml_face_data.csv. Writes dicts/fer_parsed.npy: [example] -> img, gt (the whole image), em (the votes as 7 shares, with
+--contempt 8), split train/valid/test.
 
     python parse_fer.py --fer-path datasets/FER2013
     python parse_fer.py --verify
@@ -15,22 +15,22 @@ from pathlib import PurePosixPath
 import numpy as np
 from tqdm import tqdm
 
-from ops import Parse, Place, compose, folders
+from ops import Contempt, Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
-from vtt_emotion.core.labels import EMOTIONS, FERPLUS, FERPLUS_DROPPED
+from vtt_emotion.core.labels import CONTEMPT, EMOTIONS, FERPLUS, FERPLUS_DROPPED
 from vtt_emotion.datasets.fer2013 import PARTIAL, PIXELS, USAGES, find_empty, find_votes_and_faces, read_rows
 from vtt_emotion.datasets.layouts import names_in
 from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
 
-ParseFerOps = compose(place=Place, fer=folders("fer"), parse=Parse)
+ParseFerOps = compose(place=Place, fer=folders("fer"), contempt=Contempt, parse=Parse)
 SIDE = 48                                        # px
 
 
-def soft_label(row):
-    """FER+ votes as (shares (7,), None), or (None, the reason to drop the row).
+def soft_label(row, contempt=False):
+    """FER+ votes as (shares (7,), or with `contempt` (8,), None), or (None, the reason to drop the row).
 
     A single vote is noise and counts 0, as Barsoum et al. ("Training Deep Networks for Facial Expression
     Recognition with Crowd-Sourced Label Distribution", ICMI 2016) do.
@@ -48,10 +48,11 @@ def soft_label(row):
     majority = max(votes, key=votes.get)         # of equal counts an emotion comes first
     if votes[majority] == 0:
         return None, "no two votes agree"
-    if majority in FERPLUS_DROPPED:
+    emotions = FERPLUS | ({"contempt": CONTEMPT} if contempt else {})
+    if majority not in emotions:
         return None, f"majority {majority}"
-    em = np.zeros(len(EMOTIONS))
-    for name, emotion in FERPLUS.items():
+    em = np.zeros(len(EMOTIONS) + contempt)
+    for name, emotion in emotions.items():
         em[emotion] = votes[name]
     return em / em.sum(), None
 
@@ -89,8 +90,8 @@ def write_pictures(root, votes, pixels, folders, report):
     shutil.rmtree(partial)
 
 
-def read_votes(root, votes, folders, report):
-    """Entries of the rows of the list `votes` whose picture is there, each picture once."""
+def read_votes(root, votes, folders, report, contempt):
+    """Entries of the rows of the list `votes` whose picture is there, each once; contempt: whether it is kept."""
     files = {name: set(names_in(root / folder)) for name, folder in folders.items() if folder}
     seen = set()
     for number, row in read_rows(root / votes):
@@ -102,7 +103,7 @@ def read_votes(root, votes, folders, report):
             report.defect(where, f"expected a Usage of {', '.join(USAGES)}, found {row.get('Usage')!r}")
             continue
         try:
-            em, reason = soft_label(row)
+            em, reason = soft_label(row, contempt)
         except ValueError as error:
             report.defect(where, error)
             continue
@@ -136,7 +137,7 @@ def main(argv=None):
                       for name, folder in folders.items() if folder))
     if empty and pixels:
         write_pictures(root, votes, pixels, {name: folders[name] for name in empty}, report)
-    entries = list(read_votes(root, votes, folders, report))
+    entries = list(read_votes(root, votes, folders, report, ops.contempt.contempt))
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
     report.finish(ops.place.dicts_path / FILES["fer"], entries, dict(enumerate(entries)),

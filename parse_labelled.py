@@ -3,22 +3,24 @@
 Reads under datasets/Labelled a CSV (a picture's file; its emotion, votes by emotion, or a first and second choice; box,
 split, person, valence, arousal where given), or folders [train|valid|test]/EMOTION/*. Writes
 dicts/labelled_parsed.npy, or with --name dicts/labelled_NAME_parsed.npy, which training and evaluation know as
-`labelled` and `labelled:NAME`: [example] -> img, gt (the square to crop), em (7 shares), split, and what else is given.
+`labelled` and `labelled:NAME`: [example] -> img, gt (the square to crop), em (7 shares, with --contempt 8), split, and
+what else is given.
 
     python parse_labelled.py --labels RAF-DB --name raf --codes raf
     python parse_labelled.py --labels mine/faces.csv --name mine --words joyful happy bored left-out
 """
-from ops import Labels, Parse, Place, compose, folders
+from ops import Contempt, Labels, Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.crop import square_around
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size
+from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.labelled import Wording, read_folders, read_list
 from vtt_emotion.datasets.layouts import Listings
 from vtt_emotion.datasets.npy import index_file
 from vtt_emotion.datasets.parsing import Report, in_threads, keep_readable
 
-ParseLabelledOps = compose(place=Place, labelled=folders("labelled"), labels=Labels, parse=Parse)
+ParseLabelledOps = compose(place=Place, labelled=folders("labelled"), labels=Labels, contempt=Contempt, parse=Parse)
 
 
 def with_squares(entries, root, margin, workers, report):
@@ -47,7 +49,8 @@ def with_squares(entries, root, margin, workers, report):
 def main(argv=None):
     ops = parse(ParseLabelledOps, argv, __doc__)
     root, options, report = ops.labelled.labelled_path, ops.labels, Report(ops.parse.strict)
-    path, wording = root / options.labels, Wording(dict(options.words), options.codes)
+    path, contempt = root / options.labels, ops.contempt.contempt
+    wording = Wording(dict(options.words), options.codes, contempt)
     if path.is_dir():
         found = read_folders(root, options.labels, wording, report)
     elif path.is_file():
@@ -55,7 +58,8 @@ def main(argv=None):
     else:
         raise InputError(f"{path}: no such file or folder; --labels names a CSV, or a folder of folders, under "
                          "--labelled-path")
-    entries = [entry | {"split": entry["split"] or options.split} for entry in found]
+    known = None if contempt else len(EMOTIONS)
+    entries = [entry | {"split": entry["split"] or options.split, "em": entry["em"][:known]} for entry in found]
     entries = with_squares(entries, root, options.margin, ops.parse.workers, report)
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)

@@ -2,7 +2,7 @@
 
 Reads a folder of photos, in which it looks for faces, or videos and the faces that create_results.py followed in them
 (results/VIDEO.faces.npz). Writes taught_faces/NAME/*.jpg, each a face with what surrounds it, and
-dicts/taught_parsed.npy: [example] -> img, gt, em (the checkpoints' mean softmax: 7 numbers that sum to 1), split
+dicts/taught_parsed.npy: [example] -> img, gt, em (the checkpoints' mean softmax: 7 numbers, or 8, that sum to 1), split
 (train), file, seconds (of a video). So weights are adapted to a show without annotating it: Xie et al., "Self-training
 with Noisy Student improves ImageNet classification", CVPR 2020.
 
@@ -22,12 +22,14 @@ from vtt_emotion.core.crop import square_around, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import short_name, whole_folder
 from vtt_emotion.core.images import write_image
+from vtt_emotion.core.labels import emotions_of
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.batch import name_videos, photo_detectors, videos_in
 from vtt_emotion.video.detection import framing_of
+from vtt_emotion.video.emotions import labels_of
 from vtt_emotion.video.unlabelled import photo_faces, soft_labels, video_faces
 
 ParseTaughtOps = compose(place=Place, taught=folders("taught"), teach=Teach, margins=Margins)
@@ -105,6 +107,8 @@ def main(argv=None):
     device, entries = name_device(teach.device), []
     steps = [make_step(teach.backend, device, find_weights(weights, ops.place.root), teach.graphs_path)
              for weights in teach.weights]
+    if len({emotions_of(labels_of(step)) for step in steps}) > 1:
+        raise InputError(f"--weights {' '.join(teach.weights)}: expected networks that know the same emotions")
     with ExitStack() as stack:                   # the folders take their places together, after the index
         folders = {name: stack.enter_context(whole_folder(root / name)) for name in names}
         for name, framing, found in sources:

@@ -1,6 +1,8 @@
-"""Plot the error and the accuracy of training runs, in training and in validation, and each emotion's recall.
+"""Plot the error and the accuracy of training runs, in training and in validation, each emotion's recall, and what the
+last validation took for what.
 
-Reads runs/NAME/log.csv, of the newest run or of those named, overlaid. Writes results/errval.png.
+Reads runs/NAME/log.csv and confusions.csv, of the newest run or of those named, overlaid; the matrix is the last one's.
+Writes results/errval.png.
 
     python plot_errval.py
     python plot_errval.py --runs static tsm --watch
@@ -11,8 +13,9 @@ from ops import Place, Plot, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import picture_format, whole_file
-from vtt_emotion.core.labels import COLOURS
-from vtt_emotion.training.log import read_log
+from vtt_emotion.core.labels import COLOURS, names_of
+from vtt_emotion.training.log import read_confusion, read_log
+from vtt_emotion.training.measures import draw_matrix
 
 PlotOps = compose(place=Place, plot=Plot)
 
@@ -37,12 +40,17 @@ def curve(rows, column):
     return tuple(zip(*points)) or ([], [])
 
 
-def draw(logs, path):
-    """Draw error, accuracy and recalls of `logs`, {run: rows of read_log}, into a picture."""
+def draw(logs, path, confusion=None):
+    """Draw error, accuracy and recalls of `logs`, {run: rows of read_log}, into a picture; and of the last run a
+    `confusion` of read_confusion."""
     from matplotlib.figure import Figure  # after the options: it takes a second to import
 
-    figure = Figure(figsize=(16, 4.2), layout="constrained")
-    *panels, recalls = figure.subplots(1, 3)
+    figure = Figure(figsize=(21 if confusion else 16, 4.2), layout="constrained")
+    *panels, recalls = figure.subplots(1, 4 if confusion else 3)
+    if confusion:
+        matrix, recalls = recalls, panels.pop()
+        step, counts, names = confusion
+        draw_matrix(matrix, counts, names, "true", f"{list(logs)[-1]}, step {step:,}")
     for axes, (title, curves) in zip(panels, PANELS.items()):
         named = [], []                           # by itself a legend leaves out what begins with _
         for number, (name, rows) in enumerate(logs.items()):
@@ -56,9 +64,10 @@ def draw(logs, path):
         legend = axes.legend(*named, fontsize=8)
         for text in legend.get_texts():
             text.set_parse_math(False)           # a run may be called $_$
+    names = names_of(any(row.get("recall_contempt") is not None for rows in logs.values() for row in rows))
     for number, rows in enumerate(logs.values()):
-        for emotion, colour in COLOURS.items():
-            recalls.plot(*curve(rows, f"recall_{emotion}"), ("-", "--", ":", "-.")[number % 4], color=colour,
+        for emotion in names:
+            recalls.plot(*curve(rows, f"recall_{emotion}"), ("-", "--", ":", "-.")[number % 4], color=COLOURS[emotion],
                          marker="o", markersize=3, label=None if number else emotion)
     recalls.set(xlabel="step", ylabel="validation recall", ylim=(0, 1))
     recalls.grid(alpha=0.3)
@@ -77,7 +86,7 @@ def main(argv=None):
         logs = {name: read_log(path) for name, path in paths.items()}
         now = {name: path.stat().st_size for name, path in paths.items()}
         if now != sizes:
-            draw(logs, plot.output)
+            draw(logs, plot.output, read_confusion(plot.runs_path / names[-1] / "confusions.csv"))
             steps = ", ".join(f"{name} to step {rows[-1]['step'] if rows else 0}" for name, rows in logs.items())
             print(f"wrote {plot.output}: {steps}")
             sizes = now

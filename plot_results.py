@@ -11,7 +11,7 @@ from ops import Friends, Picture, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import COLOURS, INKS
+from vtt_emotion.core.labels import COLOURS, INKS, names_of
 from vtt_emotion.results.records import read_results
 from vtt_emotion.video.fonts import find_font, name_shown
 from vtt_emotion.video.frames import read_frames
@@ -111,7 +111,8 @@ def main(argv=None):
         raise InputError(f"{source}: has no frame at {times[drawn]} s; the results were made from another video")
     below = grid[1, :].subgridspec(1, 2, width_ratios=(5, 1))
     draw_timeline(figure.add_subplot(below[0]), figure.add_subplot(below[1]), records)
-    figure.legend(handles=[Patch(color=colour, label=emotion) for emotion, colour in COLOURS.items()], ncols=7,
+    names = names_of(any(record["class"] == "contempt" for record in records))
+    figure.legend(handles=[Patch(color=COLOURS[emotion], label=emotion) for emotion in names], ncols=len(names),
                   fontsize=8, loc="outside lower center", frameon=False)
     output = path.with_suffix(".png")
     with whole_file(output) as temporary:

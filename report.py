@@ -158,6 +158,7 @@ def write(path, records, named, source, ops):
     records, parts = apply_names(records, named[0])
     ahead = facing(path, records, page.most_turn)
     readings = as_readings(records, ahead)
+    readings.emotions = max((one.emotions for one in (readings, beside) if one), key=len)
     segments = segments_of(path, list(compress(records, ahead)), bool(named[0]) or page.most_turn is not None)
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})

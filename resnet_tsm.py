@@ -20,7 +20,9 @@ from torch.nn.functional import interpolate
 from torchvision.models import ResNet18_Weights
 from torchvision.models.resnet import BasicBlock, ResNet
 
-NUM_CLASSES = 7                                  # angry, disgust, fear, happy, sad, surprise, neutral
+LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "contempt")
+AFFECT = ("valence", "arousal")                  # two more outputs of a network that is trained on them
+NUM_CLASSES = 7                                  # of LABELS; or all, each with AFFECT or without
 FRAMES = 4                                       # that a frame's logits depend on: itself, and one for each shift
 SHIFT_DIVISOR = 4                                # a quarter of the channels comes from the previous frame
 SMALLEST = 64                                    # px; below it the last maps shrink to a single pixel
@@ -64,7 +66,6 @@ class ResNetTSM(ResNet):
     `img_sz` is the side of the frames it was trained on, px, where its checkpoint says so: frames of another size are
     scaled to it. None takes them as they are. `labels` names the logits.
     """
-    labels = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
     def __init__(self, num_classes: int = NUM_CLASSES) -> None:
         super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=num_classes)
@@ -72,6 +73,10 @@ class ResNetTSM(ResNet):
         # ImageNet's statistics, as torchvision's weights expect; not part of the checkpoint.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return output_names(self.fc.out_features)
 
     def forward(self, frames: torch.Tensor, last: bool = False) -> torch.Tensor:
         """Logits for each frame of one or more face sequences.
@@ -186,27 +191,49 @@ def load_checkpoint(path: str | Path) -> Any:
         raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
 
 
-def resnet18(weights: str | Path | None = None, num_classes: int = NUM_CLASSES, start: bool = False) -> ResNetTSM:
+def output_names(count: int) -> tuple[str, ...]:
+    """The names of a network's outputs by their number: 7 or 8 emotions, or with two more valence and arousal."""
+    return LABELS[:count] if count <= len(LABELS) else (*LABELS[:count - len(AFFECT)], *AFFECT)
+
+
+def outputs_of(checkpoint: Any) -> tuple[str, ...]:
+    """The names of the outputs of a checkpoint's network: of a training's 7 to 10, of others the seven emotions."""
+    state = parameters_of(checkpoint) if isinstance(checkpoint, dict) and "options" in checkpoint else None
+    bias: Any = state.get("fc.bias") if isinstance(state, dict) else None        # of others eight are in another order
+    count = len(bias) if torch.is_tensor(bias) and bias.dim() == 1 else NUM_CLASSES
+    return output_names(count if NUM_CLASSES <= count <= len(LABELS) + len(AFFECT) else NUM_CLASSES)
+
+
+def resnet18(weights: str | Path | None = None, num_classes: int | None = None, start: bool = False) -> ResNetTSM:
     """The network.
 
     Args:
         weights: None for random ones; "imagenet" for torchvision's (downloaded once, the last layer stays
             random); a name shipped in weights/; or the path of a checkpoint (this project's, a plain state
             dict).
-        num_classes: length of a logit vector.
+        num_classes: length of a logit vector; None for as many as the checkpoint has, of a new network 7.
         start: it is to be trained: take torchvision's own file of 1,000 classes too; its last layer stays random.
 
     Raises:
         FileNotFoundError: no such checkpoint.
         ValueError: a checkpoint that is damaged or of another network.
     """
-    net = ResNetTSM(num_classes)
+    checkpoint: Any = None
     if weights == "imagenet":
-        fill(net, ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True), weights, start=True)
+        checkpoint, start = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True), True
     elif weights is not None:
-        path = Path(weights) if Path(weights).is_file() else WEIGHTS_FOLDER / f"{weights}.pt"
-        fill(net, load_checkpoint(path), weights, start)
+        checkpoint = load_checkpoint(weights if Path(weights).is_file() else WEIGHTS_FOLDER / f"{weights}.pt")
+    net = ResNetTSM(num_classes or len(outputs_of(checkpoint)))
+    if weights is not None:
+        fill(net, checkpoint, weights, start)
     return net
+
+
+def parameters_of(checkpoint: Any) -> Any:
+    """The parameters in a checkpoint: the averaged weights of a run that kept them, else its own, or a plain dict."""
+    if not isinstance(checkpoint, dict):
+        return checkpoint
+    return checkpoint.get("average") or checkpoint.get("net", checkpoint)
 
 
 def _is_plain(value, own):
@@ -220,10 +247,7 @@ def fill(net: nn.Module, checkpoint: dict, source: str | Path, start: bool = Fal
 
     ValueError, which names `source`, where it is of another network or its numbers are not finite.
     """
-    state = checkpoint
-    if isinstance(checkpoint, dict):             # the averaged weights of a run that kept them, else its own
-        state = checkpoint.get("average") or checkpoint.get("net", checkpoint)
-    own = net.state_dict()
+    state, own = parameters_of(checkpoint), net.state_dict()
     if not isinstance(state, dict) or not set(own) <= set(state):
         raise ValueError(f"{source}: expected the parameters of a ResNet18, conv1.weight to fc.bias")
     others = [name for name in state if name not in own]

@@ -2,7 +2,8 @@
 
 Reads nothing. Writes datasets/AffectNet, AffectNet2021, RAF-DB, FER2013, CK+ and Friends (videos, metadata
 and sample_truth.json, what was drawn on each frame); with --interviews also Coded, videos in another style with what
-was coded in them. A folder that this script did not make is left alone. RAF-DB comes as macOS leaves it.
+was coded in them; with --clips DFEW, FERV39k and MAFW. A folder that this script did not make is left alone. RAF-DB
+comes as macOS leaves it.
 vtt_emotion/drawn/forms.py makes the other forms in which copies lie on people's disks.
 
     python sample_data.py
@@ -21,6 +22,7 @@ from ops import Datasets, Place, Sample, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
+from vtt_emotion.drawn.clips import write_dfew, write_ferv39k, write_mafw
 from vtt_emotion.drawn.coded import write_interview
 from vtt_emotion.drawn.friends import write_episode
 from vtt_emotion.drawn.stills import write_affectnet, write_affectnet_2021, write_ck, write_fer, write_raf
@@ -55,7 +57,9 @@ def main(argv=None):
     stills = {where.affectnet_path: write_affectnet, where.raf_path: write_raf, where.fer_path: write_fer,
               where.affectnet_path.with_name(where.affectnet_path.name + "2021"): write_affectnet_2021,
               where.ck_path: write_ck}
-    folders = [*stills, where.friends_path, *([where.coded_path] if sample.interviews else [])]
+    clips = {where.dfew_path: write_dfew, where.ferv39k_path: write_ferv39k, where.mafw_path: write_mafw}
+    clips = clips if sample.clips else {}
+    folders = [*stills, *clips, where.friends_path, *([where.coded_path] if sample.interviews else [])]
     for folder in folders:
         make_room(folder)
     episodes = range(1, sample.sample_episodes + 1)
@@ -63,6 +67,8 @@ def main(argv=None):
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         jobs = {pool.submit(write, folder, sample.stills, np.random.default_rng([sample.seed, number])): None
                 for number, (folder, write) in enumerate(stills.items())}
+        jobs |= {pool.submit(write, folder, sample.clips, np.random.default_rng([sample.seed, 100 + number])): None
+                 for number, (folder, write) in enumerate(clips.items())}
         jobs |= {pool.submit(write_episode, where.friends_path, episode, sample.seconds, sample.seed): episode
                  for episode in episodes}
         jobs |= {pool.submit(write_interview, where.coded_path, number, sample.seconds, sample.seed): None

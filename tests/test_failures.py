@@ -63,7 +63,7 @@ def test_a_full_disk(site, script):
     said = one_sentence(done)
     assert f"{root}/{folder}/" in said and "could not be written (File too large)" in said, said
     left = [path.name for path in (root / folder).rglob("*") if path.is_file()]
-    assert set(left) <= {"log.csv", "ops.json"}, left
+    assert set(left) <= {"confusions.csv", "log.csv", "ops.json"}, left
 
 
 @pytest.mark.long

@@ -12,7 +12,7 @@ from vtt_emotion.training.log import read_log
 
 def test_a_run_folder(trained):
     folder = trained / "runs/static"
-    assert sorted(os.listdir(folder)) == ["best.pt", "last.pt", "log.csv", "ops.json"]
+    assert sorted(os.listdir(folder)) == ["best.pt", "confusions.csv", "last.pt", "log.csv", "ops.json"]
     options = json.loads((folder / "ops.json").read_text())
     assert options["loader"]["img_sz"] == 64 and options["data"]["mixture"] == [["affectnet", 0.8], ["raf", 0.2]]
     rows = read_log(folder / "log.csv")

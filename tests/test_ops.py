@@ -50,12 +50,12 @@ def test_a_url_in_place_of_a_path_is_named_as_it_was_given(flag):
 
 
 def test_every_number_has_limits_and_its_default_lies_within():
-    """But for an episode, which must be there, and frames, one of two."""
+    """But for an episode, which must be there, and frames and classes, one of two."""
     concerns = [*(value for value in vars(ops).values() if dataclasses.is_dataclass(value)), ArchivePlan]
     options = {(concern.__name__, field.name): field for concern in concerns if concern not in (ops.Limit, ops.Dataset)
                for field in dataclasses.fields(concern)}
     for (concern, name), field in options.items():
-        if type(field.default) in (int, float) and name not in ("episode", "frames"):
+        if type(field.default) in (int, float) and name not in ("episode", "frames", "classes"):
             limit, = field.type.__metadata__
             assert limit.least <= field.default <= limit.most, (concern, name)
 

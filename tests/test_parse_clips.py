@@ -11,6 +11,7 @@ from vtt_emotion.core.images import write_image
 from vtt_emotion.core.labels import ANGRY, FEAR, HAPPY, NEUTRAL, SAD
 from vtt_emotion.datasets.clip_lists import buffers
 from vtt_emotion.datasets.npy import read_index
+from vtt_emotion.drawn.clips import write_dfew, write_ferv39k, write_mafw
 from vtt_emotion.training.samples import by_fold, read_held_out, read_mixture
 
 
@@ -116,6 +117,20 @@ def test_a_clip_is_measured_by_the_mean_of_its_frames(parsed, tmp_path, monkeypa
     figures = json.loads((tmp_path / "results/evaluate_dfew_all.json").read_text())
     assert figures["faces"] == 10 and figures["classes"]["happy"]["recall"] == 1 and figures["accuracy"] == 0.5
     assert "fer: WAR 50.00%, UAR 50.00%, of clips" in capsys.readouterr().out
+
+
+def test_the_drawn_ones_are_read(tmp_path, capsys):
+    """sample_data.py's, in their layouts: all clips but those that are dropped, and five folds that share none."""
+    for key, write in (("dfew", write_dfew), ("ferv39k", write_ferv39k), ("mafw", write_mafw)):
+        write(tmp_path / "datasets" / FOLDERS[key], 1, np.random.default_rng(0))
+        parse_clips.main(["--root", str(tmp_path), "--benchmark", key, "--strict", "--verify"])
+        out, index = capsys.readouterr().out, read_index(tmp_path / f"dicts/{key}_parsed.npy")
+        assert f"{14 if key == 'ferv39k' else 35} clips, 16 frames of each" in out
+        assert {"dfew": "dropped 1: frames missing", "mafw": "dropped 5: anxiety"}.get(key, "") in out
+        entries = [entry for examples in index.values() for entry in examples.values()]
+        assert [len({entry["pos"][1] for entry in examples.values()}) for examples in index.values()] == (
+            [2] * 7 if key == "ferv39k" else [5] * 7)
+        assert {entry["pos"][0] for entry in entries} == ({0} if key == "ferv39k" else set(range(1, 6)))
 
 
 def test_what_is_missing_is_named(parsed, tmp_path, run_main, capsys):

@@ -9,8 +9,9 @@ from PIL import Image
 import plot_errval
 import plot_results
 from tools import plot_framing
+from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import COLOURS
-from vtt_emotion.training.log import LOG_COLUMNS
+from vtt_emotion.training.log import LOG_COLUMNS, read_confusion
 
 
 def picture(path):
@@ -109,6 +110,25 @@ def test_runs_of_any_name_are_in_the_legend(trained, tmp_path):
     plot_errval.draw({"_x": rows, "$_$": rows}, tmp_path / "a.svg")
     svg = (tmp_path / "a.svg").read_text()
     assert all(f"<!-- {name}: {label} -->" in svg for name in ("_x", "$_$") for label in ("training", "validation"))
+
+
+def test_the_last_validations_matrix_is_drawn(tmp_path):
+    """Of a row that is still being written the one before; of another's file an error that names it."""
+    log = tmp_path / "runs/a/log.csv"
+    log.parent.mkdir(parents=True)
+    log.write_text("step,valid_accuracy\n2,0.5\n4,0.75\n")
+    path = log.with_name("confusions.csv")
+    path.write_text("step,emotion,sad,happy\n2,sad,1,1\n2,happy,1,1\n4,sad,1234,1\n4,happy,0,2\n")
+    step, counts, names = read_confusion(path)
+    assert (step, counts.tolist(), names) == (4, [[1234, 1], [0, 2]], ("sad", "happy"))
+    assert read_confusion(path, 2)[1].tolist() == [[1, 1], [1, 1]] and read_confusion(path, 3) is None
+    plot_errval.main(["--root", str(tmp_path), "--output", str(tmp_path / "a.svg")])
+    assert "<!-- 1234 -->" in (tmp_path / "a.svg").read_text()
+    path.write_text(path.read_text() + "6,sad,1,1\n6,happy,")
+    assert read_confusion(path) is None
+    path.write_text("step,emotion\nx,y\n")
+    with pytest.raises(InputError, match="confusions.csv: expected rows of a step, an emotion and counts"):
+        read_confusion(path)
 
 
 @pytest.mark.parametrize("name", ["$_$", "_x", "Zoë", "李小龙"])

@@ -18,7 +18,7 @@ from ops import Datasets, FriendsSplit, Margins, Place, Ship, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import NEUTRAL
+from vtt_emotion.core.labels import NEUTRAL, emotions_of
 from vtt_emotion.core.weights import load_network, name_device
 from vtt_emotion.training.samples import read_held_out, read_mixture
 from vtt_emotion.video.onnx_backend import OnnxStep, int8_graph
@@ -39,10 +39,10 @@ def compare_with_float(net, step, crops, truth):
     """(share of equal answers of a network and of a step, accuracy of each) on stills."""
     from vtt_emotion.video.torch_backend import TorchStep
 
-    answers = []
+    answers, emotions = [], len(emotions_of(net.labels))
     for way in (TorchStep(net, "cpu"), step):
         batches = [crops[start:start + 16] for start in range(0, len(crops), 16)]
-        answers.append(np.concatenate([way(batch, None, np.ones(len(batch), bool))[0].argmax(1)
+        answers.append(np.concatenate([way(batch, None, np.ones(len(batch), bool))[0][:, :emotions].argmax(1)
                                        for batch in tqdm(batches, "compare", unit="batch", disable=None)]))
     return (answers[0] == answers[1]).mean(), (answers[0] == truth).mean(), (answers[1] == truth).mean()
 
@@ -61,7 +61,8 @@ def calibrate(shipped, indexes, ops):
     with whole_file(path) as unchecked:
         quantize(net, shipped, unchecked, crops)
         for name in dict.fromkeys((indexes[0], *ops.ship.neutral_on, *ops.ship.temperature_on)):
-            held_out = read_held_out(name, place.dicts_path, roots, margins, ops.split.valid_episodes)
+            held_out = read_held_out(name, place.dicts_path, roots, margins, ops.split.valid_episodes).of_classes(
+                len(emotions_of(net.labels)))
             equal, plain, int8 = compare_with_float(net, OnnxStep(unchecked), *crops_of(held_out, net.img_sz))
             if equal < AGREES or int8 < plain - LOSES:
                 raise InputError(f"int8 says the same on {equal:.1%} of {len(held_out):,} held-out faces of {name}, "
@@ -83,10 +84,11 @@ def read_logits(net, indexes, ops):
     device, parts = torch.device(name_device("auto")), []
     for index in indexes:
         held_out = read_held_out(index, ops.place.dicts_path, ops.datasets.roots(), ops.margins.by_source(),
-                                 ops.split.valid_episodes)
+                                 ops.split.valid_episodes).of_classes(len(emotions_of(net.labels)))
         frames = held_out.paths.shape[1]         # a still is read as four are
         loader = make_loader(FaceClips([held_out], net.img_sz, frames), EveryOnce(len(held_out), 64), 0)
-        parts.append(predict(net.to(device), loader, device))
+        said, target = predict(net.to(device), loader, device)
+        parts.append((said[:, :target.shape[1]], target))
     net.cpu()
     return tuple(torch.cat(part) for part in zip(*parts))
 

@@ -309,6 +309,8 @@ def test_tensorboard_has_the_numbers_of_the_log(parsed):
         seen = [(event.step, event.value) for event in events.Scalars(name)]
         told = [(row["step"], pytest.approx(row[name], rel=1e-6)) for row in log if row[name] is not None]
         assert seen == told and seen, name
+    matrices = [event.step for event in events.Images("confusion")]
+    assert matrices == [row["step"] for row in log if row["valid_error"] is not None]
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import model_train
 from resnet_tsm import load_checkpoint
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
+from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.datasets.npy import write_index
-from vtt_emotion.training.log import read_log
+from vtt_emotion.training.log import read_confusion, read_log
 from vtt_emotion.training.samples import by_fold, read_held_out, read_mixture
 
 TINY = ("--img-sz", "64", "--batch-size", "2", "--num-workers", "0", "--device", "cpu", "--weights", "none",
@@ -80,6 +81,10 @@ def test_seeds_and_what_the_log_has(ck, capsys):
     row = read_log(ck / "runs/again_seed7/log.csv")[-1]
     recalls = [row["recall_disgust"], row["recall_happy"]]
     assert np.mean(recalls) == pytest.approx(row["valid_mean_recall"]) and row["recall_fear"] is None
+    step, confusion, names = read_confusion(ck / "runs/again_seed7/confusions.csv")      # has the same recalls
+    assert step == row["step"] and np.trace(confusion) / confusion.sum() == pytest.approx(row["valid_accuracy"])
+    assert [counts[place] / counts.sum() for place, counts in enumerate(confusion) if counts.any()] == recalls
+    assert names == EMOTIONS
     (ck / "runs/again_seed8/last.pt").unlink()   # a stop before the second has begun
     (ck / "runs/again_seed8/best.pt").unlink()
     model_train.main([*argv, "--resume"])

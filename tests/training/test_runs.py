@@ -9,8 +9,9 @@ import ops
 from resnet_tsm import resnet18
 from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import load_network
-from vtt_emotion.training.log import LOG_COLUMNS, read_log
+from vtt_emotion.training.log import columns_of, read_log
 from vtt_emotion.training.runs import Progress, Run, random_states, read_checkpoint, run_folder, set_random_states
 
 
@@ -34,7 +35,7 @@ def test_a_run_holds_options_log_and_checkpoints(tmp_path, net, capsys):
     run.log(step=5, train_error=0.25)
     run.log(step=10, train_error=0.125, valid_error=1 / 3)
     rows = read_log(tmp_path / "a/log.csv")
-    assert (tmp_path / "a/log.csv").read_text().splitlines()[0] == ",".join(LOG_COLUMNS)
+    assert (tmp_path / "a/log.csv").read_text().splitlines()[0] == ",".join(columns_of(EMOTIONS))
     assert rows[0]["valid_error"] is None and rows[1]["valid_error"] == pytest.approx(1 / 3, rel=1e-5)
     run.save("last.pt", net, Progress(5), torch.optim.Adam(net.parameters()))
     run.save("best.pt", net, Progress(5, {"mean_recall": 0.5}))

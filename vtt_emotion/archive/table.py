@@ -12,14 +12,15 @@ from typing import Any
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
 from vtt_emotion.results.records import made_of
 
 SPOKEN = ("speech", "speaking")                  # minutes in which speech is heard, and in which this person speaks
 COLUMNS = ("video", "id", "person", "emotion", "minutes", "records", "shot_seconds", *SPOKEN)
-BY_EMOTION = tuple(f"{name}_{emotion}" for name in SPOKEN for emotion in EMOTIONS)
-PEOPLE_COLUMNS = ("person", "videos", "minutes", *EMOTIONS, "records", *SPOKEN, *BY_EMOTION)
-VIDEO_COLUMNS = ("video", "film", "shots", "median_shot", "minutes", *EMOTIONS, "records", *SPOKEN, *BY_EMOTION,
+# Contempt where any video has it.
+BY_EMOTION = tuple(f"{name}_{emotion}" for name in SPOKEN for emotion in WITH_CONTEMPT)
+PEOPLE_COLUMNS = ("person", "videos", "minutes", *WITH_CONTEMPT, "records", *SPOKEN, *BY_EMOTION)
+VIDEO_COLUMNS = ("video", "film", "shots", "median_shot", "minutes", *WITH_CONTEMPT, "records", *SPOKEN, *BY_EMOTION,
                  "film_speech")
 
 
@@ -50,7 +51,7 @@ def part_rows(video: str, segments: Iterable[dict], shots: Iterable[dict], secon
     yield video, None, None, None, seconds / 60, records, [shot["end"] - shot["start"] for shot in shots], heard, None
     sums: dict = defaultdict(lambda: [0.0, 0, None, None])
     for segment in segments:
-        held, minutes = sums[segment["id"], segment["name"], EMOTIONS.index(segment["class"])], \
+        held, minutes = sums[segment["id"], segment["name"], WITH_CONTEMPT.index(segment["class"])], \
             (segment["end"] - segment["start"]) / 60
         held[0] += minutes
         held[1] += segment["frames"]
@@ -58,7 +59,7 @@ def part_rows(video: str, segments: Iterable[dict], shots: Iterable[dict], secon
             if segment.get(name) is not None:
                 held[place] = (held[place] or 0.0) + segment[name] * minutes
     for (id, name, emotion), (minutes, frames, *spoken) in sorted(sums.items(), key=lambda row: (row[0][0], row[0][2])):
-        yield video, id, name, EMOTIONS[emotion], minutes, frames, None, *spoken
+        yield video, id, name, WITH_CONTEMPT[emotion], minutes, frames, None, *spoken
 
 
 def write_part(path: str | Path, video: str, segments: Iterable[dict], shots: Iterable[dict], seconds: float,
@@ -111,12 +112,13 @@ def sum_up(table: Any) -> tuple[list[dict], list[dict], dict]:
 
     seen = compute.is_valid(table["emotion"])
     faces, films = table.filter(seen), table.filter(compute.invert(seen))
-    people = _pivot(faces, "person", faces.group_by("person").aggregate([("video", "count_distinct")]))
+    names = names_of("contempt" in faces["emotion"].unique().to_pylist())
+    people = _pivot(faces, "person", names, faces.group_by("person").aggregate([("video", "count_distinct")]))
     ordered = sorted(people.items(), key=lambda item: (item[0] is None, -item[1]["minutes"], item[0]))
-    videos = _pivot(faces, "video")
+    videos = _pivot(faces, "video", names)
     for film in films.select(["video", "minutes", "records", "shot_seconds", "speech"]).to_pylist():
         name, lengths = film["video"], film["shot_seconds"] or []
-        videos[name] = {**_empty(), **videos.get(name, {}), "film": film["minutes"], "records": film["records"],
+        videos[name] = {**_empty(names), **videos.get(name, {}), "film": film["minutes"], "records": film["records"],
                         "shots": len(lengths), "median_shot": median(lengths) if lengths else None,
                         "film_speech": film["speech"]}
     nameless = faces.filter(compute.is_null(faces["person"])).group_by(["video", "id"]).aggregate([])
@@ -127,13 +129,15 @@ def sum_up(table: Any) -> tuple[list[dict], list[dict], dict]:
             [{"video": name, **videos[name]} for name in sorted(videos)], totals)
 
 
-def _empty():
-    return {"minutes": 0.0, "records": 0, **dict.fromkeys(EMOTIONS, 0.0), **dict.fromkeys((*SPOKEN, *BY_EMOTION))}
+def _empty(names):
+    by_emotion = (f"{name}_{emotion}" for name in SPOKEN for emotion in names)
+    return {"minutes": 0.0, "records": 0, **dict.fromkeys(names, 0.0), **dict.fromkeys((*SPOKEN, *by_emotion))}
 
 
-def _pivot(faces, key, counts=None):
-    """{value of `key`: {minutes, each emotion's, records, what is `SPOKEN`, and videos by `counts`}} of faces' rows."""
-    rows, summed = defaultdict(_empty), ("minutes", "records", *SPOKEN)
+def _pivot(faces, key, names, counts=None):
+    """{value of `key`: {minutes, each emotion's of `names`, records, what is `SPOKEN`, and videos by `counts`}} of rows
+    of faces."""
+    rows, summed = defaultdict(lambda: _empty(names)), ("minutes", "records", *SPOKEN)
     sums = faces.group_by([key, "emotion"]).aggregate([(name, "sum") for name in summed])
     for value, emotion, minutes, records, *spoken in zip(*(sums[name].to_pylist() for name in (
             key, "emotion", *(f"{name}_sum" for name in summed)))):
@@ -154,8 +158,9 @@ def summary_lines(people: list[dict], totals: dict, most: int = 20) -> Iterator[
     yield (f"{totals['videos']:,} videos, {totals['hours']:,.1f} hours of film, {totals['shots']:,} shots, "
            f"{totals['records']:,} records; {sum(row['person'] is not None for row in people):,} people by name, "
            f"{totals['faces']:,} faces without")
-    yield f"{'minutes':24}{'videos':>8}{'all':>11}" + "".join(f"{name:>11}" for name in EMOTIONS)
+    names = names_of(people and "contempt" in people[0])
+    yield f"{'minutes':24}{'videos':>8}{'all':>11}" + "".join(f"{name:>11}" for name in names)
     shown = people[:most] + [row for row in people[most:] if row["person"] is None]
     for row in shown:
-        cells = "".join(f"{row[name]:11,.2f}" for name in ("minutes", *EMOTIONS))
+        cells = "".join(f"{row[name]:11,.2f}" for name in ("minutes", *names))
         yield f"{(row['person'] or 'without a name')[:23]:24}{row['videos']:8,}{cells}"

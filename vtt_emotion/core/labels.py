@@ -1,14 +1,20 @@
 """The one emotion table, and each dataset's map onto it.
 
-Every index, target vector, logit vector and results file of the project uses the order of `EMOTIONS`.
+Every index, target vector, logit vector and results file of the project uses the order of `EMOTIONS`. What is asked to
+know contempt too (--contempt of the parsers, --classes 8 of training) uses that of `WITH_CONTEMPT`, which begins alike.
 """
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+WITH_CONTEMPT = (*EMOTIONS, "contempt")
+AFFECT = ("valence", "arousal")                  # -1 to 1; of networks that are trained on them, after the emotions
 # Of the overlay, the plots and the page: any two are 20 of CIE76's difference apart with each kind of colour blindness,
 # and 3:1 against the page's light and dark ground; tests/core/test_labels.py measures it.
-COLOURS = dict(zip(EMOTIONS, ("#f0064d", "#0d753b", "#bd6fda", "#ce6c06", "#6b6df9", "#c20c93", "#8d8d8d")))
-INKS = dict(zip(EMOTIONS, ("black", "white", "black", "black", "black", "white", "black")))      # of text on them
-ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL = range(7)
+COLOURS = dict(zip(WITH_CONTEMPT, ("#f0064d", "#0d753b", "#bd6fda", "#ce6c06", "#6b6df9", "#c20c93", "#8d8d8d",
+                                   "#7829ff")))
+INKS = dict(zip(WITH_CONTEMPT, ("black", "white", "black", "black", "black", "white", "black", "white")))    # on them
+ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL, CONTEMPT = range(8)
+# Words for contempt, which is kept where --contempt asks for it.
+CONTEMPT_NAMES = {"contempt": CONTEMPT, "contemptuous": CONTEMPT}
 # AffectNet's expression codes, both releases. The dropped ones carry their name for the report.
 AFFECTNET = {0: NEUTRAL, 1: HAPPY, 2: SAD, 3: SURPRISE, 4: FEAR, 5: DISGUST, 6: ANGRY}
 AFFECTNET_DROPPED = {7: "contempt", 8: "none", 9: "uncertain", 10: "no face"}
@@ -28,7 +34,7 @@ FERPLUS = {"neutral": NEUTRAL, "happiness": HAPPY, "surprise": SURPRISE, "sadnes
 FERPLUS_DROPPED = ("contempt", "unknown", "NF")
 # FER2013's own labels, without FER+'s votes.
 FER2013 = dict(enumerate(range(7)))
-# CK+'s emotion files; 2 is contempt, which is dropped.
+# CK+'s emotion files; 2 is contempt.
 CK = {0: NEUTRAL, 1: ANGRY, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SAD, 7: SURPRISE}
 # Friends: annotators wrote nouns and adjectives, in any case, and `none` beside faces that they gave no emotion.
 FRIENDS = {
@@ -37,3 +43,18 @@ FRIENDS = {
     "surprised": SURPRISE, "neutral": NEUTRAL,
 }
 CHARACTERS = ("chandler", "joey", "monica", "phoebe", "rachel", "ross")
+
+
+def output_names(count: int) -> tuple[str, ...]:
+    """The names of a network's outputs by their number: 7 or 8 emotions, or with two more valence and arousal."""
+    return WITH_CONTEMPT[:count] if count <= len(WITH_CONTEMPT) else (*WITH_CONTEMPT[:count - len(AFFECT)], *AFFECT)
+
+
+def emotions_of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The emotions among the names of a network's outputs, which come first."""
+    return tuple(name for name in labels if name not in AFFECT)
+
+
+def names_of(contempt: object) -> tuple[str, ...]:
+    """`WITH_CONTEMPT` where there is any, a number or a truth, else `EMOTIONS`."""
+    return WITH_CONTEMPT if contempt else EMOTIONS

@@ -6,7 +6,7 @@ import numpy as np
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size
-from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED
+from vtt_emotion.core.labels import AFFECTNET_DROPPED
 from vtt_emotion.datasets.layouts import find_folders, named, names_in, only
 from vtt_emotion.datasets.parsing import Report, in_threads
 
@@ -27,8 +27,10 @@ def find_splits(root: Path) -> dict[str, str]:
     return parts
 
 
-def read_example(root: Path, path: str, split: str) -> tuple[dict | None, str | None]:
+def read_example(root: Path, path: str, split: str, codes: dict[int, int]) -> tuple[dict | None, str | None]:
     """One image, its box the whole image: (entry, None), or (None, the known reason to drop it).
+
+    codes: {expression: emotion} of those that are kept.
 
     Raises:
         ValueError: annotations that are not as the format is described.
@@ -44,20 +46,20 @@ def read_example(root: Path, path: str, split: str) -> tuple[dict | None, str | 
         except Exception as error:               # NumPy reads the header as Python, and has errors of many kinds
             raise ValueError(f"annotation _{kind}.npy is not one number ({error})") from None
     code = int(values["exp"])
-    if code in AFFECTNET_DROPPED:
+    if code not in codes and code in AFFECTNET_DROPPED:
         return None, f"expression {code}, {AFFECTNET_DROPPED[code]}"
-    if code not in AFFECTNET:
+    if code not in codes:
         raise ValueError(f"expected an expression from 0 to 10, found {code}")
     try:
         width, height = image_size(root / path)
     except InputError:
         return None, "image unreadable"
-    return {"img": path, "gt": [0, 0, width, height], "emo": AFFECTNET[code], "aro": values["aro"],
+    return {"img": path, "gt": [0, 0, width, height], "emo": codes[code], "aro": values["aro"],
             "val": values["val"], "split": split, "whole": True}, None
 
 
-def read_examples(root: Path, parts: dict[str, str], report: Report, workers: int) -> list[dict]:
-    """Entries of the images in `parts` (of `find_splits`), in the order of their numbers."""
+def read_examples(root: Path, parts: dict[str, str], report: Report, workers: int, codes: dict[int, int]) -> list[dict]:
+    """Entries of the images in `parts` (of `find_splits`), by number; codes: as of `read_example`."""
     paths = []
     for split, part in parts.items():
         names = sorted(names_in(root / part / "images"), key=lambda name: (len(name), name))
@@ -68,7 +70,7 @@ def read_examples(root: Path, parts: dict[str, str], report: Report, workers: in
 
     def read(example):
         try:
-            return read_example(root, *example)
+            return read_example(root, *example, codes)
         except (ValueError, OverflowError) as error:
             return None, error
 

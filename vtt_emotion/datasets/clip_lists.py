@@ -11,7 +11,7 @@ import numpy as np
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import IMAGE_SUFFIXES
-from vtt_emotion.core.labels import ANGRY, DISGUST, FEAR, FRIENDS, HAPPY, NEUTRAL, SAD, SURPRISE
+from vtt_emotion.core.labels import ANGRY, CONTEMPT_NAMES, DISGUST, FEAR, FRIENDS, HAPPY, NEUTRAL, SAD, SURPRISE
 from vtt_emotion.datasets.layouts import find_files, find_folders, named, names_in
 from vtt_emotion.datasets.npy import BUFFER
 from vtt_emotion.datasets.parsing import Report, check_inside
@@ -76,15 +76,19 @@ def buffers(images: list[str]) -> list[list[str]]:
     return [padded[place:place + BUFFER] for place in range(FRAMES)]
 
 
-def read_clips(root: Path, key: str, report: Report) -> Iterator[dict]:
-    """An entry for each of a clip's `buffers`: img, pos (fold, or 0, and the clip), emo, and split where it has one."""
+def read_clips(root: Path, key: str, report: Report, contempt: bool = False) -> Iterator[dict]:
+    """An entry for each of a clip's `buffers`: img, pos (fold, or 0, and the clip), emo, and split where it has one.
+
+    Clips of contempt are left out but with `contempt`.
+    """
     benchmark = BENCHMARKS[key]
+    emotions = {**benchmark.labels, **(CONTEMPT_NAMES if contempt else {})}
     lists, folder = find_parts(root, benchmark)
     print(f"{benchmark.name}: {', '.join(lists.values())}, clips in {folder}/")
     for part, path in sorted(lists.items()):
         for number, name, label in read_rows(root / path):
             where = f"{root / path} row {number}"
-            emotion = benchmark.labels.get(label)
+            emotion = emotions.get(label)
             clip = check_inside(name.rsplit(".", 1)[0], where)
             clip = clip.zfill(5) if clip.isdecimal() else clip
             if emotion is None:

@@ -14,13 +14,22 @@ import numpy as np
 from vtt_emotion.core.crop import check_pixels, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import IMAGE_SUFFIXES
-from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED, EMOTIONS, FER2013, FRIENDS, RAF
+from vtt_emotion.core.labels import (
+    AFFECTNET,
+    AFFECTNET_DROPPED,
+    CONTEMPT,
+    CONTEMPT_NAMES,
+    FER2013,
+    FRIENDS,
+    RAF,
+    WITH_CONTEMPT,
+)
 from vtt_emotion.datasets.fer2013 import read_rows
 from vtt_emotion.datasets.layouts import names_in
 from vtt_emotion.datasets.parsing import Report, check_inside
 
 CODES: dict[str, dict] = {"raf": RAF, "fer2013": FER2013, "affectnet": AFFECTNET | AFFECTNET_DROPPED}
-LEFT_OUT = ("contempt", "none", "unknown", "uncertain", "unreadable", "nf", "no face", "left-out")
+LEFT_OUT = (*CONTEMPT_NAMES, "none", "unknown", "uncertain", "unreadable", "nf", "no face", "left-out")
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
           "test": "test"}
 SECOND = 0.4                                     # of a vote: another emotion that is nearly as fitting
@@ -32,16 +41,22 @@ FILE, LABEL, BOXES = ("file", "image", "path"), ("label", "emotion"), (("x", "y"
 class Wording:
     """How labels are read.
 
-    words: {word: emotion's name, or "left-out"}, before the project's own; codes: a key of `CODES`, or "".
+    words: {word: emotion's name, or "left-out"}, before the project's own; codes: a key of `CODES`, or ""; contempt:
+    whether it is an emotion, and not left out.
     """
     words: dict[str, str]
     codes: str = ""
+    contempt: bool = False
 
     def __post_init__(self) -> None:
         self.words = {word.lower(): emotion for word, emotion in self.words.items()}
 
     def __call__(self, text: str) -> int | str:
-        """The emotion (0-6) of a label, or the name of what is left out. ValueError where it is neither."""
+        """The emotion (0-7) of a label, or the name of what is left out. ValueError where it is neither."""
+        named = self._named(text)
+        return CONTEMPT if self.contempt and named in CONTEMPT_NAMES else named
+
+    def _named(self, text):
         word = text.strip().lower()
         word = self.words.get(word, word)
         if word in FRIENDS:
@@ -53,12 +68,12 @@ class Wording:
                 raise InputError(f"label {word} is a number; --codes {', '.join(CODES)} says whose it is")
             if int(word) in CODES[self.codes]:
                 return CODES[self.codes][int(word)]
-        raise ValueError(f"expected an emotion ({', '.join(EMOTIONS)}), found {text!r}; --words maps others"[:300])
+        raise ValueError(f"expected an emotion ({', '.join(WITH_CONTEMPT)}), found {text!r}; --words maps others"[:300])
 
 
 def soft_label(votes: list[tuple[int | str, float]]) -> tuple[np.ndarray | None, str]:
-    """Votes [(emotion or what is left out, weight)] as (shares (7,), ""), or (None, why the face is dropped)."""
-    em = np.zeros(len(EMOTIONS))
+    """Votes [(emotion or what is left out, weight)] as (shares (8,), ""), or (None, why the face is dropped)."""
+    em = np.zeros(len(WITH_CONTEMPT))
     others: dict[str, float] = {}
     for named, weight in votes:
         if isinstance(named, str):

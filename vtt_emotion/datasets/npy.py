@@ -100,9 +100,9 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def by_emotion(entries: Iterable[dict]) -> dict[int, dict[int, dict]]:
-    """Entries (each with `emo`) as `[emotion 0-6][example index]`."""
+    """Entries (each with `emo`) as `[emotion 0-6][example index]`, with [7] where there is contempt."""
     index = {emotion: {} for emotion in range(len(EMOTIONS))}
     for entry in entries:
-        examples = index[entry["emo"]]
+        examples = index.setdefault(entry["emo"], {})
         examples[len(examples)] = entry
     return index

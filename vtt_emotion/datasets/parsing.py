@@ -13,7 +13,7 @@ from tqdm import tqdm
 from vtt_emotion.core.crop import check_pixels, crop_face
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
 from vtt_emotion.datasets.npy import write_index
 
 
@@ -60,8 +60,8 @@ class Report:
     def print(self, path: str | Path) -> None:
         """Print the counts, and where the index went."""
         for split in sorted({split for split, _ in self.kept}):
-            counts = [self.kept[split, label] for label in range(len(EMOTIONS))]
-            named = ", ".join(f"{name} {count:,}" for name, count in zip(EMOTIONS, counts))
+            counts = [self.kept[split, label] for label in range(len(WITH_CONTEMPT))]
+            named = ", ".join(f"{name} {count:,}" for name, count in zip(names_of(counts[-1]), counts))
             print(f"{split}: kept {sum(counts):,} ({named})")
         for line in self.losses():
             print(f"dropped {line}")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import COLOURS, EMOTIONS, INKS
+from vtt_emotion.core.labels import COLOURS, INKS, WITH_CONTEMPT
 from vtt_emotion.page.pictures import Seen, within
 from vtt_emotion.page.readings import Readings
 
@@ -21,7 +21,7 @@ SHARE = 3_200_000                                # bytes in base64, of the thumb
 PORTRAITS = 1000                                 # people, those seen most, who have a thumbnail whatever it takes
 SCRIPTS = ("data", "timeline", "curves", "player", "tables", "segments", "notes", "names",
            "report")     # joined in this order; the last one starts
-PALETTE = " ".join(f"--{name}: {COLOURS[name]}; --on-{name}: {INKS[name]};" for name in EMOTIONS)
+PALETTE = " ".join(f"--{name}: {COLOURS[name]}; --on-{name}: {INKS[name]};" for name in WITH_CONTEMPT)
 CONFIDENCE = 10_000                              # steps of a confidence in the page: the four decimals of the results
 
 
@@ -48,7 +48,8 @@ def row_data(readings: Readings, mine: np.ndarray, frames: np.ndarray, label: st
     if faces["turned"].any():
         data["turned"] = pack(faces["turned"], "u1")
     if readings.scored:
-        data["scores"] = pack(np.round(CONFIDENCE * faces["scores"]), "<u2")
+        shares = np.nan_to_num(faces["scores"][:, :len(readings.emotions)])
+        data["scores"] = pack(np.round(CONFIDENCE * shares), "<u2")
     return data | {"named": len(mine) > 0 and readings.named[faces["label"][0]]}
 
 
@@ -58,7 +59,7 @@ def segment_data(segments: list[dict], id_of: dict[int, int]) -> dict:
         return pack([round(factor * segment[key]) for segment in segments], type)
 
     return {"ids": pack([id_of[segment["id"]] for segment in segments]),
-            "emotions": pack([EMOTIONS.index(segment["class"]) for segment in segments], "u1"),
+            "emotions": pack([WITH_CONTEMPT.index(segment["class"]) for segment in segments], "u1"),
             "starts": column("start", 1000, "<u4"), "ends": column("end", 1000, "<u4"),
             "peaks": column("peak_seconds", 1000, "<u4"), "means": column("confidence", CONFIDENCE, "<u2")}
 
@@ -88,7 +89,7 @@ def page_data(readings: Readings, segments: list[dict], rows: np.ndarray, labels
     order = np.argsort(rows, kind="stable")
     parts = np.split(order, np.searchsorted(rows[order], np.arange(1, len(labels))))
     made = [row_data(readings, mine, frames, label, id_of, size) for mine, label in zip(parts, labels)]
-    return {"times": pack(times), "step": step, "emotions": list(EMOTIONS), "full": CONFIDENCE, "ids": ids,
+    return {"times": pack(times), "step": step, "emotions": list(readings.emotions), "full": CONFIDENCE, "ids": ids,
             "size": size, "segments": segment_data(segments, id_of), "rows": made}
 
 
@@ -144,6 +145,6 @@ def write_page(path: str | Path, data: dict, **texts: str) -> None:
     web = jinja2.Environment(loader=jinja2.FileSystemLoader(WEB), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
     text = web.get_template("report.html.j2").render(
-        data=as_json(data), digests=digests, emotions=EMOTIONS, **inlined, **texts)
+        data=as_json(data), digests=digests, emotions=data["emotions"], **inlined, **texts)
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT, names_of
 
 NEAR = 2                                         # ms by which a record's time may miss its frame's
 STRONGEST = 5                                    # segments of each emotion whose pictures stay in the page
 
 
-# The face of one record. time: ms; emotion: 0 to 6; label: its place in `Readings.labels`; scores: NaN where the record
-# has none; frontal: 1 where it does not tell; turned: too far to count.
+# The face of one record. time: ms; emotion: its place in WITH_CONTEMPT; label: its place in `Readings.labels`; scores:
+# NaN where the record has none; frontal: 1 where it does not tell; turned: too far to count.
 READING = np.dtype([("time", np.int64), ("id", np.int64), ("label", np.int64), ("emotion", np.int64),
-                    ("confidence", float), ("scores", float, len(EMOTIONS)), ("box_xyxy", float, 4),
+                    ("confidence", float), ("scores", float, len(WITH_CONTEMPT)), ("box_xyxy", float, 4),
                     ("frontal", float), ("turned", bool)])
 
 
@@ -31,29 +31,31 @@ class Readings:
     faces: np.ndarray
     labels: list                                 # names, or "face 3" of an id without one
     named: list                                  # bool, of each label
+    emotions: tuple[str, ...] = EMOTIONS         # that they tell apart
 
     @property
     def scored(self) -> bool:
         """Whether every record has scores."""
-        return len(self.faces) > 0 and bool(np.isfinite(self.faces["scores"]).all())
+        return len(self.faces) > 0 and bool(np.isfinite(self.faces["scores"][:, :len(EMOTIONS)]).all())
 
 
 def as_readings(records: Iterable[dict], ahead: Iterable[bool] = repeat(True)) -> Readings:
     """The records of `read_results` as `Readings`; ahead: whether each face is turned no further than it may be."""
     labels = {}                                  # {(whether it is a name, name or id): its place}
-    rows = [(*_as_row(record, labels), not one) for record, one in zip(records, ahead)]
-    return Readings(np.array(rows, READING), [name if named else f"face {name}" for named, name in labels],
-                    [named for named, _ in labels])
+    faces = np.array([(*_as_row(record, labels), not one) for record, one in zip(records, ahead)], READING)
+    contempt = (faces["emotion"] >= len(EMOTIONS)).any() or np.isfinite(faces["scores"][:, len(EMOTIONS):]).any()
+    return Readings(faces, [name if named else f"face {name}" for named, name in labels],
+                    [named for named, _ in labels], names_of(contempt))
 
 
 def _as_row(record, labels):
-    """A record as a tuple of READING's fields; labels: as of `as_readings`, added to."""
+    """A record as a tuple of READING's fields but `turned`; labels: as of `as_readings`, added to."""
     face = record["object"]
     id, name, frontal, scores = face["id"], face["name"], face.get("frontal"), face.get("scores") or {}
     label = labels.setdefault((True, name) if name else (False, id), len(labels))
-    return (round(1000 * record["seconds"]), id, label, EMOTIONS.index(record["class"]), face["confidence"],
-            tuple(scores.get(emotion, math.nan) for emotion in EMOTIONS), tuple(face["box"]),
-            1 if frontal is None else frontal)
+    return (round(1000 * record["seconds"]), id, label, WITH_CONTEMPT.index(record["class"]), face["confidence"],
+            tuple(math.nan if scores.get(emotion) is None else scores[emotion] for emotion in WITH_CONTEMPT),
+            tuple(face["box"]), 1 if frontal is None else frontal)
 
 
 def choose_rows(readings: Readings) -> tuple[np.ndarray, list[str]]:
@@ -88,7 +90,7 @@ def strongest(segments: Iterable[dict], readings: Readings) -> list[int]:
     found, place_of = [], {}
     for place, (id, time) in enumerate(zip(readings.faces["id"].tolist(), readings.faces["time"].tolist())):
         place_of[id, time] = place
-    for emotion in EMOTIONS:
+    for emotion in readings.emotions:
         mine = [segment for segment in segments if segment["class"] == emotion]
         mine.sort(key=lambda segment: (segment["start"] - segment["end"]) * segment["confidence"])
         peaks = [(segment["id"], round(1000 * segment["peak_seconds"])) for segment in mine[:STRONGEST]]

@@ -73,15 +73,15 @@ def match_records(annotations: list[Annotation], numbers: np.ndarray, boxes_xyxy
     return matched
 
 
-def compare_faces(truth: np.ndarray, said: np.ndarray) -> dict:
+def compare_faces(truth: np.ndarray, said: np.ndarray, classes: int = 7) -> dict:
     """Agreement of emotions `said` with the `truth`, both int (A,); -1 in `said` is a face without a record.
 
     Returns:
-        dict: faces, matched, confusion (7 x 7 counts, a row per true emotion), agreement and mean_recall of the
+        dict: faces, matched, confusion (counts, a row per true one of the classes), agreement and mean_recall of the
         matched (None where there are none); the mean is over the emotions that occur among them.
     """
     found = said >= 0
-    confusion = count_pairs(truth[found], said[found])
+    confusion = count_pairs(truth[found], said[found], classes)
     return {"faces": len(truth), "matched": int(found.sum()), "confusion": confusion.tolist(),
             **{name: or_none(figures(confusion)[name]) for name in ("agreement", "mean_recall")}}
 
@@ -138,4 +138,5 @@ def add_truth(data: dict, annotations: list[Annotation], readings: Readings, row
     for row, mine in zip(data["rows"], spans):
         row["truth"] = mine
     said = np.array([readings.faces["emotion"][record] if record >= 0 else -1 for record in matched], int)
-    return compare_faces(np.array([face.emotion for face in annotations], int), said) if annotations else None
+    true = np.array([face.emotion for face in annotations], int)
+    return compare_faces(true, said, len(readings.emotions)) if annotations else None

@@ -1,7 +1,7 @@
 """How what was said agrees with what is so, or was coded: the confusion matrix, recall, Cohen's kappa, F1.
 
-All comes from counts (7 x 7, coded by said), so that a thousand resamples take milliseconds; the tests hold the figures
-to scikit-learn's and krippendorff's.
+All comes from counts (7 x 7, or with contempt 8 x 8, coded by said), so that a thousand resamples take milliseconds;
+the tests hold the figures to scikit-learn's and krippendorff's.
 """
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import CONTEMPT, EMOTIONS, WITH_CONTEMPT, names_of
 
 ANY = "any"                                      # in place of a person: the largest face of each moment
 SUMMARY = ("agreement", "kappa", "alpha", "macro_f1")
@@ -23,7 +23,7 @@ def faces_by_person(records: Iterable[dict]) -> dict[str, np.ndarray]:
     rows, largest = {}, {}
     for record in records:
         face = record["object"]
-        row = (record["seconds"], EMOTIONS.index(record["class"]), *face["box"])
+        row = (record["seconds"], WITH_CONTEMPT.index(record["class"]), *face["box"])
         rows.setdefault((face["name"] or f"face {face['id']}").lower(), []).append(row)
         x0, y0, x1, y1 = face["box"]
         if (x1 - x0) * (y1 - y0) > largest.get(row[0], (-1, None))[0]:
@@ -111,18 +111,20 @@ def measure_pairs(parts: Iterable[tuple], block: float, resamples: int) -> dict:
         dict: records, confusion, the figures of `SUMMARY` as [value, low, high], and classes, {emotion: coded, said
         (records), f1 as [value, low, high]}; None where there is none, as of the interval of a single stretch.
     """
-    stretches = {}
+    parts, stretches = list(parts), {}
+    names = names_of(any(CONTEMPT in labels for part in parts for labels in part[1:]))
+    size = len(names)
     for person, (seconds, coded, said) in enumerate(parts):
         for place, row, column in zip((seconds // block).astype(int), coded, said):
-            stretches.setdefault((person, int(place)), np.zeros((7, 7), int))[row, column] += 1
-    counts = np.array(list(stretches.values())).reshape(-1, 49)
+            stretches.setdefault((person, int(place)), np.zeros((size, size), int))[row, column] += 1
+    counts = np.array(list(stretches.values())).reshape(-1, size * size)
     drawn = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), resamples)
-    confusion = counts.sum(0).reshape(7, 7)
-    whole, again = figures(confusion), figures((drawn @ counts).reshape(-1, 7, 7))
+    confusion = counts.sum(0).reshape(size, size)
+    whole, again = figures(confusion), figures((drawn @ counts).reshape(-1, size, size))
     again = again if len(counts) > 1 else {name: values * np.nan for name, values in again.items()}
     measured = {name: _interval(whole[name], again[name]) for name in SUMMARY}
     classes = {name: {"coded": int(confusion[row].sum()), "said": int(confusion[:, row].sum()),
-                      "f1": _interval(whole["f1"][row], again["f1"][:, row])} for row, name in enumerate(EMOTIONS)}
+                      "f1": _interval(whole["f1"][row], again["f1"][:, row])} for row, name in enumerate(names)}
     return {"records": int(confusion.sum()), **measured, "classes": classes, "confusion": confusion.tolist()}
 
 

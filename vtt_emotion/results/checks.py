@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 
 ABSENT = object()
 LONGEST = 4e6                                    # s; milliseconds of it are 32 bits in the page
@@ -45,20 +45,21 @@ def boolean(value: Any) -> bool:
 
 
 def emotion(value: Any) -> bool:
-    return isinstance(value, str) and value in EMOTIONS
+    return isinstance(value, str) and value in WITH_CONTEMPT
 
 
 SHARE, TIME, PIXELS = number(0, 1), number(0, LONGEST), number(-WIDEST, WIDEST)
-DEGREES = number(-180, 180)
+SIGNED, DEGREES = number(-1, 1), number(-180, 180)
 POSE = dict.fromkeys(("yaw", "pitch", "roll"), DEGREES)
 FACE = {"id": whole, "name": either(null, text), "box": [PIXELS] * 4, "confidence": SHARE, "frontal": if_any(SHARE),
-        "scores": if_any(dict.fromkeys(EMOTIONS, SHARE)), "pose": if_any(POSE), "mouth": if_any(SHARE),
-        "eyes": if_any(SHARE), "mesh": if_any(SHARE), "speaking": if_any(boolean)}
+        "valence": if_any(SIGNED), "arousal": if_any(SIGNED),
+        "scores": if_any(dict.fromkeys(EMOTIONS, SHARE) | {"contempt": if_any(SHARE)}), "pose": if_any(POSE),
+        "mouth": if_any(SHARE), "eyes": if_any(SHARE), "mesh": if_any(SHARE), "speaking": if_any(boolean)}
 RECORD = {"class": emotion, "seconds": TIME, "file": lambda value: value is ABSENT, "object": FACE}
 PHOTO = RECORD | {"seconds": null, "file": text}
 RECORD_SAYS = ("class (an emotion), seconds (of a photo null, and its file) and object: id (whole number), name (text "
                "or null), box (four numbers), confidence (0 to 1) and, if any, frontal and all seven scores (0 to 1), "
-              "pose (yaw, pitch, roll in degrees), mouth, eyes and mesh (0 to 1)")
+              "pose (yaw, pitch, roll in degrees), mouth, eyes and mesh (0 to 1), valence and arousal (-1 to 1)")
 SEGMENT = {"id": whole, "name": either(null, text), "class": emotion, "start": TIME, "end": TIME, "confidence": SHARE,
            "peak": SHARE, "peak_seconds": TIME, "frames": whole, "speech": if_any(SHARE), "speaking": if_any(SHARE)}
 SEGMENT_SAYS = "id, name, class (an emotion), start before end (s), confidence, peak, peak_seconds and frames"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, names_of
 from vtt_emotion.results.tables import MESH_COLUMNS
 
 if TYPE_CHECKING:
@@ -17,18 +17,21 @@ TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_secon
          "r_without_lag": "float64", "confidence": "float32", "peak": "float32", "xmin": "int32", "ymin": "int32",
          "xmax": "int32", "ymax": "int32", "name": "string", "file": "string",
          "speech": "float32", "speaking": "float32"} | dict.fromkeys(
-             (*EMOTIONS, *MESH_COLUMNS), "float32")
+             (*WITH_CONTEMPT, *AFFECT, *MESH_COLUMNS), "float32")
 
 
-def as_frame(columns: Sequence[str], rows: Iterable[dict], labels: Sequence[str] = EMOTIONS) -> "DataFrame":
-    """Rows (dicts) as a pandas DataFrame with the columns' types; a class is a category of the labels."""
+def as_frame(columns: Sequence[str], rows: Iterable[dict], labels: Sequence[str] = ()) -> "DataFrame":
+    """Rows (dicts) as a pandas DataFrame with the columns' types; a class is a category of the labels, or emotions."""
     import pandas
 
     types = TYPES | dict.fromkeys(labels, "float32")
     frame = pandas.DataFrame.from_records(list(rows), columns=list(columns))
     frame = frame.round({column: 0 for column in columns if types.get(column) == "int32"})
     frame = frame.astype({column: types[column] for column in columns if column in types})
-    return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))}) if "class" in frame else frame
+    if "class" not in frame:
+        return frame
+    labels = labels or names_of("contempt" in columns or (frame["class"] == "contempt").any())
+    return frame.assign(**{"class": pandas.Categorical(frame["class"], list(labels))})
 
 
 def write_parquet(path: str | Path, columns: Sequence[str], rows: Iterable[dict]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.results.checks import SEGMENT, SEGMENT_SAYS, check_all
 from vtt_emotion.results.records import made_of
 from vtt_emotion.results.speech import read_speech, with_speech
@@ -26,7 +26,7 @@ def segments_path(results: str | Path) -> Path:
 
 
 class Timelines:
-    """The scores of each id over time, and whether it speaks, gathered from records one by one, 72 bytes each."""
+    """The scores of each id over time, and whether it speaks, gathered from records one by one, 80 bytes each."""
 
     def __init__(self) -> None:
         self.numbers, self.names, self.times = {}, {}, array("d")
@@ -38,8 +38,9 @@ class Timelines:
         if scores is None:
             scores = dict.fromkeys(EMOTIONS, (1 - face["confidence"]) / (len(EMOTIONS) - 1))
             scores[record["class"]] = face["confidence"]
+        shares = [scores.get(name) or 0.0 for name in WITH_CONTEMPT]
         self.numbers.setdefault(face["id"], array("d")).extend(
-            [seconds, *(scores[name] for name in EMOTIONS), np.nan if speaks is None else speaks])
+            [seconds, *shares, np.nan if speaks is None else speaks])
         self.names[face["id"]] = self.names.get(face["id"]) or face["name"]
         if not self.times or self.times[-1] != seconds:
             self.times.append(seconds)
@@ -56,7 +57,7 @@ class Timelines:
             return []
         step, found = float(np.median(np.diff(self.times))), []
         for id, numbers in self.numbers.items():
-            rows = np.frombuffer(numbers).reshape(-1, 2 + len(EMOTIONS))
+            rows = np.frombuffer(numbers).reshape(-1, 2 + len(WITH_CONTEMPT))
             cuts = np.flatnonzero(np.diff(rows[:, 0]) > max(gap, STEPS * step)) + 1
             for piece in np.split(rows, cuts):
                 found += [{"id": id, "name": self.names[id], **segment}
@@ -82,7 +83,7 @@ def find_segments(records: Iterable[dict], window: float = 0.5, lead: float = 0.
 
 
 def _piece_segments(rows, step, window, lead, least):
-    """The segments of an unbroken stretch of one id: rows (K, 9) of times, seven scores, whether it speaks."""
+    """The segments of an unbroken stretch of one id: rows (K, 10) of times, eight scores, whether it speaks."""
     times, scores, speaks = rows[:, 0], rows[:, 1:-1], rows[:, -1]
     ends = np.append(times[1:], times[-1] + step)
     emotions = _without_flicker(_averaged(times, scores, window), lead)
@@ -91,14 +92,14 @@ def _piece_segments(rows, step, window, lead, least):
         shown = scores[first:stop, emotion]
         peak = first + int(shown.argmax())
         known = speaks[first:stop][np.isfinite(speaks[first:stop])]
-        yield {"class": EMOTIONS[emotion], "start": round(float(times[first]), 3),
+        yield {"class": WITH_CONTEMPT[emotion], "start": round(float(times[first]), 3),
                "end": round(float(ends[stop - 1]), 3), "confidence": round(float(shown.mean()), 3),
                "peak": round(float(shown.max()), 3), "peak_seconds": round(float(times[peak]), 3),
                "frames": stop - first} | ({"speaking": round(float(known.mean()), 3)} if len(known) else {})
 
 
 def _averaged(times, scores, window):
-    """Scores (K, 7) averaged over the `window` s around each time."""
+    """Scores (K, 8) averaged over the `window` s around each time."""
     sums = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, 0)])
     low = np.searchsorted(times, times - window / 2 - 1e-6)
     high = np.searchsorted(times, times + window / 2 + 1e-6)
@@ -106,7 +107,7 @@ def _averaged(times, scores, window):
 
 
 def _without_flicker(scores, lead):
-    """The emotion (K,) held at each row of scores (K, 7): another takes over where it leads by `lead`."""
+    """The emotion (K,) held at each row of scores (K, 8): another takes over where it leads by `lead`."""
     emotions = scores.argmax(1)
     held = emotions[0]
     for place, best in enumerate(emotions):

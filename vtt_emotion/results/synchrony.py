@@ -17,8 +17,7 @@ from itertools import combinations
 
 import numpy as np
 
-from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.results.curves import Curve
+from vtt_emotion.results.curves import Curve, emotions_in
 
 STEP = 0.2                                       # s
 WINDOWS = 20                                     # times all lags that two must share: a p of 0.05 at the least
@@ -46,14 +45,14 @@ def synchrony_rows(curves: Iterable[Curve], lag: float) -> list[dict]:
         about = {"id": curve.id, "name": curve.name, "other": other.id, "other_name": other.name,
                  "seconds": round(len(shared) * step, 3)}
         stretches = np.cumsum(np.diff(shared, prepend=shared[0]) > 1)
-        for place, emotion in enumerate(EMOTIONS):
+        for place, emotion in enumerate(emotions_in(curves)):
             found = measure(scores[mine, place], its_scores[its, place], stretches, most, step)
             rows.append(about | {"emotion": emotion} | found)
     return rows
 
 
 def on_clock(curve: Curve, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """(numbers (K,) of the steps with readings, ascending; mean scores (K, 7) in each), step in s."""
+    """(numbers (K,) of the steps with readings, ascending; mean scores (K, 7 or 8) in each), step in s."""
     numbers, place = np.unique(np.round(curve.times / step).astype(int), return_inverse=True)
     sums = np.stack([np.bincount(place, column, len(numbers)) for column in curve.scores.T], 1)
     return numbers, sums / np.bincount(place)[:, None]

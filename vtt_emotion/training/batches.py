@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from vtt_emotion.core.command_line import STOPS
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS, NEUTRAL
+from vtt_emotion.core.labels import NEUTRAL
 from vtt_emotion.training.samples import Samples
 
 SHARED = 8_000_000                               # bytes of shared memory; a batch of 64 at 64 px is 0.8 MB
@@ -35,9 +35,9 @@ def sampling_weights(sources: Sequence[Samples], shares: Sequence[float], neutra
     weights = []
     for source, share in zip(sources, shares):
         labels = source.targets.argmax(1)
-        counts = np.bincount(labels, minlength=len(EMOTIONS))
-        emotions = [e for e in range(len(EMOTIONS)) if e != NEUTRAL and counts[e]]
-        chance = np.zeros(len(EMOTIONS))
+        counts = np.bincount(labels, minlength=source.targets.shape[1])
+        emotions = [e for e in range(len(counts)) if e != NEUTRAL and counts[e]]
+        chance = np.zeros(len(counts))
         chance[NEUTRAL] = neutral_ratio if counts[NEUTRAL] else 0
         chance[emotions] = (1 - neutral_ratio) / max(len(emotions), 1)
         if not chance.any():

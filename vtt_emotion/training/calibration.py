@@ -53,7 +53,7 @@ def neutral_curve(logits: Tensor, target: Tensor, offsets: Sequence[float] | np.
     for offset in offsets:
         shifted = logits.numpy().copy()
         shifted[:, NEUTRAL] += offset
-        confusions.append(count_pairs(truth, shifted.argmax(1)))
+        confusions.append(count_pairs(truth, shifted.argmax(1), shifted.shape[1]))
     return figures(np.stack(confusions))["macro_f1"]
 
 

@@ -11,6 +11,7 @@ from vtt_emotion.core.crop import crop_face, square_around
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_reduced
 from vtt_emotion.training.augmentation import FILMED, augment_face, colour_faces, draw_augmentation
+from vtt_emotion.training.face_cache import FaceCache
 from vtt_emotion.training.hardships import crop_turned, half_in_shadow, shrink
 from vtt_emotion.training.samples import Samples
 
@@ -38,6 +39,8 @@ class FaceClips(Dataset):
         small: show each face as one of so many px a side, enlarged again; 0 shows it as it is.
         turn: degrees that faces are turned by about the crop's middle, every other sample the other way.
         shadow: show each face as `half_in_shadow` does, by its seed.
+        cache: a `FaceCache` to read faces of large pictures from; for training.
+        affect: give targets valence and arousal as well, (9,) or (10,), NaN where they are not known.
 
     It is indexed by (sample, seed); the seed, a tuple of integers, sets the augmentation and the camera.
     In training (with `augment`) a sample that cannot be read is stood in for by one of its emotion, and a third
@@ -46,12 +49,13 @@ class FaceClips(Dataset):
 
     def __init__(self, sources: Sequence[Samples], img_sz: int, frames: int = 1, augment: dict | None = None,
                  camera_motion: float = 0.0, colour: bool = False, small: int = 0, turn: float = 0.0,
-                 shadow: bool = False) -> None:
+                 shadow: bool = False, affect: bool = False, cache: FaceCache | None = None) -> None:
         self.sources, self.img_sz, self.frames = sources, img_sz, frames
         self.augment, self.camera_motion, self.colour = augment, camera_motion, colour
-        self.small, self.turn, self.shadow = small, turn, shadow
+        self.small, self.turn, self.shadow, self.cache = small, turn, shadow, cache
         self.starts = np.cumsum([0] + [len(source) for source in sources])
         self.targets = np.concatenate([source.targets for source in sources])
+        self.affect = np.concatenate([source.affect for source in sources]) if affect else None
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -59,14 +63,17 @@ class FaceClips(Dataset):
     def __getitem__(self, key: tuple) -> tuple:
         sample, seed = key
         if not self.augment:
-            return self._clip(sample, seed), self.targets[sample]
+            return self._clip(sample, seed), self._target(sample)
         reason = ""
         for stand_in in self._stand_ins(sample):
             try:
-                return self._clip(stand_in, seed), self.targets[stand_in], reason
+                return self._clip(stand_in, seed), self._target(stand_in), reason
             except InputError as error:          # a corrupt file among 420,000 must not end a night's training
                 reason = reason or str(error)
         raise InputError(f"{reason}; nor could four others of its emotion be read")
+
+    def _target(self, sample):
+        return self.targets[sample] if self.affect is None else np.hstack([self.targets[sample], self.affect[sample]])
 
     def _stand_ins(self, sample):
         """The sample, then the next few of the same emotion, for where it cannot be read."""
@@ -111,23 +118,30 @@ class FaceClips(Dataset):
     def _faces(self, paths, cameras, source, row, drawn, turn):
         """The crops, moved by the camera and as `drawn`, turned by degrees: list of T RGB uint8 (size, size, 3)."""
         size, box = FILMED if self.colour else self.img_sz, source.boxes[row]
-        side = square_around(box, *source.framing)[2] if box[2] > 0 else 0
+        # A crop of parse_friends is framed already; the ancestor's is wider.
+        margin = ((1 + 2 * source.framing[0]) / source.grown - 1) / 2 if source.grown else 0.0
+        square = square_around(box, *source.framing) if box[2] > 0 else None
         moves = cameras + ([*drawn["move"], drawn["zoom"] - 1] if drawn else 0)
         least = size / (1 + moves[:, 2].min())
         faces, image, shown = [], None, None
         for path, move in zip(paths[-self.frames:] if len(paths) >= self.frames else paths[-1:] * self.frames, moves):
             if path != shown:
-                (image, divisor), shown = read_reduced(path, side, least), path
-            faces.append(self._crop(image, divisor, path, box, source, move, size, turn))
+                picture, face = self._find(path, square, margin)
+                (image, divisor), shown = read_reduced(picture, face[2] if face else 0, least), path
+            faces.append(self._crop(image, divisor, path, face, margin, move, size, turn))
         return faces
 
-    def _crop(self, image, divisor, path, box, source, move, size, turn):
+    def _find(self, path, square, margin):
+        """(the picture to read a face from, the face's square in it); None for the square is the whole picture."""
+        try:
+            kept = self.cache.find(path, square, margin) if self.cache else None
+        except FileNotFoundError:                # reading it says so
+            kept = None
+        return kept or (path, square)
+
+    def _crop(self, image, divisor, path, square, margin, move, size, turn):
         height, width = image.shape[:2]
-        if box[2] > 0:
-            x, y, side = (value / divisor for value in square_around(box, *source.framing))
-        else:                                    # a crop of parse_friends is framed already; the ancestor's is wider
-            margin = ((1 + 2 * source.framing[0]) / source.grown - 1) / 2 if source.grown else 0.0
-            x, y, side = square_around((0, 0, width, height), margin)
+        x, y, side = [value / divisor for value in square] if square else square_around((0, 0, width, height), margin)
         move_x, move_y, zoom = move
         grown = side * (1 + zoom)
         moved = (x + (side - grown) / 2 + move_x * side, y + (side - grown) / 2 + move_y * side, grown, grown)

@@ -9,8 +9,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.results.agreement import count_pairs, figures, or_none
+from vtt_emotion.training.measures import measure_affect
+from vtt_emotion.training.optimization import split_affect
 from vtt_emotion.training.ranks import Ranks
 
 
@@ -65,7 +66,7 @@ class Average:
 def train_step(net: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: Callable, clips: torch.Tensor,
                target: torch.Tensor, precision: str = "auto",
                running_norm: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7). Returns error and hits as tensors.
+    """One step on a batch. clips uint8 (N, T, 3, H, W), target (N, 7 to 10). Returns error and hits as tensors.
 
     With `running_norm` batch normalisation goes by its running statistics, and leaves them as they are.
     """
@@ -80,19 +81,19 @@ def train_step(net: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: Cal
     optimizer.zero_grad(set_to_none=True)
     error.backward()
     optimizer.step()
-    return error.detach(), (logits.argmax(1) == target.argmax(1)).sum()
+    return error.detach(), (split_affect(logits)[0].argmax(1) == split_affect(target)[0].argmax(1)).sum()
 
 
 @torch.inference_mode()
 def predict(net: torch.nn.Module, loader: DataLoader, device: torch.device, flip: bool = False,
             precision: str = "float32", silent: bool | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (N, 7) of a network over all of a loader, and the soft targets (N, 7), both on the CPU.
+    """Outputs (N, 7 to 10) of a network over all of a loader, and the loader's targets, both on the CPU.
 
     With `flip` the logits are the mean of those of the face and of its mirror image; with `silent` no progress is
     shown, None shows it on a terminal.
     """
     net.eval()
-    logits, targets = [torch.zeros(0, len(EMOTIONS))], [torch.zeros(0, len(EMOTIONS))]
+    logits, targets = [], []
     for clips, target in tqdm(loader, "validate", unit="batch", leave=False, disable=silent):
         clips = clips.to(device, non_blocking=True)
         with autocast(device, precision):
@@ -101,6 +102,8 @@ def predict(net: torch.nn.Module, loader: DataLoader, device: torch.device, flip
                 said = (said + last_logits(net, clips.flip(-1))) / 2
         logits.append(said.cpu())
         targets.append(target)
+    if not logits:                               # a process that is left none
+        return torch.zeros(0, net.fc.out_features), torch.zeros(0, net.fc.out_features)
     return torch.cat(logits), torch.cat(targets)
 
 
@@ -109,12 +112,17 @@ def evaluate(net: torch.nn.Module, loader: DataLoader, loss: Callable, device: t
     """Error, accuracy and mean recall of a network over all of a loader; with `ranks`, over all processes' loaders.
 
     Returns:
-        dict of floats: error (the loss), accuracy, mean_recall over the classes present, and `recalls`, a
-        list of 7, None where a class is absent. A sample's class is the largest of its soft label.
+        dict of floats: error (the loss), accuracy, mean_recall over the classes present; and `recalls`, a list of one a
+        class, None where it is absent; `confusion`, counts, a list a true class; `affect`, as of `measure_affect`. A
+        sample's class is the largest of its soft label.
     """
     logits, target = predict(net, loader, device, precision=precision, silent=ranks.silent if ranks else None)
     if ranks:
         logits, target = ranks.gather(logits), ranks.gather(target)
-    found = figures(count_pairs(target.argmax(1), logits.argmax(1)))
-    return {"error": loss(logits, target).item(), "accuracy": float(found["agreement"]),
-            "mean_recall": float(found["mean_recall"]), "recalls": [or_none(recall) for recall in found["recall"]]}
+    error = loss(logits, target).item()
+    (logits, affect), (target, truth) = split_affect(logits), split_affect(target)
+    confusion = count_pairs(target.argmax(1), logits.argmax(1), target.shape[1])
+    found = figures(confusion)
+    return {"error": error, "affect": measure_affect(affect, truth), "confusion": confusion.tolist(),
+            "accuracy": float(found["agreement"]), "mean_recall": float(found["mean_recall"]),
+            "recalls": [or_none(recall) for recall in found["recall"]]}

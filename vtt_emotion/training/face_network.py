@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 from vtt_emotion.core.dlib_models import find_model
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import EMOTIONS, output_names
 
 WIDTHS = [32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256, 256]         # channels of the residual blocks
 HALVED = (3, 7, 10, 13)                          # blocks that halve the maps
@@ -50,15 +50,19 @@ class FaceNetwork(nn.Module):
     (N, T, 7), with `last` of the last frames alone, (N, 7).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int = len(EMOTIONS)) -> None:
         super().__init__()
         self.img_sz: int | None = None
         self.conv1, self.bn1 = nn.Conv2d(3, WIDTHS[0], 7, 2), nn.BatchNorm2d(WIDTHS[0])
         self.blocks = nn.Sequential(*(Block(before, width, number in HALVED) for number, (before, width)
                                       in enumerate(zip([WIDTHS[0], *WIDTHS], WIDTHS))))
-        self.fc = nn.Linear(WIDTHS[-1], len(EMOTIONS))
+        self.fc = nn.Linear(WIDTHS[-1], num_classes)
         # Of dlib's input layer, which also divides by 256; not part of the checkpoint.
         self.register_buffer("mean", torch.tensor([122.782, 117.001, 104.298]).view(3, 1, 1), persistent=False)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return output_names(self.fc.out_features)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, 3, H, W) in [0, 1] to (B, 256)."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import AFFECT, EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.results.agreement import count_pairs, or_none
 from vtt_emotion.results.agreement import figures as agreement_figures
 
@@ -22,15 +22,17 @@ FIGURES = ("accuracy", "mean_recall", "macro_f1", "calibration_error")
 RESAMPLES = 1000
 
 
-def measure_logits(logits: "Tensor", target: "Tensor", names: Sequence[str] = EMOTIONS) -> dict:
-    """Figures of logits (N, K) against soft targets (N, K), whose largest share is the truth; `names` of the K classes.
+def measure_logits(logits: "Tensor", target: "Tensor", names: Sequence[str] = ()) -> dict:
+    """Figures of logits (N, K) against soft targets (N, K), whose largest share is the truth.
+
+    names: of the K classes, where they are others than the 7 or 8 emotions.
 
     Means are over the classes that occur. The calibration error is the expected one of Guo et al., "On
     Calibration of Modern Neural Networks", ICML 2017, of the softmax in 15 bins.
     """
     from torchmetrics.functional.classification import multiclass_calibration_error
 
-    truth = target.argmax(1)
+    truth, names = target.argmax(1), names or WITH_CONTEMPT[:logits.shape[1]]
     confusion = count_pairs(truth, logits.argmax(1), len(names))
     found, faces = agreement_figures(confusion), confusion.sum(1)
     classes = {name: {"faces": int(faces[i]), **{key: or_none(found[key][i]) for key in ("recall", "precision", "f1")}}
@@ -39,6 +41,32 @@ def measure_logits(logits: "Tensor", target: "Tensor", names: Sequence[str] = EM
     return {"faces": len(truth), "accuracy": float(found["agreement"]), "mean_recall": float(found["mean_recall"]),
             "macro_f1": float(found["macro_f1"]), "calibration_error": float(error), "classes": classes,
             "confusion": confusion.tolist()}
+
+
+def measure_affect(said: "Tensor", truth: "Tensor") -> dict:
+    """Figures of valence and of arousal `said`, (N, 2), against the truth, (N, 2), where that is not NaN; {} of (N, 0).
+
+    Returns:
+        {name: faces, and, of two faces or more, ccc (Lin's concordance), rmse, and sagr, the share of equal signs, as
+        Mollahosseini et al. measure, "AffectNet", IEEE Transactions on Affective Computing 2017}.
+    """
+    from vtt_emotion.training.optimization import concordance
+
+    found: dict = {}
+    for name, column, true in zip(AFFECT, said.clamp(-1, 1).T, truth.T):
+        known = ~true.isnan()
+        column, true = column[known], true[known]
+        found[name] = {"faces": len(true)} | ({
+            "ccc": float(concordance(column, true)), "rmse": float((column - true).square().mean().sqrt()),
+            "sagr": float((column.sign() == true.sign()).float().mean())} if len(true) > 1 else {})
+    return found
+
+
+def affect_lines(name: str, figures: dict) -> Iterator[str]:
+    """A line of each of a network's figures of `measure_affect`; name: the network's."""
+    for what, row in figures.items():
+        told = f"CCC {row['ccc']:.3f}, RMSE {row['rmse']:.3f}, equal sign {row['sagr']:.1%}" if "ccc" in row else "-"
+        yield f"{name}: {what} of {row['faces']:,} faces: {told}"
 
 
 def ensemble(logits: Sequence["Tensor"]) -> "Tensor":
@@ -166,14 +194,19 @@ def draw_confusion(confusions: dict[str, np.ndarray], path: str | Path, truth: s
     size = 1 + 0.63 * len(names)
     figure = Figure(figsize=(size * len(confusions) + 0.6, size), layout="constrained")
     for axes, (title, confusion) in zip(figure.subplots(1, len(confusions), squeeze=False)[0], confusions.items()):
-        shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for row, counts in enumerate(confusion):
-            for column, count in enumerate(counts):
-                axes.text(column, row, f"{shares[row][column]:.0%}\n{count}", ha="center", va="center", fontsize=8,
-                          color="white" if shares[row][column] > 0.5 else "black")
-        axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names, xlabel="predicted",
-                 ylabel=truth, title=title)
-        axes.set_xticklabels(names, rotation=45 if len(names) > len(EMOTIONS) else 0)
+        draw_matrix(axes, confusion, names, truth, title)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
+
+
+def draw_matrix(axes: Any, confusion: np.ndarray, names: Sequence[str], truth: str, title: str) -> None:
+    """Draw one confusion matrix, as of `draw_confusion`, into axes of matplotlib."""
+    shares = [[count / max(sum(row), 1) for count in row] for row in confusion]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, counts in enumerate(confusion):
+        for column, count in enumerate(counts):
+            axes.text(column, row, f"{shares[row][column]:.0%}\n{count}", ha="center", va="center", fontsize=8,
+                      color="white" if shares[row][column] > 0.5 else "black")
+    axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names, xlabel="predicted", ylabel=truth)
+    axes.set_title(title, parse_math=False)
+    axes.set_xticklabels(names, rotation=45 if len(names) > len(WITH_CONTEMPT) else 0)

@@ -5,16 +5,29 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from resnet_tsm import ResNetTSM, fill, load_checkpoint, resnet18
+from resnet_tsm import ResNetTSM, fill, load_checkpoint, outputs_of, parameters_of, resnet18
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.face_network import SMALLEST, FaceNetwork, face_network
 from vtt_emotion.training.starts import as_start
 
 
-def network_for(state: dict) -> nn.Module:
-    """A network, with random weights, of the kind that the parameters `state` are of."""
-    return FaceNetwork() if isinstance(state, dict) and "blocks.0.conv1.weight" in state else ResNetTSM()
+def network_for(checkpoint: dict) -> nn.Module:
+    """A network, with random weights, of the kind that a checkpoint's parameters are of."""
+    state = parameters_of(checkpoint)
+    of_dlib = isinstance(state, dict) and "blocks.0.conv1.weight" in state
+    return (FaceNetwork if of_dlib else ResNetTSM)(len(outputs_of(checkpoint)))
+
+
+def set_labels(net: nn.Module, labels: tuple[str, ...]) -> None:
+    """Give a network the outputs `labels`: of its last layer the rows of these that it has are kept, others random."""
+    if net.labels != labels:
+        former, rows = net.fc, {name: row for row, name in enumerate(net.labels)}
+        net.fc = nn.Linear(former.in_features, len(labels))
+        with torch.no_grad():
+            for row, name in enumerate(labels):
+                if name in rows:
+                    net.fc.weight[row], net.fc.bias[row] = former.weight[rows[name]], former.bias[rows[name]]
 
 
 def load(weights: str | Path, root: Path = Path("."), trained: bool = False, img_sz: int | None = None,
@@ -45,7 +58,7 @@ def _make(weights, start):
     if weights in (None, "imagenet"):
         return resnet18(weights, start=start)
     checkpoint = load_checkpoint(weights)
-    net = network_for(checkpoint.get("net") if isinstance(checkpoint, dict) else None)
+    net = network_for(checkpoint)
     if start and isinstance(net, ResNetTSM):
         checkpoint = as_start(net, checkpoint, weights)
     fill(net, checkpoint, weights, start)

@@ -50,7 +50,7 @@ def as_compound(logits: "dict[str, Tensor]", target: "Tensor") -> "tuple[dict[st
     """
     import torch
 
-    both = torch.zeros(len(EMOTIONS), len(PAIRS))
+    both = torch.zeros(target.shape[1], len(PAIRS))
     for place, pair in enumerate(PAIRS):
         both[list(pair), place] = 1
     return {name: said @ both for name, said in logits.items()}, torch.eye(len(PAIRS))[(target @ both).argmax(1)]

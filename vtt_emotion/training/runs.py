@@ -1,5 +1,4 @@
-"""A run's folder, runs/NAME/: ops.json (options), log.csv (figures), last.pt and best.pt (checkpoints)."""
-import csv
+"""A run's folder, runs/NAME/: ops.json (options), log.csv and confusions.csv (figures), last.pt and best.pt."""
 import json
 import random
 import shutil
@@ -12,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from resnet_tsm import fill, load_checkpoint, resnet18
+from resnet_tsm import ResNetTSM, fill, load_checkpoint, outputs_of
 from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import naming, whole_file
-from vtt_emotion.training.log import LOG_COLUMNS, cut_log
+from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, emotions_of
+from vtt_emotion.training.log import add_rows, columns_of, confusion_columns, cut_log
 
 
 def plain(options: Any) -> dict:
@@ -75,12 +75,19 @@ class Run:
             print(f"{self.folder} has all its {steps:,} steps already; a greater --max-steps continues it")
         self.progress = Progress(*(former[name] for name in ("step", "best", "owed")))
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The outputs of the network that the options ask for."""
+        affect = AFFECT if self.options["loss"]["affect"] else ()
+        return *WITH_CONTEMPT[:self.options["data"]["classes"]], *affect
+
     def start(self) -> None:
         """Write ops.json, and drop from the log what was written after the checkpoint: it will be written again."""
         if not self.writes:
             return
         step = self.progress.step
-        cut_log(self.folder / "log.csv", step)
+        cut_log(self.folder / "log.csv", step, columns_of(self.labels))
+        cut_log(self.folder / "confusions.csv", step, confusion_columns(emotions_of(self.labels)))
         if self.options["run"]["tensorboard"]:
             from torch.utils.tensorboard import SummaryWriter  # imported late: few want it, and it takes long
             if not step:
@@ -94,14 +101,24 @@ class Run:
         if not self.writes:
             return
         row = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in figures.items()}
-        path = self.folder / "log.csv"
-        with naming(path), open(path, "a", newline="") as file:
-            csv.DictWriter(file, LOG_COLUMNS, lineterminator="\n").writerow(row)
+        add_rows(self.folder / "log.csv", columns_of(self.labels), [row])
         if self.board:
             with naming(self.folder / "tensorboard"):
                 for name in (name for name in row if name != "step" and row[name] is not None):
                     self.board.add_scalar(name, float(row[name]), row["step"])
                 self.board.flush()
+
+    def log_confusion(self, step: int, confusion: Sequence[Sequence[int]]) -> None:
+        """Add a validation's confusion matrix (K x K counts) to confusions.csv, and its picture to TensorBoard's."""
+        if not self.writes:
+            return
+        names = emotions_of(self.labels)
+        add_rows(self.folder / "confusions.csv", confusion_columns(names), (
+            {"step": step, "emotion": name} | dict(zip(names, counts)) for name, counts in zip(names, confusion)))
+        if self.board:
+            counts = np.array(confusion, float)
+            shares = counts / counts.sum(1, keepdims=True).clip(1)
+            self.board.add_image("confusion", np.kron(shares, np.ones((24, 24))), step, dataformats="HW")
 
     def save(self, name: str, net: torch.nn.Module, progress: Progress, optimizer: torch.optim.Optimizer | None = None,
              average: dict | None = None) -> None:
@@ -192,10 +209,12 @@ def average(sources: Sequence[str | Path], toward: str | Path | None = None,
     """
     shares = [(1 - by if toward else 1) / len(sources)] * len(sources) + ([by] if toward else [])
     sources = [*sources, *([toward] if toward else [])]
-    net, means, sizes = resnet18(), {}, {}
+    net: Any = None
+    means, sizes = {}, {}
     for source, share in zip(sources, shares):
         try:
             checkpoint = load_checkpoint(source)
+            net = net or ResNetTSM(len(outputs_of(checkpoint)))
             fill(net, checkpoint, source)
             about = {name: checkpoint[name] for name in ("step", "best", "revision")}
             sizes[source] = checkpoint["options"]["loader"]["img_sz"]
@@ -213,17 +232,19 @@ def average(sources: Sequence[str | Path], toward: str | Path | None = None,
     return net, about | {"options": {"loader": {"img_sz": net.img_sz}}} | former
 
 
-def ship(net: torch.nn.Module, about: dict, target: str | Path, temperature: float = 1.0) -> None:
+def ship(net: ResNetTSM, about: dict, target: str | Path, temperature: float = 1.0) -> None:
     """Write a network, `about` by `average`, in half precision and with no optimiser or path of the trainer's.
 
-    The last layer is divided by the temperature, and so the logits are; what it was divided by in all is noted.
+    The emotions' rows of the last layer are divided by the temperature, and so are their logits; what they were divided
+    by in all is noted.
     """
     kept = dict(about)
     if temperature != 1:
         kept["temperature"] = temperature * about.get("temperature", 1.0)
         with torch.no_grad():
-            net.fc.weight /= temperature
-            net.fc.bias /= temperature
+            emotions = len(emotions_of(net.labels))
+            net.fc.weight[:emotions] /= temperature
+            net.fc.bias[:emotions] /= temperature
     kept["net"] = {name: value.half() if value.is_floating_point() else value
                    for name, value in net.state_dict().items()}
     write_checkpoint(target, kept)

@@ -2,13 +2,14 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
 from ops import SOURCES
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import CONTEMPT, EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.datasets.ancestor import convert_ancestor
 from vtt_emotion.datasets.npy import index_file, kind_of, read_index
 from vtt_emotion.datasets.parsing import check_inside
@@ -19,9 +20,10 @@ class Samples:
     """N samples of one source as flat arrays.
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
-    for the whole image; targets: float32 (N, 7), each row sums to 1; framing: (margin, lift) of `faces.square_around`;
-    grown: how many times as large as its box each whole image is, where it is no crop framed already; clips: (N,), the
-    clip that each sample is of, where clips are measured.
+    for the whole image; targets: float32 (N, 7), of an index with contempt (N, 8), each row sums to 1; framing:
+    (margin, lift) of `faces.square_around`; grown: how many times as large as its box each whole image is, where it is
+    no crop framed already; clips: (N,), the clip that each sample is of, where clips are measured; affect: float32
+    (N, 2), valence and arousal from -1 to 1, NaN where they are not given.
     """
     name: str
     root: Path
@@ -31,6 +33,7 @@ class Samples:
     framing: tuple = (0.0, 0.0)
     grown: float = 0.0
     clips: np.ndarray | None = None
+    affect: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -38,15 +41,38 @@ class Samples:
     def take(self, rows: np.ndarray) -> "Samples":
         """The samples of some rows, bool (N,) or int (K,)."""
         return replace(self, paths=self.paths[rows], boxes=self.boxes[rows], targets=self.targets[rows],
-                       clips=None if self.clips is None else self.clips[rows])
+                       clips=None if self.clips is None else self.clips[rows],
+                       affect=None if self.affect is None else self.affect[rows])
+
+    def of_classes(self, count: int) -> "Samples":
+        """The samples with targets (N, count): of seven emotions, without those that are of contempt most, or of eight.
+
+        Raises:
+            InputError: all are of contempt.
+        """
+        if count == self.targets.shape[1]:
+            return self
+        if count == len(WITH_CONTEMPT):
+            return replace(self, targets=np.pad(self.targets, ((0, 0), (0, 1))))
+        kept = self.take(self.targets.argmax(1) != CONTEMPT)
+        if not len(kept):
+            raise InputError(f"{self.name}: of contempt alone, which seven emotions leave out; --classes 8 knows it")
+        shares = kept.targets[:, :count]
+        return replace(kept, targets=shares / shares.sum(1, keepdims=True))
+
+
+def _affect(entry):
+    """An entry's valence and arousal, NaN where they are not given, which AffectNet writes as -2."""
+    given = [entry.get(name) for name in ("val", "aro")]
+    return [value if isinstance(value, Real) and -1 <= value <= 1 else np.nan for value in given]
 
 
 def _one_hot(label):
-    return np.eye(len(EMOTIONS), dtype=np.float32)[label]
+    return np.eye(len(WITH_CONTEMPT), dtype=np.float32)[label]
 
 
 def _entries(source, index, path, root):
-    """(paths, box, target, entry) of each example of an index, whatever its structure."""
+    """(paths, box, target (8,), entry) of each example of an index, whatever its structure."""
     try:
         convert_ancestor(source, index, path, root)
         row = SOURCES[kind_of(source)]
@@ -61,7 +87,10 @@ def _entries(source, index, path, root):
                     yield paths, entry.get("gt", (0, 0, 0, 0)), _one_hot(int(entry["emo"])), entry
         else:
             for entry in index.values():
-                target = np.asarray(entry["em"], np.float32).reshape(len(EMOTIONS))
+                shares = np.asarray(entry["em"], np.float32).reshape(-1)
+                if len(shares) not in (len(EMOTIONS), len(WITH_CONTEMPT)):
+                    raise ValueError(f"em of {len(shares)} shares")
+                target = np.pad(shares, (0, len(WITH_CONTEMPT) - len(shares)))
                 check_inside(entry["img"], path)
                 yield [entry["img"]], entry["gt"], target, entry
     except InputError:
@@ -93,7 +122,7 @@ def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = 
         InputError: no index, a wrong one, or nothing in the split.
     """
     path = Path(dicts_path) / index_file(source)
-    paths, boxes, targets, clips, found = [], [], [], [], set()
+    paths, boxes, targets, clips, affect, found = [], [], [], [], [], set()
     for images, box, target, entry in _entries(source, read_index(path), path, root):
         if (split and _split(entry, images[0]) != split) or (episodes is not None and entry["pos"][0] not in episodes):
             continue
@@ -103,15 +132,17 @@ def read_samples(source: str, dicts_path: Path, root: Path, split: str | None = 
         paths.append([os.fsencode(image) for image in images])
         boxes.append((0, 0, 0, 0) if entry.get("whole") else box)
         targets.append(target)
+        affect.append(_affect(entry))
         clips.append(str(entry["pos"][-1]) if SOURCES[kind_of(source)].clips else "")
     absent = sorted(set(episodes) - found) if episodes is not None else []
     if absent or not paths:
         wanted = f"episodes {absent}" if episodes is not None else f"split {split}" if split else "examples"
         of_subsets = f" of {' and '.join(subsets)}" if subsets else ""
         raise InputError(f"{path}: holds no {wanted}{of_subsets}")
+    shares = np.asarray(targets, np.float32)
     return Samples(source, Path(root), np.asarray(paths), np.asarray(boxes, np.float32),
-                   np.asarray(targets, np.float32), framing, entry.get("grown", 0.0),
-                   np.asarray(clips) if any(clips) else None)
+                   shares if shares[:, CONTEMPT].any() else shares[:, :CONTEMPT], framing, entry.get("grown", 0.0),
+                   np.asarray(clips) if any(clips) else None, np.asarray(affect, np.float32))
 
 
 def read_mixture(mixture: dict[str, float], dicts_path: Path, roots: dict[str, Path],

@@ -14,16 +14,16 @@ from torch.utils.data import Dataset
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.training.batches import EveryOnce, make_loader
 from vtt_emotion.training.clips import FaceClips
 from vtt_emotion.training.engine import predict
+from vtt_emotion.training.optimization import split_affect
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.samples import Samples
 
 
 class Readable(Dataset):
-    """`FaceClips` without augmentation, as (clip, ones (7,)); where it cannot be read, as (black, NaN)."""
+    """`FaceClips` without augmentation, as (clip, a one for each class); where it cannot be read, as (black, NaN)."""
 
     def __init__(self, clips: FaceClips) -> None:
         self.clips = clips
@@ -33,11 +33,11 @@ class Readable(Dataset):
 
     def __getitem__(self, key: tuple) -> tuple[torch.Tensor, torch.Tensor]:
         try:
-            return self.clips[key][0], torch.ones(len(EMOTIONS))
+            return self.clips[key][0], torch.ones(self.clips.targets.shape[1])
         except InputError:                       # reported when it is trained on
             size = self.clips.img_sz
             return (torch.zeros(self.clips.frames, 3, size, size, dtype=torch.uint8),
-                    torch.full((len(EMOTIONS),), torch.nan))
+                    torch.full((self.clips.targets.shape[1],), torch.nan))
 
 
 def ask(teachers: Sequence[torch.nn.Module], sources: Sequence[Samples], frames: int, batch_size: int, num_workers: int,
@@ -56,7 +56,7 @@ def ask(teachers: Sequence[torch.nn.Module], sources: Sequence[Samples], frames:
         loader = make_loader(Readable(clips), order, num_workers, ranks.device.type == "cuda")
         logits, readable = predict(teacher.to(ranks.device), loader, ranks.device, flip=True, precision=precision,
                                    silent=ranks.silent)
-        said = said + ranks.gather(logits.softmax(1) * readable)
+        said = said + ranks.gather(split_affect(logits)[0].softmax(1) * readable)
     return (said / len(teachers)).numpy()
 
 
@@ -65,15 +65,15 @@ def mix(targets: np.ndarray, said: np.ndarray, share: float) -> np.ndarray:
     return np.where(np.isnan(said), targets, (1 - share) * targets + share * said)
 
 
-def read_said(path: Path, count: int) -> np.ndarray:
-    """What `write_said` kept of `count` samples. InputError where it is of others, or damaged."""
+def read_said(path: Path, shape: tuple) -> np.ndarray:
+    """What `write_said` kept of samples with targets of that shape. InputError where it is of others, or damaged."""
     try:
         said = np.load(path)
     except (ValueError, EOFError) as error:
         raise InputError(f"{path}: damaged ({error}); it is made again when it is removed") from None
-    if said.shape != (count, len(EMOTIONS)):
-        raise InputError(f"{path}: of {len(said):,} samples, where there are {count:,} now; the indexes or --mixture "
-                         "have changed since the run began")
+    if said.shape != shape:
+        raise InputError(f"{path}: of {len(said):,} samples, where there are {shape[0]:,} now; the indexes or "
+                         "--mixture have changed since the run began")
     return said
 
 

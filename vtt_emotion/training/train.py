@@ -14,14 +14,15 @@ from resnet_tsm import fill
 from vtt_emotion.core.command_line import Stopped
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import locked
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import CONTEMPT, emotions_of
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from vtt_emotion.training.clips import FaceClips, some_faces
 from vtt_emotion.training.engine import Average, evaluate, train_step
-from vtt_emotion.training.networks import load, network_for
-from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer
+from vtt_emotion.training.face_cache import FaceCache
+from vtt_emotion.training.networks import load, network_for, set_labels
+from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer, with_affect
 from vtt_emotion.training.protocols import hold_to
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.runs import Progress, Run, run_folder, set_random_states
@@ -134,9 +135,11 @@ def _validate(training, precision):
         best = figures | {"step": at.step}
         run.save("best.pt", net, Progress(at.step, best))
         at.best = best                           # not before it is kept: what fails is owed
+    run.log_confusion(at.step, figures["confusion"])
     at.owed = False
     return {f"valid_{name}": figures[name] for name in ("error", "accuracy", "mean_recall")} | {
-        f"recall_{emotion}": recall for emotion, recall in zip(EMOTIONS, figures["recalls"])}
+        f"recall_{emotion}": recall for emotion, recall in zip(net.labels, figures["recalls"])} | {
+        f"ccc_{name}": row.get("ccc") for name, row in figures["affect"].items()}
 
 
 @contextmanager
@@ -158,7 +161,7 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
     """The `Training` of the options on what `_faces` gives, from the checkpoint in the run's folder on if resumed."""
     device, options = ranks.device, ops.run
     run = Run(folder, ops, options.resume, writes=ranks.first)
-    net, average, optimizer = _network(ops, run.checkpoint, device, train_faces)
+    net, average, optimizer = _network(ops, run, device, train_faces)
     ranks.total(0)                               # all have looked at the folder before the first writes to it
     run.start()
     _take_lessons(ops, train_faces, run, ranks)
@@ -170,6 +173,8 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
     shares = torch.from_numpy(weights @ train_faces.targets).clamp(1e-6).to(device, torch.float32)
     losses = tuple(make_loss(ops.loss.loss, ops.loss.neutral_lambda, adjust)
                    for adjust in (ops.loss.adjust() * shares.log(), 0.0))
+    if ops.loss.affect:
+        losses = tuple(with_affect(loss, ops.loss.affect) for loss in losses)
     if ranks.first:
         processes = f" x {ranks.count}" if ranks.count > 1 else ""
         print(f"{len(train_faces):,} samples to train on, {len(valid_faces):,} to validate on; {device}{processes}; "
@@ -183,11 +188,20 @@ def _faces(ops, frames):
     split, fold = ops.split, (ops.split.fold, ops.split.folds)
     sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, split.train_episodes, split.subsets,
                                    fold)
-    valid = hold_to(read_held_out(ops.data.valid_on, dicts, roots, margins, split.valid_episodes, fold), "ties-out")
+    sources = [samples.of_classes(ops.data.classes) for samples in sources]
+    if ops.data.classes > CONTEMPT and not any(samples.targets[:, CONTEMPT].any() for samples in sources):
+        raise InputError("--classes 8: no index of --mixture has contempt; --contempt of the parsers keeps it")
+    valid = read_held_out(ops.data.valid_on, dicts, roots, margins, split.valid_episodes, fold)
+    valid, affect = hold_to(valid.of_classes(ops.data.classes), "ties-out"), bool(ops.loss.affect)
+    if affect and all(np.isnan(samples.affect).all() for samples in sources):
+        raise InputError("--affect: no index of --mixture has valence and arousal; AffectNet's has")
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}
-    return (FaceClips(sources, ops.loader.img_sz, frames, augment, getattr(ops.data, "camera_motion", 0.0)),
+    motion = getattr(ops.data, "camera_motion", 0.0)
+    reach = augment["shift"] + motion
+    cache = FaceCache(ops.loader.cache, ops.loader.img_sz, reach, reach) if ops.loader.cache else None
+    return (FaceClips(sources, ops.loader.img_sz, frames, augment, motion, affect=affect, cache=cache),
             sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),
-            FaceClips([valid], ops.loader.img_sz, frames))
+            FaceClips([valid], ops.loader.img_sz, frames, affect=affect))
 
 
 def _take_lessons(ops, faces, run, ranks):
@@ -196,9 +210,13 @@ def _take_lessons(ops, faces, run, ranks):
         return
     path = run.folder / "teachers.npy"
     if run.checkpoint and path.is_file():
-        said = read_said(path, len(faces))
+        said = read_said(path, faces.targets.shape)
     else:
         teachers = [load(weights, ops.place.root, trained=True) for weights in ops.teach.teachers]
+        others = [name for name, net in zip(ops.teach.teachers, teachers)
+                  if len(emotions_of(net.labels)) != ops.data.classes]
+        if others:
+            raise InputError(f"--teachers {others[0]}: knows other emotions than the {ops.data.classes} of --classes")
         said = ask(teachers, faces.sources, faces.frames, ops.loader.batch_size // ranks.count,
                    ops.loader.num_workers, ranks, ops.run.precision)
         if ranks.first:
@@ -206,15 +224,18 @@ def _take_lessons(ops, faces, run, ranks):
     faces.targets = mix(faces.targets, said, ops.teach.taught)
 
 
-def _network(ops, checkpoint, device, train_faces):
-    """The network, its average and its optimiser on the device: a checkpoint's, or new ones as the options say."""
+def _network(ops, run, device, train_faces):
+    """The network, its average and its optimiser on the device: of the run's checkpoint, or new as the options say."""
     torch.manual_seed(ops.run.seed)
+    checkpoint = run.checkpoint
     former = checkpoint["options"]["optim"]["optimizer"] if checkpoint else ops.optim.optimizer
     if former != ops.optim.optimizer:
         raise InputError(f"--optimizer {ops.optim.optimizer}: the run to resume goes on with its own, {former}; a run "
                          "of the ancestor's defaults wants --recipe ancestor")
     if checkpoint:
-        net = network_for(checkpoint["net"])
+        net = network_for(checkpoint)
+        if net.labels != run.labels:
+            raise InputError("--classes, --affect: the run to resume has a network of " + ", ".join(net.labels))
         try:
             fill(net, checkpoint["net"], f"{ops.run.name}/last.pt")
         except ValueError as error:
@@ -223,6 +244,7 @@ def _network(ops, checkpoint, device, train_faces):
     else:
         net = load(ops.run.weights, ops.place.root, img_sz=ops.loader.img_sz,
                    faces=lambda: torch.from_numpy(some_faces(train_faces, TYPICAL)[0]).float() / 255)
+        set_labels(net, run.labels)
     if ops.run.batch_norm == "sync":
         if device.type != "cuda":
             raise InputError("--batch-norm sync: goes with CUDA alone; on the CPU there are batch and running")

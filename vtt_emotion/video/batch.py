@@ -10,7 +10,7 @@ from tqdm import tqdm
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import as_text, check_regular, short_name
 from vtt_emotion.core.images import IMAGE_SUFFIXES, is_image, read_image
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
 from vtt_emotion.results.segments import read_segments, segments_path
 from vtt_emotion.video.detection import Detector, make_detector
 from vtt_emotion.video.emotions import labels_of, make_records, picture_logits
@@ -107,7 +107,7 @@ def picture_records(image: np.ndarray, faces: np.ndarray, step: Any, framing: tu
 
 
 def minutes_of(paths: Iterable[Path]) -> Iterator[tuple[str, str, list]]:
-    """Rows (video, person, minutes of each emotion) of the segments beside results files, who is seen most first.
+    """Rows (video, person, minutes of each of WITH_CONTEMPT) of the segments beside results, who is seen most first.
 
     Of each video the `ROWS` people seen longest; the rest are one row.
     """
@@ -121,16 +121,18 @@ def minutes_of(paths: Iterable[Path]) -> Iterator[tuple[str, str, list]]:
             people[person] += minutes
         shown = [person for person, _ in people.most_common(ROWS)]
         for person in shown:
-            yield path.stem, person, [seen[person, name] for name in EMOTIONS]
+            yield path.stem, person, [seen[person, name] for name in WITH_CONTEMPT]
         if len(people) > ROWS:
             rest = [sum(minutes for (person, emotion), minutes in seen.items() if emotion == name
-                        and person not in shown) for name in EMOTIONS]
+                        and person not in shown) for name in WITH_CONTEMPT]
             yield path.stem, f"{len(people) - ROWS} others", rest
 
 
 def table_lines(paths: Iterable[Path]) -> Iterator[str]:
     """`minutes_of` as lines to print."""
-    yield f"{'minutes':24}{'':16}" + "".join(f"{name:>9}" for name in EMOTIONS)
-    for video, person, minutes in minutes_of(paths):
-        cells = [f"{value:.2f}" if value else "-" for value in minutes]
+    rows = list(minutes_of(paths))
+    names = names_of(any(minutes[-1] for *_, minutes in rows))
+    yield f"{'minutes':24}{'':16}" + "".join(f"{name:>9}" for name in names)
+    for video, person, minutes in rows:
+        cells = [f"{value:.2f}" if value else "-" for value in minutes[:len(names)]]
         yield f"{video[:23]:24}{person[:15]:16}" + "".join(f"{cell:>9}" for cell in cells)

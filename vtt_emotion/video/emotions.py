@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import AFFECT, EMOTIONS, emotions_of
 from vtt_emotion.video.detection import frontal
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.mesh import HOLDS, frontal_by, told
@@ -137,7 +137,8 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
     """Yield the records of `faces` (N,), dtype FACE, in order of seconds, then id.
 
     Args:
-        logits: (N, K), of K `labels`; seconds: of every frame of the video.
+        logits: (N, K), of K `labels`: emotions, and of some networks valence and arousal, which are told as they are;
+            seconds: of every frame of the video.
         people: {face's id: (id in the records, name or None)}.
         scores: whether each has the probabilities of all emotions by name, rounded so that they still sum to 1.
         meshes: (N,), dtype MESH, of the same faces, where their meshes are wanted.
@@ -146,7 +147,8 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
     that it missed between two looks, score 0, is likely still there.
     """
     persons = np.array([people[id][0] for id in faces["id"].tolist()], int)
-    chances, straight = softmax(logits), frontal(faces["landmarks"])
+    known = len(emotions_of(tuple(labels)))
+    chances, affect, straight = softmax(logits[:, :known]), logits[:, known:].clip(-1, 1), frontal(faces["landmarks"])
     marked = np.isfinite(faces["landmarks"]).all((1, 2))
     if meshes is not None:
         straight, marked = frontal_by(meshes, straight), marked | (meshes["mesh"] >= HOLDS)
@@ -157,6 +159,7 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
                  "box": np.round(face["box_xyxy"]).astype(int).tolist(), "confidence": round(confidence, 3)}
         if marked[row]:
             about["frontal"] = round(float(straight[row]), 2)
+        about |= {name: round(float(value), 3) for name, value in zip(AFFECT, affect[row])}
         if meshes is not None:
             about |= told(meshes[row])
         if scores:

@@ -2,7 +2,8 @@
 
 A picture is a path, or RGB uint8 (H, W, 3). A DataFrame has a row a face, and of a video a row a face and frame. Its
 columns: seconds (presentation time, s), id, name (or missing), class (category of the labels), confidence (0 to 1), a
-score (0 to 1) for each label, and the face's xmin, ymin, xmax, ymax (px); of a picture without seconds and name.
+score (0 to 1) for each label, valence and arousal (-1 to 1) of a network that knows them, and the face's xmin, ymin,
+xmax, ymax (px); of a picture without seconds and name.
 
 Every function takes as keywords the options of create_results.py on faces, names and the network (`min_face=40`,
 `every=4`, `link=True`, `scores=False`, `device="cpu"`), and checks them as the command line does, by an InputError.
@@ -20,6 +21,7 @@ from ops import ResultsOps
 from vtt_emotion.core import images
 from vtt_emotion.core.command_line import fitting, settle
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import emotions_of
 from vtt_emotion.core.weights import name_device
 from vtt_emotion.results.parquet import as_frame
 from vtt_emotion.results.tables import BOX, MESH_COLUMNS, record_rows
@@ -102,11 +104,12 @@ def read_video(video: str | Path, network: Any = "fer", detector: str | Detector
 
 
 def _frame(first, records, labels, ops):
-    """Records as a DataFrame: the columns `first`, the class and its score, the box, all scores and the mesh if
-    wanted, and of a video, with both, who speaks."""
-    scores, mesh = labels if ops.results.scores == "true" else (), MESH_COLUMNS if ops.results.mesh else ()
+    """Records as a DataFrame: the columns `first`, the class and its score, all scores if wanted, valence and arousal
+    if the network tells them, the box, the mesh if wanted, and of a video, with it and --speech, who speaks."""
+    emotions, mesh = emotions_of(labels), MESH_COLUMNS if ops.results.mesh else ()
+    scores = *(emotions if ops.results.scores == "true" else ()), *labels[len(emotions):]
     speaking = ("speaking",) if mesh and ops.results.speech and "seconds" in first else ()
-    return as_frame((*first, "class", "confidence", *scores, *BOX, *mesh, *speaking), record_rows(records), labels)
+    return as_frame((*first, "class", "confidence", *scores, *BOX, *mesh, *speaking), record_rows(records), emotions)
 
 
 def _settled(detector, network, given):

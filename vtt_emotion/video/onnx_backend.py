@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
+from vtt_emotion.core.labels import output_names
 from vtt_emotion.core.weights import checked_logits
 
 INPUTS, STATES = ("frames", "past2", "past3", "past4", "fresh"), ("next2", "next3", "next4")
@@ -36,6 +37,7 @@ class OnnxStep:
         self.hash, self.exported = notes.get(HASH), notes.get(EXPORTED)
         self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
         self.size = self.session.get_inputs()[0].shape[-1]
+        self.labels = output_names(self.session.get_outputs()[0].shape[-1])
         self.arithmetic = "int8" if self.hash else "float32"
 
     def inputs(self, frames: np.ndarray, state: Any, fresh: Any) -> dict[str, np.ndarray]:
@@ -47,7 +49,7 @@ class OnnxStep:
 
     def __call__(self, frames: np.ndarray, state: tuple | None, fresh: np.ndarray) -> tuple[np.ndarray, tuple]:
         logits, *following = self.session.run(None, self.inputs(frames, state, fresh))
-        return checked_logits(logits, self.weights), tuple(following)
+        return checked_logits(logits, self.weights, self.labels), tuple(following)
 
 
 def int8_graph(weights: str | Path) -> Path:

@@ -115,9 +115,10 @@ function onKey(event) {
   let known = true;
   if (event.key === "ArrowLeft" && !scrolls) step(event.shiftKey ? "second-back" : "back");
   else if (event.key === "ArrowRight" && !scrolls) step(event.shiftKey ? "second-on" : "on");
-  else if (event.shiftKey && /^Digit[1-7]$/.test(event.code)) visitHighest(Number(event.code.at(-1)) - 1);
+  else if (event.shiftKey && /^Digit[1-8]$/.test(event.code) && event.code.at(-1) <= EMOTIONS)
+    visitHighest(Number(event.code.at(-1)) - 1);
   else if (/^[jkl]$/.test(event.key)) shuttle(event.key);
-  else if (/^[1-7]$/.test(event.key)) jump(Number(event.key) - 1);
+  else if (/^[1-8]$/.test(event.key) && event.key <= EMOTIONS) jump(Number(event.key) - 1);
   else if (event.key in ZOOM_KEYS) zoomBy(ZOOM_KEYS[event.key]);
   else if (event.key === " " && (target === document.body || kind === "range")) toggle();
   else known = false;

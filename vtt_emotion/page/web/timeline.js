@@ -228,7 +228,7 @@ const tick = (time, step) => step < 1000 ? clock(time).slice(0, -1) : clock(time
 function describe() {
   const visible = drawn.map(lane => lane.label).join(", ") || "nobody";
   return `Timeline of emotions from ${clock(state.from)} to ${clock(state.to)}, of ${visible}. ` +
-    "The arrow keys and 1 to 7 go through it; what is seen is said as text.";
+    `The arrow keys and 1 to ${EMOTIONS} go through it; what is seen is said as text.`;
 }
 
 /* The lines that the scrolled box has in view, and those under them: others are not drawn. Returns how many there are. */
