@@ -101,7 +101,7 @@ def readers(parsed, trained, tmp_path_factory):
 
     def votes(_):
         names, _, folders = find_votes_and_faces(fer)
-        sound(parse_fer.read_votes(fer, names, folders, Report()))
+        sound(parse_fer.read_votes(fer, names, folders, Report(), False))
 
     def example(_):
         try:
