@@ -13,6 +13,7 @@ import parse_raf
 from tests.conftest import often
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image, read_reduced, write_image
+from vtt_emotion.core.labels import AFFECTNET
 from vtt_emotion.datasets import friends
 from vtt_emotion.datasets.affectnet_2021 import read_example
 from vtt_emotion.datasets.fer2013 import find_votes_and_faces
@@ -96,15 +97,15 @@ def readers(parsed, trained, tmp_path_factory):
         sound([entry] if entry else [])
 
     def lists(_):
-        sound(parse_affectnet.read_2017(old, parse_affectnet.find_lists(old, False), Report()))
+        sound(parse_affectnet.read_2017(old, parse_affectnet.find_lists(old, False), Report(), AFFECTNET))
 
     def votes(_):
         names, _, folders = find_votes_and_faces(fer)
-        sound(parse_fer.read_votes(fer, names, folders, Report()))
+        sound(parse_fer.read_votes(fer, names, folders, Report(), False))
 
     def example(_):
         try:
-            entry, _ = read_example(new, "train_set/images/0.jpg", "train")
+            entry, _ = read_example(new, "train_set/images/0.jpg", "train", AFFECTNET)
         except (ValueError, OverflowError):      # what read_examples makes a defect of
             return
         sound([entry] if entry else [])

@@ -69,7 +69,7 @@ def test_every_label_map_leads_to_emotions_and_reaches_all_that_its_set_has():
     maps = (labels.AFFECTNET, labels.RAF, labels.FERPLUS, labels.CK, labels.FRIENDS)
     for table in maps:
         assert set(table.values()) == set(range(7))
-    assert set(labels.RAF_MULTI) == set(range(6)) and set(labels.COLOURS) == set(labels.EMOTIONS)
+    assert set(labels.RAF_MULTI) == set(range(6)) and set(labels.COLOURS) == set(labels.WITH_CONTEMPT)
     assert all(len(set(pair)) == 2 and labels.NEUTRAL not in pair for pair in labels.RAF_COMPOUND.values())
     assert not set(labels.AFFECTNET) & set(labels.AFFECTNET_DROPPED)
 
@@ -79,7 +79,7 @@ def test_every_label_map_leads_to_emotions_and_reaches_all_that_its_set_has():
        st.lists(st.one_of(st.floats(-3, 3).map(str), NAME), min_size=2, max_size=2))
 def test_an_affectnet_row_is_an_entry_a_reason_or_a_value_error(code, box, mood):
     try:
-        entry, reason = read_row(["1/a.jpg", *box, "", str(code), *mood])
+        entry, reason = read_row(["1/a.jpg", *box, "", str(code), *mood], labels.AFFECTNET)
     except (ValueError, OverflowError):
         return
     assert (entry is None) != (reason is None)
