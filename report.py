@@ -183,7 +183,8 @@ def write(path, records, named, source, ops):
         "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated"}
     add_pictures(data, seen, readings, rows, place, times, kept)
     write_page(output, data, people=len(labels), truth=truth, scored=readings.scored, made=made, version=__version__,
-               sound=bool(data["loudness"]), speech=bool(data["speech"]), alike=bool(data["alike"]["order"]), **texts)
+               affect=readings.affected, sound=bool(data["loudness"]), speech=bool(data["speech"]),
+               alike=bool(data["alike"]["order"]), **texts)
     whose = None if spans else f"faces of {texts['other']}" if beside else "annotated faces"
     return [*told(path, source, video, labels, truth, whose),
             *(coded_lines(page.coded, spans, own, readings, people, times, truth) if spans else ()),

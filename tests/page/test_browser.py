@@ -1565,6 +1565,47 @@ def axe(tab):
         [rule.id, rule.help, rule.nodes.map(node => node.html.slice(0, 200))]))""")
 
 
+@pytest.mark.parametrize("scheme,width", [("light", 1280), ("dark", 390)])
+def test_valence_and_arousal_are_curves_and_a_plane(tmp_path, open_tab, scheme, width):
+    """Of the person shown alone: each number that of the results, the ring where the present reading is."""
+    records = film()
+    for one in records:
+        time, who = one["seconds"], one["object"]["id"]
+        if time >= 0.5:                                      # before, nothing is known
+            one["object"] |= {"valence": round(np.cos(time), 3), "arousal": round(np.sin(time) * (0.8 - who / 2), 3)}
+    (tmp_path / "affect.json").write_text(json.dumps(records))
+    report.main(["--results", str(tmp_path / "affect.json")])
+    tab = open_tab(tmp_path / "affect.html", scheme=scheme, width=width)
+    tab.page.get_by_role("button", name="curves").click()
+    assert not tab.page.locator("#plane").is_visible()       # of two people
+    tab.page.locator("#names button", has_text="rachel").click()
+    assert tab.get("report.curves().map(curve => curve.label)") == [*EMOTIONS, "valence", "arousal"]
+    known = {round(1000 * one["seconds"]): [one["object"][name] for name in ("valence", "arousal")] for one in records
+             if one["object"]["id"] == 0 and "valence" in one["object"]}
+    assert tab.get("report.planePoints(report.rows[0])") == list(known.values())
+    for place, curve in enumerate((7, 8)):
+        drawn = [point for point in tab.get(f"report.points(report.curves()[{curve}])") if point[1] is not None]
+        assert len(drawn) > 50 and max(abs(value - np.interp(at, list(known), [each[place] for each in known.values()]))
+                                       for at, value in drawn) < 0.05
+    tab.get("report.seek(120)")
+    valence, arousal = known[tab.time()]
+    assert f"rachel at 0:05.00: valence {valence:.2f}, arousal {arousal:.2f}" == tab.page.locator(
+        "#affect-now").inner_text()
+    ring, plane = (tab.page.locator(name).bounding_box() for name in ("#plane-now", "#plane"))
+    assert ring["x"] + 7 - plane["x"] == pytest.approx(52 + 105 * (1 + valence), abs=1)
+    assert ring["y"] + 7 - plane["y"] == pytest.approx(10 + 105 * (1 - arousal), abs=1)
+    assert tab.get("document.documentElement.scrollWidth") <= width and contrasts(tab)[0] >= 4.5 and axe(tab) == []
+    tab.page.locator("#affect").scroll_into_view_if_needed()
+    tab.page.screenshot(path=tmp_path / "affect.png")
+    tab.get("report.zoom(4000, 5000)")
+    assert tab.get("report.planePoints(report.rows[0])") == [pair for at, pair in known.items() if 4000 <= at < 5000]
+    tab.get("report.seek(3)")
+    assert not tab.page.locator("#plane-now").is_visible()
+    assert "no valence and arousal" in tab.page.locator("#affect-now").inner_text()
+    tab.page.get_by_role("button", name="curves").click()
+    assert not tab.page.locator("#affect").is_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_accessibility(folder, open_tab, drawn_episode, scheme, width):

@@ -43,7 +43,7 @@ def readings(times, emotions=None, confidences=None, faces=None, named=False):
     rows["label"] = rows["id"] = faces if faces is not None else 0
     rows["time"], rows["emotion"] = times, emotions if emotions is not None else 3
     rows["confidence"], rows["box_xyxy"] = confidences if confidences is not None else 0.9, (20, 20, 60, 60)
-    rows["scores"], rows["frontal"] = np.nan, 1
+    rows["scores"], rows["affect"], rows["frontal"] = np.nan, np.nan, 1
     count = rows["label"].max(initial=-1) + 1
     return Readings(rows, [f"face {face}" for face in range(count)], [named] * count)
 
@@ -533,3 +533,20 @@ def test_turned_faces_are_dimmed_and_in_no_segment(tmp_path, capsys):
     data = page_data(tmp_path / "a.html")
     assert list(base64.b64decode(data["rows"][0]["turned"])) == [1] * 20 + [0] * 20
     assert np.frombuffer(base64.b64decode(data["segments"]["starts"]), "<u4").tolist() == [2000]
+
+
+def test_valence_and_arousal_reach_the_page_where_there_are_any(tmp_path):
+    records = [record(number / 10) for number in range(4)]
+    path, page = tmp_path / "a.json", tmp_path / "a.html"
+    path.write_text(json.dumps(records))
+    report.main(["--results", str(path)])
+    data = page_data(page)
+    assert "affect" not in data and "affect" not in data["rows"][0] and 'id="affect"' not in page.read_text()
+    for one, valence, arousal in zip(records, (-1, 0.123, 1), (0.5, -0.877, 0)):     # the last one has none
+        one["object"] |= {"valence": valence, "arousal": arousal}
+    path.write_text(json.dumps(records))
+    report.main(["--results", str(path)])
+    data = page_data(page)
+    assert data["affect"] == ["valence", "arousal"] and 'id="affect"' in page.read_text()
+    assert np.frombuffer(base64.b64decode(data["rows"][0]["affect"]), "<i2").tolist() == [
+        -10000, 5000, 1230, -8770, 10000, 0, -32768, -32768]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vtt_emotion.core.files import whole_file
-from vtt_emotion.core.labels import COLOURS, INKS, WITH_CONTEMPT
+from vtt_emotion.core.labels import AFFECT, COLOURS, INKS, WITH_CONTEMPT
 from vtt_emotion.page.pictures import Seen, within
 from vtt_emotion.page.readings import Readings
 
@@ -19,10 +19,11 @@ WEB = Path(__file__).parent / "web"
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
 PORTRAITS = 1000                                 # people, those seen most, who have a thumbnail whatever it takes
-SCRIPTS = ("data", "timeline", "curves", "player", "tables", "segments", "notes", "names",
+SCRIPTS = ("data", "timeline", "curves", "plane", "player", "tables", "segments", "notes", "names",
            "report")     # joined in this order; the last one starts
 PALETTE = " ".join(f"--{name}: {COLOURS[name]}; --on-{name}: {INKS[name]};" for name in WITH_CONTEMPT)
 CONFIDENCE = 10_000                              # steps of a confidence in the page: the four decimals of the results
+UNKNOWN = -32768 / CONFIDENCE                    # a valence or arousal that a record lacks
 
 
 def relative_url(video: str | Path, page: Path) -> str:
@@ -50,6 +51,8 @@ def row_data(readings: Readings, mine: np.ndarray, frames: np.ndarray, label: st
     if readings.scored:
         shares = np.nan_to_num(faces["scores"][:, :len(readings.emotions)])
         data["scores"] = pack(np.round(CONFIDENCE * shares), "<u2")
+    if readings.affected:
+        data["affect"] = pack(np.round(CONFIDENCE * np.nan_to_num(faces["affect"], nan=UNKNOWN)), "<i2")
     return data | {"named": len(mine) > 0 and readings.named[faces["label"][0]]}
 
 
@@ -90,7 +93,8 @@ def page_data(readings: Readings, segments: list[dict], rows: np.ndarray, labels
     parts = np.split(order, np.searchsorted(rows[order], np.arange(1, len(labels))))
     made = [row_data(readings, mine, frames, label, id_of, size) for mine, label in zip(parts, labels)]
     return {"times": pack(times), "step": step, "emotions": list(readings.emotions), "full": CONFIDENCE, "ids": ids,
-            "size": size, "segments": segment_data(segments, id_of), "rows": made}
+            "size": size, "segments": segment_data(segments, id_of), "rows": made} | (
+                {"affect": AFFECT} if readings.affected else {})
 
 
 def alike_data(near: dict[int, list[int]], order: list[int]) -> dict:

@@ -12,17 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT, names_of
+from vtt_emotion.core.labels import AFFECT, EMOTIONS, WITH_CONTEMPT, names_of
 
 NEAR = 2                                         # ms by which a record's time may miss its frame's
 STRONGEST = 5                                    # segments of each emotion whose pictures stay in the page
 
 
 # The face of one record. time: ms; emotion: its place in WITH_CONTEMPT; label: its place in `Readings.labels`; scores:
-# NaN where the record has none; frontal: 1 where it does not tell; turned: too far to count.
+# NaN where the record has none, as affect, valence and arousal; frontal: 1 where it does not tell; turned: too far to
+# count.
 READING = np.dtype([("time", np.int64), ("id", np.int64), ("label", np.int64), ("emotion", np.int64),
                     ("confidence", float), ("scores", float, len(WITH_CONTEMPT)), ("box_xyxy", float, 4),
-                    ("frontal", float), ("turned", bool)])
+                    ("frontal", float), ("affect", float, len(AFFECT)), ("turned", bool)])
 
 
 @dataclass
@@ -37,6 +38,11 @@ class Readings:
     def scored(self) -> bool:
         """Whether every record has scores."""
         return len(self.faces) > 0 and bool(np.isfinite(self.faces["scores"][:, :len(EMOTIONS)]).all())
+
+    @property
+    def affected(self) -> bool:
+        """Whether any record has valence and arousal."""
+        return bool(np.isfinite(self.faces["affect"]).all(1).any())
 
 
 def as_readings(records: Iterable[dict], ahead: Iterable[bool] = repeat(True)) -> Readings:
@@ -55,7 +61,8 @@ def _as_row(record, labels):
     label = labels.setdefault((True, name) if name else (False, id), len(labels))
     return (round(1000 * record["seconds"]), id, label, WITH_CONTEMPT.index(record["class"]), face["confidence"],
             tuple(math.nan if scores.get(emotion) is None else scores[emotion] for emotion in WITH_CONTEMPT),
-            tuple(face["box"]), 1 if frontal is None else frontal)
+            tuple(face["box"]), 1 if frontal is None else frontal,
+            tuple(math.nan if face.get(name) is None else face[name] for name in AFFECT))
 
 
 def choose_rows(readings: Readings) -> tuple[np.ndarray, list[str]]:

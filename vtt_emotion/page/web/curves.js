@@ -5,7 +5,10 @@ let curveChart = null;
 /* What is drawn: lines as of the timeline, each with a label; none where several people and several emotions are shown. */
 function curves() {
   const visible = shown().filter(read), emotions = [...state.emotions].sort();
-  if (visible.length === 1) return emotions.map(emotion => ({row: visible[0], emotion, label: data.emotions[emotion]}));
+  if (visible.length === 1) {
+    return [...emotions.map(emotion => ({row: visible[0], emotion, label: data.emotions[emotion]})),
+            ...AFFECT.map((label, i) => ({row: visible[0], emotion: EMOTIONS + i, label, signed: true}))];
+  }
   if (emotions.length !== 1) return [];
   const made = visible.slice(0, MOST).map(row => ({row, emotion: emotions[0], label: row.label}));
   return visible.length === 2 ? [...made, {...made[0], other: made[1].row, label: "difference"}] : made;
@@ -16,8 +19,8 @@ function points(curve) {
   const size = differenceSize(), made = [];
   const bins = curve.other ? differences(curve, state.from, state.to, size) :
     binned(curve.row, state.from, state.to, size, curve.emotion);
-  bins.sort((a, b) => a.start - b.start).forEach((bin, i) => {
-    if (i && bin.start - bins[i - 1].start > 1.5 * size) made.push([bin.start - size / 2, null]);
+  bins.filter(bin => !isNaN(bin.score)).sort((a, b) => a.start - b.start).forEach((bin, i, known) => {
+    if (i && bin.start - known[i - 1].start > 1.5 * size) made.push([bin.start - size / 2, null]);
     made.push([bin.start + size / 2, curve.other ? bin.differ : bin.score]);
   });
   return made;
@@ -25,6 +28,7 @@ function points(curve) {
 
 function curveOption(found) {
   const ink = style("--quiet"), line = style("--line"), colours = palette(), several = shown().filter(read).length > 1;
+  const least = found.some(curve => curve.signed) ? -1 : 0;
   return {
     animation: false, backgroundColor: "transparent", textStyle: {fontFamily: font(), color: ink},
     grid: {left: 0, right: RIGHT, top: 30, bottom: 6, outerBoundsMode: "none"},
@@ -34,18 +38,20 @@ function curveOption(found) {
               valueFormatter: value => value === null ? "–" : value.toFixed(2)},
     xAxis: {type: "value", min: state.from, max: state.to, show: false,
             axisPointer: {label: {formatter: ({value}) => clock(value)}}},
-    yAxis: {type: "value", min: 0, max: 1, interval: 0.25, splitLine: {lineStyle: {color: line}},
+    yAxis: {type: "value", min: least, max: 1, interval: least ? 0.5 : 0.25, splitLine: {lineStyle: {color: line}},
             axisLabel: {inside: true, color: ink, verticalAlign: "bottom", margin: 2}, z: 3},
     series: found.map((curve, place) => ({
       type: "line", name: curve.label, data: points(curve), showSymbol: false, emphasis: {disabled: true},
-      color: curve.other ? style("--ink") : colours[several ? place : curve.emotion].fill,
-      lineStyle: {width: 2, type: ["solid", "dashed", "dotted"][place % 3]},
+      color: curve.signed ? style(curve.emotion > EMOTIONS ? "--quiet" : "--ink") :
+        curve.other ? style("--ink") : colours[several ? place : curve.emotion].fill,
+      lineStyle: {width: 2, type: ["solid", "dashed", "dotted"][(curve.signed ? curve.emotion - EMOTIONS : place) % 3]},
     })),
   };
 }
 
 function drawCurves() {
   const on = byId("curves-on").getAttribute("aria-pressed") === "true", found = on ? curves() : [];
+  drawPlane(found.find(curve => curve.signed)?.row);
   byId("curves").hidden = !found.length;
   byId("curves-note").hidden = !on || found.length > 0;
   if (!found.length) return;
@@ -55,7 +61,8 @@ function drawCurves() {
   }
   curveChart.resize();
   curveChart.setOption(curveOption(found), {notMerge: true});
-  byId("curves").setAttribute("aria-label", `Curves of ${found.map(curve => curve.label).join(", ")}, from 0 to 1`);
+  byId("curves").setAttribute("aria-label", `Curves of ${found.map(curve => curve.label).join(", ")}, ` +
+    `from ${found.some(curve => curve.signed) ? -1 : 0} to 1`);
 }
 
 function wireCurves() {

@@ -4,6 +4,7 @@ const byId = id => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const data = JSON.parse(byId("data").textContent);
 const EMOTIONS = data.emotions.length;
+const AFFECT = data.affect || [];                 // valence and arousal, -1 to 1, where any record has them
 const CODES = data.emotions.map(name => name[0].toUpperCase() + name[1]);      // An, Di, Fe, Ha, Sa, Su, Ne
 const LETTERS = CODES.map(code => code === "Su" ? "U" : code[0]);               // where two do not fit
 
@@ -14,6 +15,8 @@ function bytes(text) {
 }
 const numbers = text => new Uint32Array(bytes(text).buffer);
 const shorts = text => new Uint16Array(bytes(text).buffer);
+const signed = text => Float64Array.from(new Int16Array(bytes(text).buffer),
+                                         value => value < -data.full ? NaN : value / data.full);
 
 /* The first place in an ascending array whose value is at least `value`. */
 function lowerBound(values, value) {
@@ -61,6 +64,7 @@ const weak = segment => segment.mean < 0.5 || segment.end - segment.start < 1000
 const given = data.rows.map(row => ({
   ...row, frames: numbers(row.frames), emotions: bytes(row.emotions), confidences: shorts(row.confidences),
   ids: numbers(row.ids), boxes: shorts(row.boxes), scores: row.scores ? shorts(row.scores) : null,
+  affect: row.affect ? signed(row.affect) : null,
   turned: row.turned ? bytes(row.turned) : new Uint8Array(numbers(row.frames).length),
 }));
 let rows = [], segments = [];                    // as the edits have them
@@ -89,6 +93,7 @@ function gather(label, parts) {
           confidences: take("confidences", Uint16Array), ids: take("ids", Uint32Array),
           boxes: take("boxes", Uint16Array, 4), turned: take("turned", Uint8Array),
           scores: scored ? take("scores", Uint16Array, EMOTIONS) : null,
+          affect: AFFECT.length ? take("affect", Float64Array, AFFECT.length) : null,
           truth: null};
 }
 
@@ -207,8 +212,11 @@ function readingAt(row, frame) {
 }
 
 const confidence = (row, place) => row.confidences[place] / data.full;
-/* How much a reading is of an emotion: its score, or where there are none the confidence of what was named. */
-const scoreOf = (row, place, emotion) => row.scores ? row.scores[place * EMOTIONS + emotion] / data.full :
+/* A reading's valence and arousal, NaN where it has none. */
+const affectOf = (row, place) => row.affect.subarray(AFFECT.length * place, AFFECT.length * (place + 1));
+/* How much a reading is of an emotion: its score, or where there are none the confidence of what was named. After the
+   emotions come valence and arousal. */
+const scoreOf = (row, place, emotion) => emotion >= EMOTIONS ? affectOf(row, place)[emotion - EMOTIONS] : row.scores ? row.scores[place * EMOTIONS + emotion] / data.full :
   row.emotions[place] === emotion ? confidence(row, place) : 0;
 const jpeg = text => `data:image/jpeg;base64,${text}`;
 

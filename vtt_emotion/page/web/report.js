@@ -206,6 +206,6 @@ function start() {
   }));
 }
 
-window.report = {data, state, times, binned, differences, seek, zoom, xOf, underLanes, ranked, level, namesFile, curves, points, highest, notes, notesCsv, loudness, speech, cuts, segmentsCsv, sharesCsv,
+window.report = {data, state, times, binned, differences, seek, zoom, xOf, underLanes, ranked, level, namesFile, curves, points, planePoints, highest, notes, notesCsv, loudness, speech, cuts, segmentsCsv, sharesCsv,
                  get rows() { return rows; }, get chart() { return chart; }, TOP, ROW};      // for the tests
 start();

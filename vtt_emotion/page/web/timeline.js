@@ -407,6 +407,7 @@ function placeMarks() {
   cursor.hidden = !drawn.length || x < -0.5 || x > span + 0.5;
   cursor.style.transform = `translateX(${x}px)`;
   cursor.style.height = `${drawn.length * ROW()}px`;
+  markPlane();
   const view = byId("window"), percent = each => `${100 * each / total}%`;
   [view.style.left, view.style.width] = [percent(state.from), percent(state.to - state.from)];
   byId("overview-now").style.left = percent(time);
