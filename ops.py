@@ -541,6 +541,9 @@ class Run(Runs, Device):
     """Trainings, one after another, of seeds that count up, in NAME_seed0 and so on; mean and deviation are printed."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's arithmetic in training; auto is bfloat16 on CUDA and on CPUs that have instructions for it."""
+    compile: bool = False
+    """Compile the network for training, by torch.compile: takes a minute or more at the start, and wants a C++
+    compiler, on CUDA Triton."""
     batch_norm: Literal["batch", "sync", "running"] = "batch"
     """Statistics that training normalises by: of a process's part of the batch, of all processes' parts (SyncBatchNorm,
     CUDA alone), or the running ones that the weights come with, which then stay as they are."""

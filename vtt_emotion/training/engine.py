@@ -9,6 +9,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from vtt_emotion.core.errors import InputError
 from vtt_emotion.results.agreement import count_pairs, figures, or_none
 from vtt_emotion.training.measures import measure_affect
 from vtt_emotion.training.optimization import split_affect
@@ -27,6 +28,17 @@ def autocast(device: torch.device, precision: str = "auto") -> AbstractContextMa
     if precision == "bfloat16" or (precision == "auto" and (device.type == "cuda" or _cpu_has_bfloat16())):
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
+
+
+def compiled(net: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """torch.compile of a network, which stays as it is and has the same weights. InputError where nothing compiles."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(2, device=device))    # a network's would fail in its first step
+    except Exception as error:                   # of many kinds, by what is missing
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError("--compile: torch.compile does not work here; it wants a C++ compiler, on CUDA Triton "
+                         f"({reason})") from None
+    return torch.compile(net)
 
 
 def last_logits(net: torch.nn.Module, clips: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,7 @@ from vtt_emotion.core.weights import name_device
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from vtt_emotion.training.clips import FaceClips, some_faces
-from vtt_emotion.training.engine import Average, evaluate, train_step
+from vtt_emotion.training.engine import Average, compiled, evaluate, train_step
 from vtt_emotion.training.face_cache import FaceCache
 from vtt_emotion.training.networks import load, network_for, set_labels
 from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer, with_affect
@@ -38,7 +38,7 @@ class Training:
     """What a training is made of.
 
     `average` (an `Average`) of `net` is validated and kept as best.pt; `shared` is `net` with the gradients of all
-    processes; `losses` are those of training and of validation.
+    processes, compiled by option; `losses` are those of training and of validation.
     """
     run: Run
     ranks: Ranks
@@ -67,6 +67,8 @@ def train(ops: Any, frames: int) -> dict | None:
     if ops.loss.adjust() and ops.loss.loss != "soft_ce":
         raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
     ranks = Ranks(torch.device(name_device(ops.run.device)), ops.loader.batch_size)
+    if ranks.device.type == "cuda":              # faces are of one size, so cuDNN times its algorithms once; a resumed
+        torch.backends.cudnn.benchmark = True    # run may choose others, which differ in rounding, as any two runs do
     with ranks.together():
         faces, unreadable = _faces(ops, frames), Unreadable(ops.loader.max_unreadable)
         folder = run_folder(ops.run.runs_path, ops.run.name)
@@ -179,7 +181,10 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
         processes = f" x {ranks.count}" if ranks.count > 1 else ""
         print(f"{len(train_faces):,} samples to train on, {len(valid_faces):,} to validate on; {device}{processes}; "
               f"{run.folder}")
-    return Training(run, ranks, net, ranks.share(net), average, optimizer, loaders, losses)
+    shared = ranks.share(net)
+    if options.compile:
+        shared = compiled(shared, device)
+    return Training(run, ranks, net, shared, average, optimizer, loaders, losses)
 
 
 def _faces(ops, frames):
