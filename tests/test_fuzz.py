@@ -13,7 +13,7 @@ import parse_raf
 from tests.conftest import often
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image, read_reduced, write_image
-from vtt_emotion.core.labels import AFFECTNET
+from vtt_emotion.core.labels import AFFECTNET, CK
 from vtt_emotion.datasets import friends
 from vtt_emotion.datasets.affectnet_2021 import read_example
 from vtt_emotion.datasets.fer2013 import find_votes_and_faces
@@ -93,7 +93,7 @@ def readers(parsed, trained, tmp_path_factory):
         return lambda _: [sound(parse_raf.read_subset(raf, found, Report())) for found in find_subsets(raf, (name,))]
 
     def sequence(_):
-        entry = parse_ck.read_sequence(ck, parse_ck.find_ck_folders(ck), label, Report())
+        entry = parse_ck.read_sequence(ck, parse_ck.find_ck_folders(ck), label, Report(), CK)
         sound([entry] if entry else [])
 
     def lists(_):
