@@ -45,8 +45,8 @@ def draw(logs, path, confusion=None):
     `confusion` of read_confusion."""
     from matplotlib.figure import Figure  # after the options: it takes a second to import
 
-    figure = Figure(figsize=(21 if confusion else 16, 4.2), layout="constrained")
-    *panels, recalls = figure.subplots(1, 4 if confusion else 3)
+    figure = Figure(figsize=(12, 8.4) if confusion else (16, 4.2), layout="constrained")
+    *panels, recalls = figure.subplots(*(2, 2) if confusion else (1, 3)).flat
     if confusion:
         matrix, recalls = recalls, panels.pop()
         step, counts, names = confusion

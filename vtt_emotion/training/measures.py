@@ -209,4 +209,4 @@ def draw_matrix(axes: Any, confusion: np.ndarray, names: Sequence[str], truth: s
                       color="white" if shares[row][column] > 0.5 else "black")
     axes.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names, xlabel="predicted", ylabel=truth)
     axes.set_title(title, parse_math=False)
-    axes.set_xticklabels(names, rotation=45 if len(names) > len(WITH_CONTEMPT) else 0)
+    axes.set_xticklabels(names, rotation=45)
