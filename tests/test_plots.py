@@ -28,7 +28,7 @@ def test_errval_of_the_newest_run_and_of_several(trained, tmp_path, capsys):
     assert "static to step 4, tsm to step 2" in capsys.readouterr().out
     one, two = picture(tmp_path / "one.png"), picture(tmp_path / "two.png")
     assert one.shape == two.shape and one.shape[1] > 1000 and (one != two).any()
-    third = one[:, 2 * one.shape[1] // 3:]                   # of the recalls
+    third = one[one.shape[0] // 2:, :one.shape[1] // 2]      # of the recalls, below on the left
     happy = np.abs(third - [int(COLOURS["happy"][at:at + 2], 16) for at in (1, 3, 5)]).sum(-1) < 30
     assert happy.sum() > 20
     blue, orange = (np.abs(two - colour).sum(-1) < 30 for colour in ((31, 119, 180), (255, 127, 14)))
