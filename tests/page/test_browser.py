@@ -1505,6 +1505,7 @@ def test_fingers(folder, browser, open_tab):
     before, x, y = tab.get("scrollY"), *tab.point(start + 1000)
     swipe(x, y, 0, -200)
     assert tab.get("scrollY") > before + 50 and tab.span() == [start, end]
+    tab.page.wait_for_timeout(1000)              # a touch of a page that still glides would only stop it
     tab.page.touchscreen.tap(*tab.point(start + 500))
     tab.wait(f"Math.abs(report.times[report.state.now] - {start + 500}) < 60")
 
