@@ -14,7 +14,6 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
 """
 import json
 import sys
-from contextlib import redirect_stdout
 
 import numpy as np
 
@@ -124,8 +123,11 @@ def measure(ops, index, split):
     evaluate = ops.evaluate
     part, split = predictions.find_split(index, split, ops.split.valid_episodes, ops.split.subsets)
     shown = {name: getattr(evaluate, name) for name in ("camera_motion", "colour", "small", "turn", "shadow")}
-    logits, target, about = (predictions.predict_folds if ops.split.folds else predictions.predict_all)(
-        ops, index, part, shown)
+    if ops.split.folds:
+        logits, target, about = predictions.predict_folds(ops, index, part, shown)
+    else:
+        samples = predictions.read_part(ops, index, part, predictions.classes_known(ops))
+        logits, target, about = predictions.predict_all(ops, samples, shown)
     if evaluate.ensemble:
         logits["ensemble"] = ensemble(list(logits.values()))
     names = COMPOUND if predictions.of_compound(part) else WITH_CONTEMPT[:target.shape[1]]
@@ -135,8 +137,6 @@ def measure(ops, index, split):
     figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip,
                "protocol": evaluate.protocol, "precision": evaluate.precision, **shown}
     if evaluate.by:
-        with redirect_stdout(None):              # it has said what it leaves out
-            samples = predictions.read_part(ops, index, part)
         figures["by_pose"] = measure_by_pose(samples, logits, target, names)
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
     path = evaluate.results_path / f"evaluate_{index}_{split}.json".replace(":", "_")

@@ -42,10 +42,13 @@ def of_compound(part: dict) -> bool:
     return part.get("subsets") == ("compound",)
 
 
-def read_part(ops: Any, index: str, part: dict) -> Samples:
-    """The samples of a part of an index, of `find_split`, that its protocol counts; it is printed how many are not."""
+def read_part(ops: Any, index: str, part: dict, classes: int) -> Samples:
+    """The samples, by so many classes, of a part of an index, of `find_split`, that its protocol counts.
+
+    It is printed how many are not.
+    """
     found = read_samples(index, ops.place.dicts_path, ops.datasets.roots()[kind_of(index)],
-                         framing=ops.margins.by_source()[kind_of(index)], **part).of_classes(classes_known(ops))
+                         framing=ops.margins.by_source()[kind_of(index)], **part).of_classes(classes)
     samples = found if of_compound(part) else hold_to(found, ops.evaluate.protocol)
     if len(samples) < len(found):
         print(f"{len(found) - len(samples):,} of {len(found):,} faces are not counted by the protocol "
@@ -91,9 +94,9 @@ def predict_one(ops: Any, weights: str, samples: Samples, shown: dict) -> tuple[
     return said, target, {"img_sz": net.img_sz} | ({"affect": figures} if figures else {})
 
 
-def predict_all(ops: Any, index: str, part: dict, shown: dict) -> Said:
+def predict_all(ops: Any, samples: Samples, shown: dict) -> Said:
     """({network: logits (N, K)}, soft targets (N, K), {network: about it, as of `predict_one`}) of all --weights."""
-    samples, logits, about = read_part(ops, index, part), {}, {}
+    logits, about = {}, {}
     for weights in ops.evaluate.weights:
         logits[weights], target, about[weights] = predict_one(ops, weights, samples, shown)
     return logits, target, about
@@ -114,9 +117,9 @@ def predict_folds(ops: Any, index: str, part: dict, shown: dict) -> Said:
         raise InputError(f"--folds {count}: expected --weights with one network for each fold, found "
                          f"{len(ops.evaluate.weights)}, {'none' if missing else 'two'} for one"
                          + (f", fold {min(missing)}" if missing else ""))
-    parts = []
+    parts, classes = [], classes_known(ops)
     for fold, weights in sorted(unseen.items()):
-        samples = read_part(ops, index, part | by_fold(index, ops.place.dicts_path, (fold, count), True))
+        samples = read_part(ops, index, part | by_fold(index, ops.place.dicts_path, (fold, count), True), classes)
         parts.append(predict_one(ops, weights, samples, shown))
     logits, targets, about = zip(*parts)
     hits = [float((said.argmax(1) == target.argmax(1)).float().mean()) for said, target in zip(logits, targets)]
