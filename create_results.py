@@ -92,8 +92,7 @@ def read_here(sources, folder, ops):
         if many:
             print(f"{number} of {len(sources)}: {source}")
         try:
-            if (ops.results.resume or many) and is_there(job, ops.results.overlay, table,
-                                                                    ops.results.speech):
+            if (ops.results.resume or many) and is_there(job, ops.results.overlay, table, ops.results.speech):
                 print(f"{shown(job)} is there already")
             else:
                 read_job(job, ops, step, gallery, table)

@@ -59,7 +59,7 @@ def difference(graph, count):
     rng = np.random.default_rng(0)
     chips = np.stack([draw_still(rng, EMOTIONS[number % len(EMOTIONS)], CHIP[0])[0] for number in range(count)])
     dlib = load_model("face_recognition_model_v1")
-    ours, = open_graph(graph, (CHIPS, ENCODINGS), "encoder").run(None, {CHIPS: chips})
+    ours, = open_graph(graph, (CHIPS, ENCODINGS), "face encoder").run(None, {CHIPS: chips})
     return np.abs(ours - [dlib.compute_face_descriptor(chip) for chip in chips]).max()
 
 

@@ -185,7 +185,7 @@ def difference(content, graph, count):
     rng, source = np.random.default_rng(0), Interpreter(model_content=content, num_threads=1)
     source.allocate_tensors()
     (put,), (points, _) = source.get_input_details(), source.get_output_details()
-    session, most = open_graph(graph, (CROPS, *OUTPUTS), "mesh"), 0.0
+    session, most = open_graph(graph, (CROPS, *OUTPUTS), "face mesh"), 0.0
     for number in range(count):
         crop, _ = draw_still(rng, EMOTIONS[number % len(EMOTIONS)], SIDE)
         source.set_tensor(put["index"], crop[None] / np.float32(255))

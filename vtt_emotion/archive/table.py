@@ -14,8 +14,9 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
 from vtt_emotion.results.records import made_of
+from vtt_emotion.results.tables import SPOKEN
 
-SPOKEN = ("speech", "speaking")                  # minutes in which speech is heard, and in which this person speaks
+# `SPOKEN`: minutes in which speech is heard, and in which this person speaks.
 COLUMNS = ("video", "id", "person", "emotion", "minutes", "records", "shot_seconds", *SPOKEN)
 # Contempt where any video has it.
 BY_EMOTION = tuple(f"{name}_{emotion}" for name in SPOKEN for emotion in WITH_CONTEMPT)
@@ -51,8 +52,8 @@ def part_rows(video: str, segments: Iterable[dict], shots: Iterable[dict], secon
     yield video, None, None, None, seconds / 60, records, [shot["end"] - shot["start"] for shot in shots], heard, None
     sums: dict = defaultdict(lambda: [0.0, 0, None, None])
     for segment in segments:
-        held, minutes = sums[segment["id"], segment["name"], WITH_CONTEMPT.index(segment["class"])], \
-            (segment["end"] - segment["start"]) / 60
+        held = sums[segment["id"], segment["name"], WITH_CONTEMPT.index(segment["class"])]
+        minutes = (segment["end"] - segment["start"]) / 60
         held[0] += minutes
         held[1] += segment["frames"]
         for place, name in enumerate(SPOKEN, 2):

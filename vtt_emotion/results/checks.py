@@ -7,6 +7,7 @@ from typing import Any
 
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
+from vtt_emotion.results.tables import POSE_COLUMNS
 
 ABSENT = object()
 LONGEST = 4e6                                    # s; milliseconds of it are 32 bits in the page
@@ -50,7 +51,7 @@ def emotion(value: Any) -> bool:
 
 SHARE, TIME, PIXELS = number(0, 1), number(0, LONGEST), number(-WIDEST, WIDEST)
 SIGNED, DEGREES = number(-1, 1), number(-180, 180)
-POSE = dict.fromkeys(("yaw", "pitch", "roll"), DEGREES)
+POSE = dict.fromkeys(POSE_COLUMNS, DEGREES)
 FACE = {"id": whole, "name": either(null, text), "box": [PIXELS] * 4, "confidence": SHARE, "frontal": if_any(SHARE),
         "valence": if_any(SIGNED), "arousal": if_any(SIGNED),
         "scores": if_any(dict.fromkeys(EMOTIONS, SHARE) | {"contempt": if_any(SHARE)}), "pose": if_any(POSE),
@@ -59,7 +60,7 @@ RECORD = {"class": emotion, "seconds": TIME, "file": lambda value: value is ABSE
 PHOTO = RECORD | {"seconds": null, "file": text}
 RECORD_SAYS = ("class (an emotion), seconds (of a photo null, and its file) and object: id (whole number), name (text "
                "or null), box (four numbers), confidence (0 to 1) and, if any, frontal and all seven scores (0 to 1), "
-              "pose (yaw, pitch, roll in degrees), mouth, eyes and mesh (0 to 1), valence and arousal (-1 to 1)")
+               "pose (yaw, pitch, roll in degrees), mouth, eyes and mesh (0 to 1), valence and arousal (-1 to 1)")
 SEGMENT = {"id": whole, "name": either(null, text), "class": emotion, "start": TIME, "end": TIME, "confidence": SHARE,
            "peak": SHARE, "peak_seconds": TIME, "frames": whole, "speech": if_any(SHARE), "speaking": if_any(SHARE)}
 SEGMENT_SAYS = "id, name, class (an emotion), start before end (s), confidence, peak, peak_seconds and frames"

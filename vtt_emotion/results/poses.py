@@ -1,22 +1,26 @@
 """How heads are turned, by the poses of records that were read with --mesh (docs/mesh.md)."""
-import math
 from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from vtt_emotion.core.errors import InputError
 
 
+def angle_to_camera(yaw: ArrayLike, pitch: ArrayLike) -> np.ndarray:
+    """The angle between where heads look and the camera, of their yaw and pitch, all in degrees, in one shape."""
+    return np.degrees(np.arccos(np.cos(np.radians(yaw)) * np.cos(np.radians(pitch))))
+
+
 def turn_of(face: dict) -> float | None:
-    """The angle between where a face, a record's object, looks and the camera, degrees; None where it has no pose.
+    """`angle_to_camera` of a face, a record's object, to a tenth; None where it has no pose.
 
     >>> turn_of({"pose": {"yaw": 30.0, "pitch": 0.0, "roll": 12.0}})
     30.0
     """
     pose = face.get("pose")
-    if pose is None:
-        return None
-    yaw, pitch = math.radians(pose["yaw"]), math.radians(pose["pitch"])
-    return round(math.degrees(math.acos(math.cos(yaw) * math.cos(pitch))), 1)
+    return None if pose is None else round(float(angle_to_camera(pose["yaw"], pose["pitch"])), 1)
 
 
 def facing(path: str | Path, records: Iterable[dict], most: float | None) -> list[bool]:

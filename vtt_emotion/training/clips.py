@@ -11,7 +11,7 @@ from vtt_emotion.core.crop import crop_face, square_around
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_reduced
 from vtt_emotion.training.augmentation import FILMED, augment_face, colour_faces, draw_augmentation
-from vtt_emotion.training.face_cache import FaceCache
+from vtt_emotion.training.face_cache import FaceCache, square_in
 from vtt_emotion.training.hardships import crop_turned, half_in_shadow, shrink
 from vtt_emotion.training.samples import Samples
 
@@ -140,8 +140,7 @@ class FaceClips(Dataset):
         return kept or (path, square)
 
     def _crop(self, image, divisor, path, square, margin, move, size, turn):
-        height, width = image.shape[:2]
-        x, y, side = [value / divisor for value in square] if square else square_around((0, 0, width, height), margin)
+        x, y, side = square_in(image, divisor, square, margin)
         move_x, move_y, zoom = move
         grown = side * (1 + zoom)
         moved = (x + (side - grown) / 2 + move_x * side, y + (side - grown) / 2 + move_y * side, grown, grown)

@@ -9,12 +9,23 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
+
 from vtt_emotion.core.crop import crop_face, square_around
 from vtt_emotion.core.images import read_reduced, write_image
 
 Square = tuple[float, float, float]               # x, y, side
 NEAREST = 0.5                                    # of a zoom in, beyond which faces are kept no larger
 WORTH = 1.25                                     # times as large as wanted a face must be in its picture to be kept
+
+
+def square_in(image: np.ndarray, divisor: float, square: Square | None, margin: float) -> Square:
+    """A face's square in an image (H, W, 3) that `read_reduced` made smaller by `divisor`; None: all, and a margin."""
+    if square:
+        x, y, side = square
+        return x / divisor, y / divisor, side / divisor
+    height, width = image.shape[:2]
+    return square_around((0, 0, width, height), margin)
 
 
 class FaceCache:
@@ -48,8 +59,7 @@ class FaceCache:
     def _keep(self, kept, path, square, margin):
         """Whether a face is large enough to be kept; then it is written."""
         image, divisor = read_reduced(path, square[2] if square else 0, self.face)
-        height, width = image.shape[:2]
-        x, y, side = (value / divisor for value in square) if square else square_around((0, 0, width, height), margin)
+        x, y, side = square_in(image, divisor, square, margin)
         if side * divisor < WORTH * self.face:
             return False
         grown = side * self.reach

@@ -198,10 +198,12 @@ def is_wider(size: tuple[int, int], wide: Detector, detector: Detector) -> bool:
     return max(size) >= WIDE and scaled_width(size, wide) >= WIDER * scaled_width(size, detector)
 
 
-def open_graph(graph: Any, names: Sequence[str] = (INPUT, *OUTPUTS), kind: str = "detector") -> Any:
-    """The ONNX Runtime session of a graph that tools.ship_detector made, or of another kind: its path, or its bytes.
+def open_graph(graph: Any, names: Sequence[str] = (INPUT, *OUTPUTS), what: str = "face detector",
+               made: str = "tools.ship_detector makes it") -> Any:
+    """The ONNX Runtime session of a graph: its path, or its bytes.
 
-    names: of its inputs and its outputs. One thread runs it, so that several may at once, and sums come out the same.
+    names: of its inputs and its outputs; what it is, and how it is made: for errors. One thread runs it, so that
+    several may at once, and sums come out the same.
 
     Raises:
         InputError: there is none, or another.
@@ -216,8 +218,6 @@ def open_graph(graph: Any, names: Sequence[str] = (INPUT, *OUTPUTS), kind: str =
         if [part.name for part in (*session.get_inputs(), *session.get_outputs())] != list(names):
             raise ValueError("its inputs or outputs are others")
     except Exception as error:                   # ONNX Runtime's own errors share no class
-        what, made = (f"face {kind}", f"tools.ship_{kind} makes it") if kind != "speech" else \
-            ("speech detector", "its card says where it is from")
         raise InputError(f"{graph!s}: not the {what}'s graph, or a damaged one ({str(error).splitlines()[0]}); "
                          f"{made}") from None
     return session

@@ -16,12 +16,15 @@ import numpy as np
 from ops import Margins
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import SHIPPED
+from vtt_emotion.results.poses import angle_to_camera
+from vtt_emotion.results.tables import MESH_COLUMNS, POSE_COLUMNS
 from vtt_emotion.video.detection import open_graph
 from vtt_emotion.video.faces import make_faces
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.tracks import sides
 
 GRAPH, METRIC = SHIPPED / "face_mesh.onnx", SHIPPED / "face_mesh.npy"            # by tools.ship_mesh
+MADE = "tools.ship_mesh makes it"
 CROPS, OUTPUTS = "crops", ("points", "sure")     # the graph's input and outputs
 SIDE, POINTS = 192, 468                          # px of a crop; points of a mesh
 WIDER = 1.6                                      # sides of HOG's box is a crop's: 1.5 of the mesh, as MediaPipe's own
@@ -33,7 +36,7 @@ SIDEWAYS = 45                                    # degrees of a turn from which 
 AHEAD = 8                                        # frames that wait for their meshes while the video is read on
 # yaw, pitch, roll: degrees; mouth, eyes: how far they are open, as shares of the face's height; mesh: how surely it
 # lies on a face, 0 to 1. NaN where no mesh was wanted.
-MESH = np.dtype([(name, np.float32) for name in ("yaw", "pitch", "roll", "mouth", "eyes", "mesh")])
+MESH = np.dtype([(name, np.float32) for name in MESH_COLUMNS])
 SPEAKING = np.dtype([*MESH.descr, ("speaking", np.float32)])           # 1 of a face that speaks, 0 of another, or NaN
 
 
@@ -41,12 +44,12 @@ class Mesher:
     """Lays meshes on faces: the graph, and the face in centimetres; `hog_box` of what found them (detection.py)."""
 
     def __init__(self, hog_box: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.hog_box, self.session = hog_box, open_graph(GRAPH, (CROPS, *OUTPUTS), "mesh")
+        self.hog_box, self.session = hog_box, open_graph(GRAPH, (CROPS, *OUTPUTS), "face mesh", MADE)
         try:
             self.metric = np.load(METRIC, allow_pickle=False).astype(float).reshape(POINTS, 4)
         except (OSError, ValueError) as error:
             raise InputError(f"{METRIC}: not the face that heads are turned by, or a damaged one ({error}); "
-                             "tools.ship_mesh makes it") from None
+                             f"{MADE}") from None
 
     def crop(self, image: np.ndarray, face: Any) -> tuple[np.ndarray, float]:
         """(upright crop, RGB uint8 (192, 192, 3), of a face, one of dtype FACE; what it is rolled by, radians)."""
@@ -147,8 +150,7 @@ def with_speaking(meshes: np.ndarray, speaking: np.ndarray) -> np.ndarray:
 
 def turned(meshes: np.ndarray) -> np.ndarray:
     """How far faces (N,) are turned from the camera, degrees, by their meshes (dtype MESH); NaN where none holds."""
-    turn = np.degrees(np.arccos(np.cos(np.radians(meshes["yaw"])) * np.cos(np.radians(meshes["pitch"]))))
-    return np.where(meshes["mesh"] >= HOLDS, turn, np.nan)
+    return np.where(meshes["mesh"] >= HOLDS, angle_to_camera(meshes["yaw"], meshes["pitch"]), np.nan)
 
 
 def frontal_by(meshes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
@@ -178,5 +180,5 @@ def told(mesh: Any) -> dict[str, Any]:
         return said
     if "speaking" in mesh.dtype.names and np.isfinite(mesh["speaking"]):
         said["speaking"] = bool(mesh["speaking"])
-    pose = {name: round(float(mesh[name]), 1) for name in ("yaw", "pitch", "roll")}
+    pose = {name: round(float(mesh[name]), 1) for name in POSE_COLUMNS}
     return {"pose": pose, "mouth": round(float(mesh["mouth"]), 3), "eyes": round(float(mesh["eyes"]), 3)} | said

@@ -226,7 +226,7 @@ def write_gallery(path: Path, gallery: dict[str, np.ndarray]) -> None:
 @cache
 def load_encoder() -> Any:
     """The ONNX Runtime session of dlib's network: chips, RGB uint8 (N, 150, 150, 3), to encodings (N, 128)."""
-    return open_graph(ENCODER, (CHIPS, ENCODINGS), "encoder")
+    return open_graph(ENCODER, (CHIPS, ENCODINGS), "face encoder", "tools.ship_encoder makes it")
 
 
 def encode_faces(faces: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

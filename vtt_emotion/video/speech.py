@@ -33,7 +33,7 @@ def find_speech(video: Path) -> list[dict]:
 
 def speech_chances(pieces: Iterable[tuple[float, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """(seconds (K,) at which the windows begin, chances (K,) that they hold speech) of `read_sound`'s pieces."""
-    session = open_graph(GRAPH, NAMES, "speech")
+    session = open_graph(GRAPH, NAMES, "speech detector", "its card says where it is from")
     pieces, context = iter(pieces), np.zeros(CONTEXT, np.float32)
     memory = [np.zeros((1, 1, 128), np.float32)] * 2
     times, chances = [np.zeros(0)], [np.zeros(0, np.float32)]

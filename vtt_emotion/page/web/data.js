@@ -216,8 +216,11 @@ const confidence = (row, place) => row.confidences[place] / data.full;
 const affectOf = (row, place) => row.affect.subarray(AFFECT.length * place, AFFECT.length * (place + 1));
 /* How much a reading is of an emotion: its score, or where there are none the confidence of what was named. After the
    emotions come valence and arousal. */
-const scoreOf = (row, place, emotion) => emotion >= EMOTIONS ? affectOf(row, place)[emotion - EMOTIONS] : row.scores ? row.scores[place * EMOTIONS + emotion] / data.full :
-  row.emotions[place] === emotion ? confidence(row, place) : 0;
+function scoreOf(row, place, emotion) {
+  if (emotion >= EMOTIONS) return affectOf(row, place)[emotion - EMOTIONS];
+  if (row.scores) return row.scores[place * EMOTIONS + emotion] / data.full;
+  return row.emotions[place] === emotion ? confidence(row, place) : 0;
+}
 const jpeg = text => `data:image/jpeg;base64,${text}`;
 
 /* The thumbnail of a row nearest in time to a frame (a data URL), or null where none is near. */
