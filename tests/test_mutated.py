@@ -219,6 +219,7 @@ def run_chain(chain, case):
     return False
 
 
+SEALED = {"npz", "pt"}                           # zip files, whose sums tell of every change: all may be refused
 SHORT = {kind: few for kind, (_, few, _) in CHAINS.items()}
 
 
@@ -242,4 +243,4 @@ def test_mutated_files(site, counts, tmp_path, monkeypatch):
             except BaseException as error:
                 raise AssertionError(f"case {case} of {kind}: {path}") from error
             shutil.rmtree(whole)
-    assert refused                               # of zip files all may be: their sums tell
+    assert refused > 0 and (refused < sum(counts.values()) or set(counts) <= SEALED)

@@ -1152,6 +1152,7 @@ def test_all_segments_are_listed_sorted_played_and_looped(folder, open_tab):
     video = playing(tab)
     tab.page.locator("#all-fold summary").click()
     lines = tab.page.locator("#all-body tr")
+    tab.wait("document.querySelector('#all-body tr')")       # an opened fold says so a little later
     assert lines.count() == 7
     tab.page.locator("[data-order='start'] button").click()
     starts = [line.split("\t")[2] for line in lines.all_inner_texts()]
