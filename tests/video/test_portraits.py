@@ -5,7 +5,7 @@ import pytest
 from tests.video.test_names import FRONTAL, _Frame, draw, seen
 from vtt_emotion.drawn.faces import random_look
 from vtt_emotion.video import portraits as module
-from vtt_emotion.video.portraits import Portraits, colours_below, goodness, sharpness_share
+from vtt_emotion.video.portraits import Portraits, below, colours_of, goodness, sharpness_share
 
 
 def test_sharp_faces_are_told_from_blurred_ones_whatever_their_contrast():
@@ -43,13 +43,13 @@ def test_the_colours_below_a_face_are_what_is_worn():
     picture = np.full((300, 300, 3), (200, 150, 130), np.uint8)
     picture[160:] = np.where(np.arange(300)[:, None] % 20 < 10, (200, 30, 30), (30, 30, 200))    # striped
     face = np.array([100., 60., 180., 140.])
-    colours = colours_below(picture, face)
+    colours = colours_of(below(picture, face))
     assert colours.shape == (512,) and colours.sum() == pytest.approx(1) and np.sort(colours)[-2:].min() > 0.4
-    assert (colours_below(picture, face + (20, 0, 20, 0)) @ colours) > 0.4
-    assert colours_below(picture, face + (0, 140, 0, 140)) is None               # below the frame
-    assert colours_below(picture, face - 250) is None
+    assert (colours_of(below(picture, face + (20, 0, 20, 0))) @ colours) > 0.4
+    assert below(picture, face + (0, 140, 0, 140)) is None                       # below the frame
+    assert below(picture, face - 250) is None
     grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    assert colours_below(grey, face) is None                                     # all wear the same there
+    assert colours_of(below(grey, face)) is None                                 # all wear the same there
 
 
 def test_portraits_keep_the_colours_of_the_crops_that_are_encoded(monkeypatch):
@@ -60,7 +60,7 @@ def test_portraits_keep_the_colours_of_the_crops_that_are_encoded(monkeypatch):
     for number, picture in enumerate(pictures):
         portraits.take(_Frame(12 * number, picture), faces)
     encodings, colours = portraits.finish()
-    expected = np.mean([colours_below(picture, faces["box_xyxy"][0]) for picture in pictures], 0)
+    expected = np.mean([colours_of(below(picture, faces["box_xyxy"][0])) for picture in pictures], 0)
     assert encodings[1].shape == (2, 128) and np.allclose(colours[1], expected) and colours.keys() == {1}
 
 

@@ -13,12 +13,13 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from vtt_emotion.video import decoding
-from vtt_emotion.video.detection import CenterFace, make_detector
+from vtt_emotion.video.detection import CenterFace, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces import FACE, make_faces
 from vtt_emotion.video.faces_file import VERSION, describe, fingerprint, read_faces, write_faces
+from vtt_emotion.video.frames import Frame as FilmFrame
 from vtt_emotion.video.frames import read_frames
-from vtt_emotion.video.reading import follow_faces, known_faces, read_through
+from vtt_emotion.video.reading import follow_faces, known_faces, look_at, look_wide, read_through
 from vtt_emotion.video.shots import with_cuts
 from vtt_emotion.video.sources import find_videos
 from vtt_emotion.video.tracks import Tracker
@@ -134,24 +135,42 @@ def test_frames_wait_in_a_queue_that_does_not_grow_and_each_is_handed_on_once(mo
 
 
 def test_looks_stay_wide_where_a_wide_look_found_small_faces(monkeypatch):
-    near, wide, looked = CenterFace(), CenterFace(800), []
+    near, looked = CenterFace(), []
+    glancing, wide = make_wide(near)
+    names = {near: "near", glancing: "glancing", wide: "wide"}
 
     def look_at(frame, detector):
-        looked.append((frame.number, detector is wide))
-        small = detector is wide and frame.number >= 48
-        sides = np.array([100, 20] if small else [100], np.float32)
+        looked.append((frame.number, names[detector]))
+        signs, small = frame.number >= 24 and detector is glancing, frame.number >= 48 and detector is wide
+        sides = np.array([100] + [30] * signs + [20] * small, np.float32)
         places = 200 * np.arange(len(sides), dtype=np.float32)
         boxes = np.stack([places, places, places + sides, places + sides], 1)
-        return make_faces(boxes)
+        return make_faces(boxes, np.where(sides == 30, 0.2, 0.9))
 
     monkeypatch.setattr("vtt_emotion.video.reading.look_at", look_at)
     monkeypatch.setattr(Frame, "size", (1280, 720))
     frames = ((Frame(number), number == 80) for number in range(88))
-    faces, *_ = read_through(follow_faces(frames, near, Tracker(4, 1.0, 8, 24, 2), 1, wide), [])
-    both = [(number, kind) for number in (0, 24) for kind in (True, False)]
-    narrow = [(number, False) for number in range(0, 48, 4) if number % 24]
-    assert sorted(looked) == sorted(both + narrow + [(number, True) for number in range(48, 88, 4)])
-    assert set(faces["frame"][faces["id"] == 2]) == set(range(46, 80))
+    faces, *_ = read_through(follow_faces(frames, near, Tracker(4, 1.0, 8, 24, 2), 1, (glancing, wide)), [])
+    glances = [(number, "glancing") for number in (0, 24, 48, 72, 80)]
+    narrow = [(number, "near") for number in range(0, 48, 4) if number % 24]
+    assert sorted(looked) == sorted(glances + narrow + [(number, "wide") for number in (24, *range(48, 88, 4))])
+    assert set(faces["frame"][faces["id"] == 2]) == set(range(46, 80)) and faces["score"].min() > 0.5
+
+
+@pytest.mark.parametrize("side,is_small", [(84, True), (400, False)])
+def test_a_wide_look_is_taken_where_a_glance_sees_signs_of_small_faces(tmp_path, monkeypatch, side, is_small):
+    rng = np.random.default_rng(0)
+    image = background(rng, 720, 1280)
+    paste(image, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), side), (600, 300))     # half of it
+    write_image(tmp_path / "0.png", image)
+    frame, detector, looked = FilmFrame(0, 0.0, tmp_path / "0.png"), make_detector("centerface"), []
+    glancing, wide = make_wide(detector)
+    assert glancing.session is wide.session is detector.session
+    alone = look_at(frame, detector)
+    monkeypatch.setattr(wide, "find", lambda *given: looked.append(1) or CenterFace.find(wide, *given))
+    found, small = look_wide(frame, detector, glancing, wide)
+    assert (len(looked), small, len(found), len(alone)) == ((1, True, 1, 0) if is_small else (0, False, 1, 1))
+    assert is_small or (found == alone).all()
 
 
 def test_a_look_that_fails_ends_the_reading(monkeypatch):

@@ -6,6 +6,7 @@ several threads may look at once, and what is found does not depend on them.
 import pkgutil
 import threading
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import cv2
@@ -25,6 +26,7 @@ STRIDE, SIDES = 4, 32                            # px of the picture a cell of t
 OVERLAP = 0.3                                    # of two boxes from which they are of one face
 ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
 WIDE, WIDER = 800, 1.2                           # px of a look for small faces; times that it is to be wider
+SIGN, NEARLY = 0.1, 1.5                          # score, and least sides, up to which there may be smaller faces, too
 
 
 class Detector:
@@ -187,14 +189,21 @@ def least_side(size: tuple[int, int], detector: Any) -> float:
     return detector.least * size[0] / scaled_width(size, detector)
 
 
-def make_wide(detector: Detector) -> CenterFace | None:
-    """A detector that finds smaller faces than a CenterFace; None of another, or of one whose width was asked for."""
-    return CenterFace(WIDE, 0, detector.min_score) if isinstance(detector, CenterFace) and not detector.detect_width \
-        else None
+def make_wide(detector: Detector) -> tuple[CenterFace, CenterFace] | None:
+    """(a CenterFace that is sure of less, one that finds smaller faces) beside a CenterFace; both share its graph.
+
+    None beside another detector, and beside one whose width was asked for.
+    """
+    if not isinstance(detector, CenterFace) or detector.detect_width:
+        return None
+    glancing, wide = copy(detector), copy(detector)
+    glancing.min_score = min(SIGN, detector.min_score)
+    wide.detect_width, wide.min_face = WIDE, 0
+    return glancing, wide
 
 
 def is_wider(size: tuple[int, int], wide: Detector, detector: Detector) -> bool:
-    """Whether a detector of `make_wide` sees so much more than `detector` in a frame of `size` that it is worth it."""
+    """Whether the wide one of `make_wide` sees so much more of a frame of `size` that it is worth it."""
     return max(size) >= WIDE and scaled_width(size, wide) >= WIDER * scaled_width(size, detector)
 
 

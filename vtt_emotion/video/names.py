@@ -78,7 +78,7 @@ def seen_together(faces: np.ndarray) -> np.ndarray:
 def clothes_apart(faces: np.ndarray, colours: dict[int, np.ndarray]) -> np.ndarray:
     """How much farther apart what they wear puts the N ids of `faces` (dtype FACE, by frame), negative: nearer; (N, N).
 
-    By the Bhattacharyya coefficient of their colours, {id: as of `colours_below`}; 0 where they are not known, and from
+    By the Bhattacharyya coefficient of their colours, {id: as of `colours_of`}; 0 where they are not known, and from
     scene to scene, for clothes change.
     """
     most = faces["id"].max(initial=0)

@@ -33,7 +33,7 @@ class Portraits:
 
     def __init__(self, count: int, hog_box: Callable[[np.ndarray], np.ndarray]) -> None:
         self.count, self.hog_box = count, hog_box                      # hog_box: of what found them
-        self.held = {}                           # {id: [(goodness, -part, crop, box, colours below)]}
+        self.held = {}                           # {id: [(goodness, -part, crop, box, what is below)]}
         self.encodings, self.colours = {}, {}
 
     def take(self, frame: Frame, faces: np.ndarray) -> None:
@@ -58,19 +58,20 @@ class Portraits:
         if former is not None:
             held.pop(former)
         if len(held) < self.count or (good, part) > held[-1][:2]:
-            held.append((good, part, *cut_out(frame.rgb, box), colours_below(frame.rgb, box)))
+            held.append((good, part, *cut_out(frame.rgb, box), below(frame.rgb, box)))
             held.sort(key=lambda kept: kept[:2], reverse=True)
             del held[self.count:]
 
     def _encode(self, id):
         if held := self.held.pop(id):
             self.encodings.setdefault(id, []).extend(encode_faces([kept[2:4] for kept in held]))
-            self.colours.setdefault(id, []).extend(kept[4] for kept in held if kept[4] is not None)
+            colours = [colours_of(kept[4]) for kept in held if kept[4] is not None]
+            self.colours.setdefault(id, []).extend(rows for rows in colours if rows is not None)
 
     def finish(self) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
         """({id: encodings (K, 128)}, K up to `count` each time it came, {id: colours (512,) below it, on average}).
 
-        Of the faces that were seen clearly, and of those with colours as of `colours_below`.
+        Of the faces that were seen clearly, and of those with colours as of `colours_of`.
         """
         for id in list(self.held):
             self._encode(id)
@@ -111,15 +112,20 @@ def cut_out(image: np.ndarray, box_xyxy: np.ndarray) -> tuple[np.ndarray, np.nda
     return image[top:bottom, left:right].copy(), box - (left, top, left, top)
 
 
-def colours_below(image: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray | None:
-    """The shares (512,) of an image's colours below a face, sum 1, float32; None: hardly in it, or of a grey film."""
+def below(image: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray | None:
+    """What an image, RGB uint8, shows below a face, `SAMPLED` px: RGB uint8 (30, 48, 3); None: it is hardly in it."""
     side = box_xyxy[2] - box_xyxy[0]
     left, right = box_xyxy[0] - BESIDE * side, box_xyxy[2] + BESIDE * side
     top, bottom = box_xyxy[3] + np.array(BELOW) * side
     part = image[max(round(top), 0):max(round(bottom), 0), max(round(left), 0):max(round(right), 0)]
     if part.shape[0] * part.shape[1] < max(1, SHOWN * (right - left) * (bottom - top)):
         return None
-    lab = cv2.cvtColor(cv2.resize(part, SAMPLED, interpolation=cv2.INTER_NEAREST), cv2.COLOR_RGB2LAB)
+    return cv2.resize(part, SAMPLED, interpolation=cv2.INTER_NEAREST)
+
+
+def colours_of(part: np.ndarray) -> np.ndarray | None:
+    """The shares (512,) of the colours of a part as of `below`, sum 1, float32; None: of a grey film."""
+    lab = cv2.cvtColor(part, cv2.COLOR_RGB2LAB)
     lab[..., 1:] = lab[..., 1:].clip(128 - COLOURS, 127 + COLOURS)
     if lab[..., 1:].std((0, 1)).max() < GREY:
         return None

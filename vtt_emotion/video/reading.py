@@ -5,23 +5,22 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.video.detection import Detector, is_wider, least_side
+from vtt_emotion.video.detection import NEARLY, CenterFace, Detector, is_wider, least_side
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.tracks import Tracker, sides
 
 WIDE_EVERY = 6                                   # looks, about a second: crowds do not come sooner
-M_MMAP_THRESHOLD, LARGE = -3, 2 << 20            # glibc's name, and bytes from which memory is given back at once
+TRIM_EVERY = 24                                  # frames after which memory that is free is given back
 
 
 def follow_faces(frames: Iterable[tuple], detector: Detector, tracker: Tracker, threads: int = 0,
-                 wide: Detector | None = None) -> Iterator[tuple]:
+                 wider: tuple[Detector, Detector] | None = None) -> Iterator[tuple]:
     """Look for faces on frames as they come, and yield each frame when its faces are certain.
 
     Frames wait until then in a queue, of `tracker.delay` frames and those that are being looked at. The faces are the
@@ -31,8 +30,8 @@ def follow_faces(frames: Iterable[tuple], detector: Detector, tracker: Tracker, 
         frames: iterable of (`Frame`, whether it begins a shot), read once.
         detector: of `make_detector`; tracker: a new `Tracker`, by which a shot's frames are looked at.
         threads: that look; 0 is one per core.
-        wide: a detector that finds smaller faces, for the first look of a shot and each `WIDE_EVERY`th after it; where
-            it finds what `detector` would miss, it has the looks up to the next such, too.
+        wider: of `make_wide`: the first look of a shot, and each `WIDE_EVERY`th after it, is one for signs of faces so
+            small that `detector` would miss them; where there are such, the looks up to the next such are wide, too.
 
     Yields:
         (frame, whether it begins a shot, its faces: array of dtype FACE, by id).
@@ -62,10 +61,10 @@ def follow_faces(frames: Iterable[tuple], detector: Detector, tracker: Tracker, 
             waiting.append((frame, begins))
             place, beside = divmod(frame.number - start, tracker.every)
             if not beside:
-                if wide and place % WIDE_EVERY == 0 and is_wider(size, wide, detector):
-                    probe = found = pool.submit(look_wide, frame, detector, wide)
+                if wider and place % WIDE_EVERY == 0 and is_wider(size, wider[1], detector):
+                    probe = found = pool.submit(look_wide, frame, detector, *wider)
                 else:                            # the probe began before, so waiting for it ends
-                    found = pool.submit(look_again, frame, detector, wide, probe)
+                    found = pool.submit(look_again, frame, detector, wider, probe)
                 looks.append((frame.number, size, begins, found))
             while len(looks) > threads + 1:
                 yield from settle()
@@ -84,18 +83,25 @@ def look_at(frame: Frame, detector: Detector) -> np.ndarray:
     return faces
 
 
-def look_wide(frame: Frame, detector: Detector, wide: Any) -> tuple[np.ndarray, bool]:
-    """(what is found on a frame, whether there are faces so small that `detector` would miss them)."""
-    found = look_at(frame, wide)
-    if (sides(found["box_xyxy"]) < least_side(frame.size, detector)).any():
-        return found, True
-    return look_at(frame, detector), False
+def look_wide(frame: Frame, detector: CenterFace, glancing: CenterFace,
+              wide: CenterFace) -> tuple[np.ndarray, bool]:
+    """(what is found on a frame, whether there are faces so small that `detector` would miss them).
+
+    The look of `wide` costs three times that of `detector`, and is spared where `glancing` sees no sign of such faces.
+    """
+    glanced, least = look_at(frame, glancing), least_side(frame.size, detector)
+    if (sides(glanced["box_xyxy"]) < NEARLY * least).any():
+        found = look_at(frame, wide)
+        if (sides(found["box_xyxy"]) < least).any():
+            return found, True
+    return glanced[glanced["score"] > detector.min_score], False       # as `detector` finds them
 
 
-def look_again(frame: Frame, detector: Detector, wide: Any, probe: Future | None) -> tuple[np.ndarray, bool]:
+def look_again(frame: Frame, detector: Detector, wider: tuple[Detector, Detector] | None,
+               probe: Future | None) -> tuple[np.ndarray, bool]:
     """The same, by the detector that a probe, a future of `look_wide` or None, found to be needed."""
-    wider = probe is not None and probe.result()[1]
-    return look_at(frame, wide if wider else detector), wider
+    wanted = probe is not None and probe.result()[1]
+    return look_at(frame, wider[1] if wider and wanted else detector), wanted
 
 
 def look_nearer(frame: Frame, detectors: Sequence[Detector]) -> np.ndarray:
@@ -115,11 +121,10 @@ def known_faces(frames: Iterable[Frame], rows: np.ndarray, shots: list[int]) -> 
         yield frame, frame.number in starts, rows[first:last]
 
 
-@cache
 def give_memory_back() -> None:
-    """Let glibc give back the memory of a picture at once: kept, it falls into pieces, and grows with the video."""
+    """Let glibc give back what is free: pictures leave it in pieces, which grow with the video."""
     with suppress(OSError, AttributeError):      # another C library
-        ctypes.CDLL("libc.so.6").mallopt(M_MMAP_THRESHOLD, LARGE)
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def read_through(followed: Iterable[tuple], consumers: Sequence) -> tuple[np.ndarray, list[int], list[float]]:
@@ -127,7 +132,6 @@ def read_through(followed: Iterable[tuple], consumers: Sequence) -> tuple[np.nda
 
     followed: of `follow_faces` or `known_faces`. consumers: each frame and its faces are given to them, by `take`.
     """
-    give_memory_back()
     shots, parts, seconds = [], [np.zeros(0, FACE)], []
     for frame, begins, faces in followed:
         if begins:
@@ -135,6 +139,8 @@ def read_through(followed: Iterable[tuple], consumers: Sequence) -> tuple[np.nda
         if len(faces):
             parts.append(faces)
         seconds.append(frame.seconds)
+        if len(seconds) % TRIM_EVERY == 0:
+            give_memory_back()
         for consumer in consumers:
             consumer.take(frame, faces)
     return np.concatenate(parts), [*shots, len(seconds)], seconds
