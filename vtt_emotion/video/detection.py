@@ -26,7 +26,7 @@ STRIDE, SIDES = 4, 32                            # px of the picture a cell of t
 OVERLAP = 0.3                                    # of two boxes from which they are of one face
 ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
 WIDE, WIDER = 800, 1.2                           # px of a look for small faces; times that it is to be wider
-SIGN, NEARLY = 0.1, 1.5                          # score, and least sides, up to which there may be smaller faces, too
+SIGN, NEARLY = 0.05, 1.5                         # score, and least sides, up to which there may be smaller faces, too
 
 
 class Detector:
