@@ -127,7 +127,8 @@ def export(path, wanted, video, names=(), notes=()):
         write(path.with_suffix(suffix), segments, **more.get(format, {}))
         yield path.with_suffix(suffix)
     with whole_file(path.with_suffix(".provenance.json")) as temporary:
-        about = about_results(path) | {"exported_by": f"vtt_emotion {__version__}"}
+        about = about_results(path) | {"exported_by": f"vtt_emotion {__version__}", "most_turn": wanted.most_turn,
+                                       "names": [file.name for file in wanted.names]}
         temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     yield path.with_suffix(".provenance.json")
 

@@ -18,7 +18,7 @@ from vtt_emotion.core.images import read_image, write_image
 from vtt_emotion.core.labels import CHARACTERS, EMOTIONS
 from vtt_emotion.results.segments import find_segments, read_segments
 from vtt_emotion.video.emotions import EmotionStream
-from vtt_emotion.video.faces_file import read_reading
+from vtt_emotion.video.faces_file import read_faces, read_reading
 from vtt_emotion.video.frames import read_frames
 from vtt_emotion.video.onnx_backend import OnnxStep
 from vtt_emotion.video.sources import find_videos
@@ -154,6 +154,15 @@ def test_a_stopped_run_leaves_no_half_file(trained, tmp_path, monkeypatch):
 
 def test_the_sample_videos_are_found(trained):
     assert sorted(find_videos(trained / "datasets/Friends")) == [1, 2, 3]
+
+
+def test_options_are_told_as_they_were_asked_for(trained, make_video, tmp_path):
+    film = make_video(tmp_path / "film.mp4", [np.full((64, 64, 3), 90, np.uint8)] * 8, rate=60)
+    results(trained, "--video", str(film), "--results-path", str(tmp_path), "--centerface-margin", "0.3")
+    asked = read_reading(tmp_path / "film.json")[0]["options"]
+    found = read_faces(tmp_path / "film.faces.npz")[0]["options"]
+    assert (found["detect_every"], found["max_gap"], asked["frame_stride"]) == (4, 8, 4)      # not as scaled to 60 fps
+    assert asked["centerface_margin"] == 0.3 and "hog_margin" not in asked
 
 
 def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_path, monkeypatch, capsys):

@@ -310,6 +310,7 @@ def test_the_exports_say_what_they_are_made_of(results):
     about = json.loads(results.with_suffix(".provenance.json").read_text())
     digest = hashlib.sha256(results.read_bytes()).hexdigest()[:12]
     assert (about["results"], about["sha256"]) == (results.name, digest) and "weights" not in about
+    assert (about["most_turn"], about["names"]) == (None, [])
     write_faces(results.with_suffix(".faces.npz"), {"version": VERSION, "source": "", "options": {"detector": "hog"}},
                 np.zeros(0, FACE), [0, 3])
     add_reading(results, {"weights": "fer.pt", "options": {"every": 2}}, {})

@@ -24,7 +24,7 @@ from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces_file import add_reading, describe, fingerprint, read_faces, write_faces
-from vtt_emotion.video.frames import facts_of, read_frames
+from vtt_emotion.video.frames import Facts, facts_of, read_frames
 from vtt_emotion.video.likeness import mean_encodings
 from vtt_emotion.video.mesh import Mesher, MeshReader, mouths, with_speaking
 from vtt_emotion.video.names import GALLERY, identify, read_gallery
@@ -96,14 +96,13 @@ def look_for_faces(cut: Iterator, tracking: Tracking, tracker: Tracker) -> Itera
     return follow_faces(cut, detector, tracker, detector.threads or tracking.detect_threads, make_wide(detector))
 
 
-def follow(source: Path, path: Path | None, fps: float, tracking: Tracking,
-           count: int | None = None) -> tuple[Iterator[tuple], dict | None]:
+def follow(source: Path, path: Path | None, ops: Any, facts: Facts) -> tuple[Iterator[tuple], dict | None]:
     """A source's frames with the faces on them, and what a new faces file is to tell; None where `path` has them.
 
-    path is None where no such file is wanted; count: the frames that the source says it has.
+    path is None where no such file is wanted; ops: as they were asked for; facts: of the source.
     """
-    made = describe(source, options_of(tracking))
-    frames = tqdm(read_frames(source, fps), "faces", count, unit="frame", disable=None)
+    made, tracking = describe(source, options_of(ops.tracking)), at_rate(ops, facts.rate).tracking
+    frames = tqdm(read_frames(source, ops.source.fps), "faces", facts.frames, unit="frame", disable=None)
     if path and path.is_file():
         about, faces, shots = read_faces(path)
         if about == made:
@@ -133,8 +132,8 @@ def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray
                 kept: Path | None = None) -> tuple[Iterator[dict], Reading]:
     """(records of one source, its `Reading`), read once; `kept` is the file of its faces, None where none is kept."""
     facts = facts_of(source, ops.source.fps)
+    followed, made = follow(source, kept, ops, facts)
     ops = at_rate(ops, facts.rate)
-    followed, made = follow(source, kept, ops.source.fps, ops.tracking, facts.frames)
     reading = read_followed(followed, ops, step, bool(gallery) or ops.names.link == "true")
     if made and kept:
         write_faces(kept, made, reading.faces, reading.shots)
@@ -196,10 +195,12 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
 
 def facts_of_reading(ops: Any, step: Any) -> dict:
     """How results are read, as a faces file tells it: the version, the weights, and the options that records and
-    segments depend on beside those of faces. None names a place on this machine."""
-    weights = find_weights(ops.results.weights, ops.place.root)
+    segments depend on beside those of faces, as they were asked for. None names a place on this machine."""
+    weights, framed = find_weights(ops.results.weights, ops.place.root), find_detector(ops.tracking.detector).options
     options = {name: value for concern in (ops.results, ops.names, ops.segments)
                for name, value in vars(concern).items() if name not in ELSEWHERE}
+    options |= {name: value for name, value in vars(ops.margins).items() if framed and name.startswith(f"{framed}_")}
+    options |= {"gallery": ops.names.gallery.name} if ops.names.gallery else {}
     return {"program": f"vtt_emotion {__version__}", "weights": weights.name, "weights_hash": checkpoint_hash(weights),
             "arithmetic": step.arithmetic, "options": options}
 

@@ -148,8 +148,7 @@ def read_in_parts(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarr
 
     read_parts: called with (source, plan, encode), gives the `Part`s of a plan in order, read side by side or not.
     """
-    scaled = at_rate(ops, facts_of(source, ops.source.fps).rate)
-    made, encode = describe(source, options_of(scaled.tracking)), bool(gallery) or ops.names.link == "true"
+    made, encode = describe(source, options_of(ops.tracking)), bool(gallery) or ops.names.link == "true"
     if not minutes or (kept and kept.is_file() and read_faces(kept)[0] == made):
         return read_source(source, ops, step, gallery, kept)
     try:
@@ -160,4 +159,4 @@ def read_in_parts(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarr
     reading.shots.append(len(reading.seconds))
     if kept:
         write_faces(kept, made, reading.faces, reading.shots)
-    return records_of(source, reading, scaled, gallery), reading
+    return records_of(source, reading, at_rate(ops, facts_of(source, ops.source.fps).rate), gallery), reading
