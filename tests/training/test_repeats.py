@@ -1,14 +1,17 @@
 import json
+import math
 
 import numpy as np
 import pytest
+import torch
 
 import evaluate
 import model_train
+import vtt_emotion.training.train
 from resnet_tsm import load_checkpoint
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
-from vtt_emotion.core.labels import EMOTIONS
+from vtt_emotion.core.labels import DISGUST, EMOTIONS, HAPPY, NEUTRAL
 from vtt_emotion.datasets.npy import write_index
 from vtt_emotion.training.log import read_confusion, read_log
 from vtt_emotion.training.samples import by_fold, read_held_out, read_mixture
@@ -70,6 +73,19 @@ def test_a_training_for_each_fold_and_seed(ck, tmp_path, capsys, run_main):
     three = [*argv[:-2], "3", "--weights", *weights]
     assert "has held out none of 3 folds" in run_main(evaluate.main, three, capsys)[0]
     assert "expected --folds with it" in run_main(model_train.main, [*root, *TINY, "--fold", "1"], capsys)[0]
+
+
+def test_an_emotion_that_is_not_trained_on_is_learnt_as_a_wrong_answer(ck, monkeypatch):
+    """CK+ has no neutral; only the emotions that it has are adjusted, of shares as they are drawn."""
+    adjusted, real = [], vtt_emotion.training.train.make_loss
+    monkeypatch.setattr(vtt_emotion.training.train, "make_loss", lambda loss, neutral, adjust: (
+        adjusted.append(adjust), real(loss, neutral, adjust))[1])
+    model_train.main(["--root", str(ck), *TINY, "--folds", "5", "--fold", "1", "--logit-adjust", "0.5"])
+    expected = [0.5 * math.log(0.5) if emotion in (DISGUST, HAPPY) else 0 for emotion in range(7)]
+    assert adjusted[0].tolist() == pytest.approx(expected) and adjusted[1] == 0
+    logits = torch.zeros(1, 7, requires_grad=True)
+    real("soft_ce", 0.5, adjusted[0])(logits, torch.eye(7)[[HAPPY]]).backward()
+    assert logits.grad[0, NEUTRAL] == logits.grad[0].max() > 1 / 7               # pushed down most
 
 
 def test_seeds_and_what_the_log_has(ck, capsys):

@@ -22,7 +22,7 @@ from vtt_emotion.training.clips import FaceClips, some_faces
 from vtt_emotion.training.engine import Average, compiled, evaluate, train_step
 from vtt_emotion.training.face_cache import FaceCache
 from vtt_emotion.training.networks import load, network_for, set_labels
-from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer, with_affect
+from vtt_emotion.training.optimization import log_shares, lr_factor, make_loss, make_optimizer, with_affect
 from vtt_emotion.training.protocols import hold_to
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.runs import Progress, Run, run_folder, set_random_states
@@ -172,9 +172,9 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
     valid_batches = EveryOnce(len(valid_faces), batch_size // ranks.count, part)
     loaders = tuple(make_loader(faces, order, ops.loader.num_workers, device.type == "cuda")
                     for faces, order in ((train_faces, batches), (valid_faces, valid_batches)))
-    shares = torch.from_numpy(weights @ train_faces.targets).clamp(1e-6).to(device, torch.float32)
+    shares = torch.from_numpy(weights @ train_faces.targets).to(device, torch.float32)
     losses = tuple(make_loss(ops.loss.loss, ops.loss.neutral_lambda, adjust)
-                   for adjust in (ops.loss.adjust() * shares.log(), 0.0))
+                   for adjust in (ops.loss.adjust() * log_shares(shares), 0.0))
     if ops.loss.affect:
         losses = tuple(with_affect(loss, ops.loss.affect) for loss in losses)
     if ranks.first:
