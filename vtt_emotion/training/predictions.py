@@ -18,7 +18,7 @@ from vtt_emotion.training.measures import measure_affect
 from vtt_emotion.training.networks import load
 from vtt_emotion.training.optimization import split_affect
 from vtt_emotion.training.protocols import hold_to
-from vtt_emotion.training.samples import Samples, by_fold, read_samples, where
+from vtt_emotion.training.samples import Samples, by_fold, check_held_out, held_out_names, read_samples, where
 
 Said = tuple[dict[str, torch.Tensor], torch.Tensor, dict[str, dict]]
 
@@ -106,7 +106,7 @@ def predict_folds(ops: Any, index: str, part: dict, shown: dict) -> Said:
     """As `predict_all`, of all --weights as one: what each says of the fold that it has not seen.
 
     Raises:
-        InputError: the index has no folds, or the networks are not one a fold.
+        InputError: the index has no folds, the networks are not one a fold, or a fold has changed since its training.
     """
     count = ops.split.folds
     if not SOURCES[kind_of(index)].folds:
@@ -119,6 +119,8 @@ def predict_folds(ops: Any, index: str, part: dict, shown: dict) -> Said:
                          + (f", fold {min(missing)}" if missing else ""))
     parts, classes = [], classes_known(ops)
     for fold, weights in sorted(unseen.items()):
+        check_held_out(weights, _checkpoint(weights, ops.place.root).get("held_out") or {},
+                       {index: held_out_names(index, ops.place.dicts_path, (fold, count))}, (fold, count))
         samples = read_part(ops, index, part | by_fold(index, ops.place.dicts_path, (fold, count), True), classes)
         parts.append(predict_one(ops, weights, samples, shown))
     logits, targets, about = zip(*parts)

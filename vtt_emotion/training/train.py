@@ -10,12 +10,14 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ops import SOURCES
 from resnet_tsm import fill
 from vtt_emotion.core.command_line import Stopped
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import locked
 from vtt_emotion.core.labels import CONTEMPT, emotions_of
 from vtt_emotion.core.weights import name_device
+from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from vtt_emotion.training.clips import FaceClips, some_faces
@@ -26,7 +28,7 @@ from vtt_emotion.training.optimization import log_shares, lr_factor, make_loss, 
 from vtt_emotion.training.protocols import hold_to
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.runs import Progress, Run, run_folder, set_random_states
-from vtt_emotion.training.samples import check_episodes, read_held_out, read_mixture
+from vtt_emotion.training.samples import check_episodes, held_out_names, read_held_out, read_mixture
 from vtt_emotion.training.teachers import ask, mix, read_said, write_said
 from vtt_emotion.training.watch import Meter, Unreadable, stop_at_a_step
 
@@ -163,6 +165,7 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
     """The `Training` of the options on what `_faces` gives, from the checkpoint in the run's folder on if resumed."""
     device, options = ranks.device, ops.run
     run = Run(folder, ops, options.resume, writes=ranks.first)
+    run.hold_out(*_held_out(ops))
     net, average, optimizer = _network(ops, run, device, train_faces)
     ranks.total(0)                               # all have looked at the folder before the first writes to it
     run.start()
@@ -207,6 +210,13 @@ def _faces(ops, frames):
     return (FaceClips(sources, ops.loader.img_sz, frames, augment, motion, affect=affect, cache=cache),
             sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),
             FaceClips([valid], ops.loader.img_sz, frames, affect=affect))
+
+
+def _held_out(ops):
+    """({source that goes by folds: the names that it holds out}, (fold, how many))."""
+    fold, used = (ops.split.fold, ops.split.folds), [source for source, share in ops.data.mixture if share > 0]
+    return {source: held_out_names(source, ops.place.dicts_path, fold) for source in dict.fromkeys(
+        [*used, ops.data.valid_on]) if SOURCES[kind_of(source)].folds}, fold
 
 
 def _take_lessons(ops, faces, run, ranks):
