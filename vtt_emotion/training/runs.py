@@ -63,7 +63,8 @@ class Run:
 
     def __init__(self, folder: str | Path, options: Any, resume: bool, writes: bool = True) -> None:
         self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
-        self.writes, self.board, self.held_out = writes, None, {}
+        self.writes, self.board = writes, None
+        self.held_out: dict | None = {}
         if resume:
             self.checkpoint = read_checkpoint(self.folder / "last.pt")
             self.held_out = self.checkpoint.get("held_out")
