@@ -75,6 +75,18 @@ def test_a_training_for_each_fold_and_seed(ck, tmp_path, capsys, run_main):
     assert "expected --folds with it" in run_main(model_train.main, [*root, *TINY, "--fold", "1"], capsys)[0]
 
 
+def test_folds_and_subsets_of_no_such_index_are_refused(ck, capsys, run_main):
+    """They would choose nothing: the same network would be trained again and again."""
+    fer = ["--root", str(ck), *TINY[:-4], "--mixture", "fer", "1", "ck", "0", "--valid-on", "fer"]
+    for main, argv in ((model_train.main, fer), (evaluate.main, ["--root", str(ck), "--index", "fer"])):
+        said = run_main(main, [*argv, "--folds", "2"], capsys)[0]
+        assert said.startswith("error: --folds 2: expected an index that goes by folds, ck, dfew, mafw; found fer")
+        assert run_main(main, [*argv, "--subsets", "compound"], capsys)[0] == (
+            "error: --subsets compound: fer has none; RAF-DB has")
+    both = ["--root", str(ck), *TINY[:-4], "--mixture", "fer", "1", "ck", "1", "--valid-on", "raf"]
+    assert "fer and ck have none" in run_main(model_train.main, [*both, "--subsets", "basic"], capsys)[0]
+
+
 def test_a_fold_that_has_changed_is_refused(ck, tmp_path, capsys, run_main):
     """A subject more before the others shifts the folds: what was trained on would be measured as unseen."""
     (tmp_path / "dicts").mkdir()

@@ -240,6 +240,20 @@ def read_held_out(source: str, dicts_path: Path, roots: dict[str, Path], margins
                         **where(source, row.held_out, valid_episodes), **by_fold(source, dicts_path, fold, True))
 
 
+def check_folds(folds: int, *sources: str) -> None:
+    """Refuse so many `--folds`, of which 0 is none, where no source goes by folds: all would be of the same faces."""
+    if folds and not any(SOURCES[kind_of(source)].folds for source in sources):
+        those = ", ".join(source for source, row in SOURCES.items() if row.folds)
+        raise InputError(f"--folds {folds}: expected an index that goes by folds, {those}; found {', '.join(sources)}")
+
+
+def check_subsets(subsets: tuple[str, ...], *sources: str) -> None:
+    """Refuse `--subsets` where no source has any: they would choose nothing."""
+    if subsets and not any(SOURCES[kind_of(source)].subsets for source in sources):
+        verb = "has" if len(sources) == 1 else "have"
+        raise InputError(f"--subsets {' '.join(subsets)}: {' and '.join(sources)} {verb} none; RAF-DB has")
+
+
 def check_episodes(train_episodes: Iterable[int], valid_episodes: Iterable[int]) -> None:
     """Refuse Friends episodes that are both trained and validated on."""
     both = sorted(set(train_episodes) & set(valid_episodes))

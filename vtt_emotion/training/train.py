@@ -28,7 +28,14 @@ from vtt_emotion.training.optimization import log_shares, lr_factor, make_loss, 
 from vtt_emotion.training.protocols import hold_to
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.runs import Progress, Run, run_folder, set_random_states
-from vtt_emotion.training.samples import check_episodes, held_out_names, read_held_out, read_mixture
+from vtt_emotion.training.samples import (
+    check_episodes,
+    check_folds,
+    check_subsets,
+    held_out_names,
+    read_held_out,
+    read_mixture,
+)
 from vtt_emotion.training.teachers import ask, mix, read_said, write_said
 from vtt_emotion.training.watch import Meter, Unreadable, stop_at_a_step
 
@@ -66,6 +73,8 @@ def train(ops: Any, frames: int) -> dict | None:
         but the first.
     """
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
+    check_folds(ops.split.folds, *_mixed(ops), ops.data.valid_on)
+    check_subsets(ops.split.subsets, *_mixed(ops))
     if ops.loss.adjust() and ops.loss.loss != "soft_ce":
         raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
     ranks = Ranks(torch.device(name_device(ops.run.device)), ops.loader.batch_size)
@@ -212,11 +221,17 @@ def _faces(ops, frames):
             FaceClips([valid], ops.loader.img_sz, frames, affect=affect))
 
 
+def _mixed(ops):
+    """The sources of the mixture that have a share in it."""
+    return [source for source, share in ops.data.mixture if share > 0]
+
+
 def _held_out(ops):
     """({source that goes by folds: the names that it holds out}, (fold, how many))."""
-    fold, used = (ops.split.fold, ops.split.folds), [source for source, share in ops.data.mixture if share > 0]
-    return {source: held_out_names(source, ops.place.dicts_path, fold) for source in dict.fromkeys(
-        [*used, ops.data.valid_on]) if SOURCES[kind_of(source)].folds}, fold
+    fold = ops.split.fold, ops.split.folds
+    sources = sorted({*_mixed(ops), ops.data.valid_on})
+    return {source: held_out_names(source, ops.place.dicts_path, fold) for source in sources
+            if SOURCES[kind_of(source)].folds}, fold
 
 
 def _take_lessons(ops, faces, run, ranks):
