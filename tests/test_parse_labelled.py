@@ -53,6 +53,26 @@ def test_a_list_with_an_emotion_each(tmp_path, capsys):
         "img": "0.png", "em": 0, "split": "test", "gt": pytest.approx([1, 1, 12, 12])}
 
 
+@pytest.mark.parametrize("names,numbers", [
+    ("x,y,w,h", "4,6,10,20"), ("X,Y,Width,Height", "4,6,10,20"), ("xmin,ymin,xmax,ymax", "4,6,14,26"),
+    ("x1,y1,x2,y2", "4,6,14,26"), ("left,top,right,bottom", "4,6,14,26"),
+    ("width,height,top,bottom,left,right", "640,480,6,26,4,14")])          # the first two are the picture's
+def test_boxes_by_any_of_their_names(tmp_path, capsys, names, numbers):
+    empty = "," * names.count(",")
+    half = numbers.rpartition(",")[0] + ","
+    write(tmp_path, f"image,age,label,{names}\n0.png,7,sad,{numbers}\n1.png,7,sad,{empty}\n2.png,7,sad,{half}\n")
+    assert [entry["gt"] for entry in parse(tmp_path)] == [[-1, 6, 20, 20], [0, 0, SIDE, SIDE]]
+    out = capsys.readouterr().out
+    assert "faces.csv: pictures by image; labels by label; boxes by " in out and "not read: age" in out
+    assert "dropped 1: not as the format is described" in out and "row 4: expected a box's " in out
+
+
+def test_a_picture_s_size_is_no_box(tmp_path, capsys):
+    write(tmp_path, "image,label,width,height\n0.png,sad,32,32\n")
+    assert parse(tmp_path)[0]["gt"] == [0, 0, SIDE, SIDE]
+    assert "labels by label; no boxes; not read: width, height\n" in capsys.readouterr().out
+
+
 def test_votes_by_emotion(tmp_path, capsys):
     write(tmp_path, "file,neutral,happiness,Contempt,clip\n0.png,6,2,2,7\n1.png,1,2,7,7\n2.png,0.25,.75,0,7\n"
                     "3.png,0,0,0,7\n4.png,-1,0,0,7\n")
@@ -108,6 +128,8 @@ def test_folders_named_by_emotion(tmp_path, capsys):
     ("file,age\n0.png,3\n", "row 2: expected a column label or emotion, first, or one an emotion, found file, age"),
     ("file,label\n../0.png,sad\n", "row 2: the path '../0.png' leaves the dataset's folder"),
     ("file,label\n0.png,3\n", "row 2: label 3 is a number; --codes raf, fer2013, affectnet says whose it is"),
+    ("file,label,x,y,width\n0.png,sad,1,1,9\n", "row 2: expected a box's four columns, x, y, w, h or "),
+    ("file,label,left,top\n0.png,sad,1,1\n", "or left, top, right, bottom, found left, top"),
     ("file,label,split\n0.png,sad,some\n", "no usable labelled picture; dropped 1: not as the format is described"),
     (None, "no such file or folder; --labels names a CSV, or a folder of folders, under --labelled-path")])
 def test_what_is_refused(tmp_path, run_main, capsys, text, message):
