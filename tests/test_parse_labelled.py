@@ -73,6 +73,13 @@ def test_a_picture_s_size_is_no_box(tmp_path, capsys):
     assert "labels by label; no boxes; not read: width, height\n" in capsys.readouterr().out
 
 
+def test_valence_and_arousal_from_minus_1_to_1(tmp_path):
+    """-2 is AffectNet's for none, nan is pandas'."""
+    write(tmp_path, "image,label,valence,arousal\n0.png,sad,-1,1\n1.png,sad,-2,\n2.png,sad,nan,0.5\n")
+    assert [{name: value for name, value in entry.items() if name in ("val", "aro")} for entry in parse(tmp_path)] == [
+        {"val": -1, "aro": 1}, {"val": -2}, {"aro": 0.5}]
+
+
 def test_votes_by_emotion(tmp_path, capsys):
     write(tmp_path, "file,neutral,happiness,Contempt,clip\n0.png,6,2,2,7\n1.png,1,2,7,7\n2.png,0.25,.75,0,7\n"
                     "3.png,0,0,0,7\n4.png,-1,0,0,7\n")
@@ -111,6 +118,13 @@ def test_numbers_mean_what_the_named_table_says(tmp_path, run_main, capsys, code
     assert "is a number; --codes raf, fer2013, affectnet says whose" in said and "set/train/" in said
 
 
+def test_numbers_as_pandas_saves_them(tmp_path, capsys):
+    write(tmp_path, "file,label\n0.png,3.0\n1.png,5.0\n2.png,3.5\n3.png,\n")
+    assert [int(entry["em"].argmax()) for entry in parse(tmp_path, "--codes", "fer2013")] == [HAPPY, SURPRISE]
+    assert "dropped 2: not as the format is described; the first: " in capsys.readouterr().out
+    assert int(parse(tmp_path, "--words", "3", "sad", "5", "left-out")[0]["em"].argmax()) == SAD
+
+
 def test_folders_named_by_emotion(tmp_path, capsys):
     for name in ("train/Happy/0.jpg", "train/contempt/1.jpg", "validation/sad/2.png", "test/angry/3.jpg",
                  "train/puzzled/4.jpg"):
@@ -129,6 +143,8 @@ def test_folders_named_by_emotion(tmp_path, capsys):
     ("file,label\n../0.png,sad\n", "row 2: the path '../0.png' leaves the dataset's folder"),
     ("file,label\n0.png,3\n", "row 2: label 3 is a number; --codes raf, fer2013, affectnet says whose it is"),
     ("file,label,x,y,width\n0.png,sad,1,1,9\n", "row 2: expected a box's four columns, x, y, w, h or "),
+    ("file,label,arousal\n0.png,sad,1\n1.png,sad,7\n",
+     "row 3: expected arousal from -1 to 1, or -2 for none, found 7; scale the column, or rename it to leave it out"),
     ("file,label,left,top\n0.png,sad,1,1\n", "or left, top, right, bottom, found left, top"),
     ("file,label,split\n0.png,sad,some\n", "no usable labelled picture; dropped 1: not as the format is described"),
     (None, "no such file or folder; --labels names a CSV, or a folder of folders, under --labelled-path")])

@@ -62,7 +62,8 @@ class Wording:
 
     def _named(self, text):
         word = text.strip().lower()
-        word = self.words.get(word, word)
+        number = word.removesuffix(".0")         # pandas saves 3 as 3.0 where a cell of its column is empty
+        word = self.words.get(word) or self.words.get(number, number)
         if word in FRIENDS:
             return FRIENDS[word]
         if word in LEFT_OUT:
@@ -153,6 +154,23 @@ def read_box(row: dict, names: tuple[str, ...]) -> list[float] | None:
     return box
 
 
+def read_affect(row: dict) -> dict[str, float]:
+    """A row's valence and arousal, `val` and `aro`, those that are given.
+
+    InputError where one is beyond -1 to 1, but AffectNet's -2 for none: then the whole column is of another scale, and
+    what of it lies within means something else.
+    """
+    given = {}
+    for name, short in AFFECT_SHORT.items():
+        value = float(row.get(name) or "nan")
+        if not (-1 <= value <= 1 or value == -2 or math.isnan(value)):
+            raise InputError(f"expected {name} from -1 to 1, or -2 for none, found {row[name]}; scale the column, or "
+                             "rename it to leave it out")
+        if not math.isnan(value):
+            given[short] = value
+    return given
+
+
 class Columns:
     """What the columns of a list hold, by their names; as text, a line of those that are read and those that are not.
 
@@ -183,7 +201,7 @@ class Columns:
         entry: dict[str, Any] = {"img": row[self.file] or "", "em": em, "split": SPLITS.get(split, ""),
                                  "box": read_box(row, self.box)}
         entry |= {name: row[name] for name in MORE if row.get(name)}
-        entry |= {short: float(row[name]) for name, short in AFFECT_SHORT.items() if row.get(name)}
+        entry |= read_affect(row)
         return (None, reason) if em is None else (entry, "")
 
 
