@@ -62,8 +62,8 @@ def test_boxes_by_any_of_their_names(tmp_path, capsys, names, numbers):
     half = numbers.rpartition(",")[0] + ","
     write(tmp_path, f"image,age,label,{names}\n0.png,7,sad,{numbers}\n1.png,7,sad,{empty}\n2.png,7,sad,{half}\n")
     assert [entry["gt"] for entry in parse(tmp_path)] == [[-1, 6, 20, 20], [0, 0, SIDE, SIDE]]
-    out = capsys.readouterr().out
-    assert "faces.csv: pictures by image; labels by label; boxes by " in out and "not read: age" in out
+    out, folder = capsys.readouterr().out, tmp_path / "datasets/Labelled"
+    assert f"faces.csv: pictures of {folder} by image; labels by label; boxes by " in out and "not read: age" in out
     assert "dropped 1: not as the format is described" in out and "row 4: expected a box's " in out
 
 
@@ -123,6 +123,27 @@ def test_numbers_as_pandas_saves_them(tmp_path, capsys):
     assert [int(entry["em"].argmax()) for entry in parse(tmp_path, "--codes", "fer2013")] == [HAPPY, SURPRISE]
     assert "dropped 2: not as the format is described; the first: " in capsys.readouterr().out
     assert int(parse(tmp_path, "--words", "3", "sad", "5", "left-out")[0]["em"].argmax()) == SAD
+
+
+@pytest.mark.parametrize("labels,images", [
+    ("ExpW/label.lst", "ExpW/origin"), ("ExpW/label.lst", "ExpW"), ("data/label/label.lst", "data/image/origin")])
+def test_expw_as_it_is_given_out(tmp_path, capsys, labels, images):
+    """Blanks between, no header, several faces a picture, box as top, left, right, bottom."""
+    root = tmp_path / "datasets/Labelled"
+    for name in ("angry_actor_104.jpg", "awe 2.jpg"):
+        picture(root / images / name)
+    (root / labels).parent.mkdir(parents=True, exist_ok=True)
+    (root / labels).write_text("angry_actor_104.jpg 0 2 4 14 12 22.9 3\nangry_actor_104.jpg 1 3 16 26 13 59.1 0\n\n"
+                               "awe 2.jpg 0 1 1 9 9 30 6\nawe 2.jpg 1 1 9 9 30\nawe 2.jpg 2 2 2 9 9 30 9\n")
+    entries = parse(tmp_path, "--name", "expw", labels=labels, file="labelled_expw_parsed.npy")
+    assert [(entry["img"], entry["gt"], int(entry["em"].argmax())) for entry in entries] == [
+        (f"{images}/angry_actor_104.jpg", [4, 2, 10, 10], HAPPY),
+        (f"{images}/angry_actor_104.jpg", [16, 3, 10, 10], ANGRY),
+        (f"{images}/awe 2.jpg", [1, 1, 8, 8], NEUTRAL)]
+    out = capsys.readouterr().out
+    assert "boxes by left, top, right, bottom; not read: face, confidence" in out and (
+        "dropped 2: not as the format is described; the first: " in out)
+    assert "label.lst row 5: expected file, face, top, left, right, bottom, confidence, label, found a row cut" in out
 
 
 def test_folders_named_by_emotion(tmp_path, capsys):

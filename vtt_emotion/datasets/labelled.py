@@ -5,7 +5,8 @@ readers. Words are matched in any case; numbers mean what the table that the cal
 """
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ FILE, LABEL, SPLIT, MORE = ("file", "image", "path"), ("label", "emotion"), ("sp
 AFFECT_SHORT = {"valence": "val", "arousal": "aro"}
 CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"))
 BOXES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), *CORNERS)
+EXPW = ("file", "face", "top", "left", "right", "bottom", "confidence", "label")
 SIZES = {"w", "h", "width", "height"}            # alone they may be the picture's
 
 
@@ -186,7 +188,7 @@ class Columns:
 
     def __str__(self) -> str:
         boxes = f"boxes by {', '.join(self.box)}" if self.box else "no boxes"
-        return "; ".join([f"pictures by {self.file}", f"labels by {', '.join(self.labels)}", boxes, *self.more,
+        return "; ".join([f"by {self.file}", f"labels by {', '.join(self.labels)}", boxes, *self.more,
                           *([f"not read: {', '.join(self.rest)}"] if self.rest else ())])
 
     def entry(self, row: dict) -> tuple[dict | None, str]:
@@ -205,24 +207,38 @@ class Columns:
         return (None, reason) if em is None else (entry, "")
 
 
-def read_list(root: Path, path: str, wording: Wording, agreed: bool, report: Report) -> Iterator[dict]:
-    """Entries (img, em, split or "", box or None, more) of a CSV `path` under `root`; pictures are beside it.
+def read_expw(path: Path) -> Iterator[tuple[int, dict]]:
+    """(row number, {of `EXPW`: text, None where the row is cut short}) of each row of ExpW's label.lst."""
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield number, dict(zip_longest(EXPW, line.rsplit(maxsplit=len(EXPW) - 1)))
 
-    Which columns are read is printed.
+
+def read_list(root: Path, path: str, wording: Wording, agreed: bool, report: Report) -> Iterator[dict]:
+    """Entries (img, em, split or "", box or None, more) of a list `path` under `root`; which columns it has is printed.
+
+    It is a CSV with pictures beside it, or ExpW's label.lst (Zhang et al., "From Facial Expression Recognition to
+    Interpersonal Relation Prediction", 2018), whose pictures lie in `origin` or beside it.
     """
-    folder, columns = Path(path).parent, None
-    for number, texts in read_rows(root / path):
+    folder, columns, rows = Path(path).parent, None, read_rows
+    if path.lower().endswith(".lst"):
+        rows, wording = read_expw, replace(wording, codes=wording.codes or "fer2013")
+        places = (folder / "origin", folder.parent / "image/origin", folder)
+        folder = next(place for place in places if (root / place).is_dir())
+    for number, texts in rows(root / path):
         where = f"{root / path} row {number}"
         row = {(name or "").lower(): text for name, text in texts.items()}
         try:
             if columns is None:
                 columns = Columns(list(row), wording, agreed)
-                print(f"{root / path}: {columns}")
+                print(f"{root / path}: pictures of {root / folder} {columns}")
             entry, reason = columns.entry(row)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-        except (ValueError, TypeError, AttributeError) as error:     # the latter two: a row cut short
-            report.defect(where, error)
+        except (ValueError, TypeError, AttributeError) as error:
+            report.defect(where, error if isinstance(error, ValueError)
+                          else f"expected {', '.join(row)}, found a row cut short"[:300])
             continue
         if entry is None:
             report.drop(reason)
