@@ -80,6 +80,18 @@ def test_valence_and_arousal_from_minus_1_to_1(tmp_path):
         {"val": -1, "aro": 1}, {"val": -2}, {"aro": 0.5}]
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_lists_as_spreadsheets_save_them(tmp_path, mark, encoding):
+    """Commas, semicolons or tabs between, in UTF-8 or with a mark of UTF-16; a comma in a cell stays where it is."""
+    rows = [["image", "label", "person"], ["0.png", "sad", '"Zoë, a"'], ["1.png", "happy", ""]]
+    text = "\ufeff" * (encoding == "utf-16-be") + "\r\n".join(map(mark.join, rows))
+    write(tmp_path, "")
+    (tmp_path / "datasets/Labelled/faces.csv").write_bytes(text.encode(encoding))
+    first, second = parse(tmp_path)
+    assert (first["img"], first["person"], second["img"]) == ("0.png", "Zoë, a", "1.png")
+
+
 def test_votes_by_emotion(tmp_path, capsys):
     write(tmp_path, "file,neutral,happiness,Contempt,clip\n0.png,6,2,2,7\n1.png,1,2,7,7\n2.png,0.25,.75,0,7\n"
                     "3.png,0,0,0,7\n4.png,-1,0,0,7\n")
@@ -164,6 +176,9 @@ def test_folders_named_by_emotion(tmp_path, capsys):
     ("file,label\n../0.png,sad\n", "row 2: the path '../0.png' leaves the dataset's folder"),
     ("file,label\n0.png,3\n", "row 2: label 3 is a number; --codes raf, fer2013, affectnet says whose it is"),
     ("file,label,x,y,width\n0.png,sad,1,1,9\n", "row 2: expected a box's four columns, x, y, w, h or "),
+    ("file|label\n0.png|sad\n", "first, or one an emotion, found file|label; between columns commas are expected"),
+    ("file;label;arousal\n0.png;sad;0,5\n", "row 2: expected a number as arousal, found '0,5'; decimals want"),
+    ("file;happy;sad\n0.png;0,5;0,5\n", "row 2: expected a number as happy, found '0,5'; decimals want"),
     ("file,label,arousal\n0.png,sad,1\n1.png,sad,7\n",
      "row 3: expected arousal from -1 to 1, or -2 for none, found 7; scale the column, or rename it to leave it out"),
     ("file,label,left,top\n0.png,sad,1,1\n", "or left, top, right, bottom, found left, top"),

@@ -93,6 +93,15 @@ def soft_label(votes: list[tuple[int | str, float]]) -> tuple[np.ndarray | None,
     return (em / em.sum(), "") if em.any() else (None, "no label")
 
 
+def read_number(row: dict, name: str) -> float:
+    """The number of a row's column. ValueError where it is none; a comma may mean thousands, and is not guessed."""
+    try:
+        return float(row[name])
+    except ValueError:
+        hint = "; decimals want a point" if "," in row[name] else ""
+        raise ValueError(f"expected a number as {name}, found {row[name]!r}{hint}"[:200]) from None
+
+
 def label_reader(columns: list[str], wording: Wording, agreed: bool) -> tuple[list[str], Callable[[dict], list]]:
     """The columns that are labels, and a function from a row to its votes, as of `soft_label`.
 
@@ -118,11 +127,12 @@ def label_reader(columns: list[str], wording: Wording, agreed: bool) -> tuple[li
         except (ValueError, InputError):         # a column of something else
             continue
     if not any(isinstance(emotion, int) for emotion in known.values()):
-        raise InputError(f"expected a column {' or '.join(LABEL)}, first, or one an emotion, found {', '.join(columns)}"
-                         [:300])
+        hint = "; between columns commas are expected" if len(columns) == 1 else ""
+        raise InputError(f"expected a column {' or '.join(LABEL)}, first, or one an emotion, found "
+                         f"{', '.join(columns)[:200]}{hint}")
 
     def votes(row):
-        counts = [(emotion, float(row[name] or 0)) for name, emotion in known.items()]
+        counts = [(emotion, read_number(row, name) if row[name] else 0.0) for name, emotion in known.items()]
         if not all(0 <= count < math.inf for _, count in counts):
             raise ValueError(f"expected votes or probabilities, found {[count for _, count in counts]}")
         return counts
@@ -148,7 +158,7 @@ def read_box(row: dict, names: tuple[str, ...]) -> list[float] | None:
         return None
     if not all(texts):
         raise ValueError(f"expected a box's {', '.join(names)}, or none of them, found {', '.join(texts)}")
-    numbers = [float(text) for text in texts]
+    numbers = [read_number(row, name) for name in names]
     check_pixels(numbers)
     box = xyxy_to_xywh(numbers) if names in CORNERS else numbers
     if min(box[2:]) <= 0:
@@ -164,7 +174,7 @@ def read_affect(row: dict) -> dict[str, float]:
     """
     given = {}
     for name, short in AFFECT_SHORT.items():
-        value = float(row.get(name) or "nan")
+        value = read_number(row, name) if row.get(name) else math.nan
         if not (-1 <= value <= 1 or value == -2 or math.isnan(value)):
             raise InputError(f"expected {name} from -1 to 1, or -2 for none, found {row[name]}; scale the column, or "
                              "rename it to leave it out")
