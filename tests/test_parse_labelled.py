@@ -192,6 +192,33 @@ def test_what_is_refused(tmp_path, run_main, capsys, text, message):
     assert not (tmp_path / "dicts").exists()
 
 
+@pytest.mark.parametrize("image", ["DATASET/train/4/a.jpg", "DATASET/4/a.jpg"])
+def test_kaggle_s_raf_db_is_read_by_its_folders(tmp_path, run_main, capsys, image):
+    """Its lists name pictures that lie in folders below: the error says which --labels reads them."""
+    root = tmp_path / "datasets/Labelled/RAF"
+    picture(root / image)
+    (root / "train_labels.csv").write_text("image,label\na.jpg,4\nb.jpg,5\n")
+    argv = ["--root", tmp_path, "--codes", "raf", "--labels"]
+    said, _ = run_main(parse_labelled.main, [*argv, "RAF/train_labels.csv"], capsys)
+    assert said.startswith(f"error: {root / 'a.jpg'}: no such picture; none of the list's 2 is where it says")
+    assert f"; RAF/{image} has its name" in said and said.endswith("--labels RAF/DATASET")
+    assert [entry["img"] for entry in parse(tmp_path, "--codes", "raf", labels="RAF/DATASET")] == [f"RAF/{image}"]
+    (root / image).unlink()
+    said, _ = run_main(parse_labelled.main, [*argv, "RAF/train_labels.csv"], capsys)
+    assert said.endswith("is where it says")
+
+
+def test_people_in_training_and_in_a_measure_are_told(tmp_path, capsys):
+    write(tmp_path, "file,label,person,split\n0.png,sad,ann,train\n1.png,sad,ann,test\n2.png,sad,bob,train\n"
+                    "3.png,sad,eve,valid\n4.png,sad,eve,test\n5.png,sad,,train\n6.png,sad,,test\n7.png,sad,joe,train\n"
+                    "8.png,sad,joe,valid\n")
+    parse(tmp_path)
+    assert "faces in valid or test too (2, the first ann); a measure on these flatters" in capsys.readouterr().err
+    write(tmp_path, "file,label,person,clip,split\n0.png,sad,1,a,train\n1.png,sad,1,b,test\n")
+    parse(tmp_path)
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_several_lists_are_trained_and_measured_on_by_name(tmp_path, run_main, capsys):
     rows = "".join(f"{number}.png,{name}\n" for number, name in enumerate(("sad", "happy", "fear") * 3))
     write(tmp_path, "file,label\n" + rows)

@@ -256,6 +256,13 @@ def read_list(root: Path, path: str, wording: Wording, agreed: bool, report: Rep
             yield entry | {"img": check_inside((folder / entry["img"]).as_posix(), where)}
 
 
+def people_of_several_splits(entries: list[dict]) -> list[str]:
+    """Who is trained on and measured too, sorted; a person's name is of its clip, where there are clips."""
+    train, held_out = ({(entry["person"], entry.get("clip")) for entry in entries
+                        if "person" in entry and (entry["split"] == "train") == trained} for trained in (True, False))
+    return sorted(f"{person} of clip {clip}" if clip else person for person, clip in train & held_out)
+
+
 def read_folders(root: Path, path: str, wording: Wording, report: Report) -> Iterator[dict]:
     """Entries, as of `read_list`, of folders [train|valid|test]/EMOTION/* under `root`/`path`."""
     for name in names_in(root / path):
