@@ -9,6 +9,7 @@ what else is given.
     python parse_labelled.py --labels RAF-DB/DATASET --name raf --codes raf
     python parse_labelled.py --labels mine/faces.csv --name mine --words joyful happy bored left-out
 """
+import os
 import sys
 from pathlib import PurePosixPath
 
@@ -55,13 +56,13 @@ def with_squares(entries, root, margin, workers, report):
 
 def elsewhere(root, image):
     """Where below its folder a missing image's name is found, and how to read it, as Kaggle's RAF-DB wants it."""
-    found = find_files(root / image.parent, named(image.name), levels=4)
+    beside = next((folder for folder in image.parents if os.path.isdir(root / folder)), PurePosixPath())
+    found = find_files(root / beside, named(image.name), levels=4)
     if not found:
         return ""
-    folder = (image.parent / found[0]).parent.parent
+    folder = (beside / found[0]).parent.parent
     folder = folder.parent if folder.name.lower() in SPLITS else folder
-    return (f"; {image.parent / found[0]} has its name: where folders are named by label, they are read without the "
-            f"list, --labels {folder}")
+    return f"; {beside / found[0]} has its name; folders named by label are read without the list, --labels {folder}"
 
 
 def main(argv=None):
@@ -83,8 +84,8 @@ def main(argv=None):
         entries = keep_readable(entries, root, ops.parse.workers, report)
     people = people_of_several_splits(entries)
     if people:
-        print(f"warning: {path}: of some people in training there are faces in valid or test too ({len(people):,}, the "
-              f"first {people[0]}); a measure on these flatters", file=sys.stderr)
+        print(f"warning: {path}: people in training and in valid or test as well: {len(people):,}, the first "
+              f"{people[0]}; a measure on them flatters", file=sys.stderr)
     report.finish(ops.place.dicts_path / index_file(f"labelled:{options.name}"), entries, dict(enumerate(entries)),
                   lambda entry: (entry["split"], int(entry["em"].argmax())), path, "labelled picture")
 

@@ -45,7 +45,8 @@ def test_a_list_with_an_emotion_each(tmp_path, capsys):
     assert (first["split"], first["val"], "aro" in first) == ("train", 0.8, False)
     assert second["em"] == shares(happy=1) and second["split"] == "valid" and second["gt"] == [0, 0, SIDE, SIDE]
     out = capsys.readouterr().out
-    for line in ("valid: kept 1 (", "dropped 1: left-out", "1: contempt", "1: image missing", "1: the same face again",
+    for line in ("boxes by x, y, w, h; also split, person, valence, arousal\n", "valid: kept 1 (",
+                 "dropped 1: left-out", "1: contempt", "1: image missing", "1: the same face again",
                  "3: not as the format is described; the first: ", "row 8: expected an emotion (angry,"):
         assert line in out
     write(tmp_path, "path,emotion,xmin,ymin,xmax,ymax\n0.png,fear,2,2,12,12\n")
@@ -130,7 +131,9 @@ def test_numbers_mean_what_the_named_table_says(tmp_path, run_main, capsys, code
     assert "is a number; --codes raf, fer2013, affectnet says whose" in said and "set/train/" in said
 
 
-def test_numbers_as_pandas_saves_them(tmp_path, capsys):
+def test_numbers_and_lines_as_pandas_saves_them(tmp_path, capsys):
+    write(tmp_path, ",pth,label\n0,0.png,sad\n")
+    assert parse(tmp_path)[0]["img"] == "0.png"
     write(tmp_path, "file,label\n0.png,3.0\n1.png,5.0\n2.png,3.5\n3.png,\n")
     assert [int(entry["em"].argmax()) for entry in parse(tmp_path, "--codes", "fer2013")] == [HAPPY, SURPRISE]
     assert "dropped 2: not as the format is described; the first: " in capsys.readouterr().out
@@ -176,6 +179,7 @@ def test_folders_named_by_emotion(tmp_path, capsys):
     ("file,label\n../0.png,sad\n", "row 2: the path '../0.png' leaves the dataset's folder"),
     ("file,label\n0.png,3\n", "row 2: label 3 is a number; --codes raf, fer2013, affectnet says whose it is"),
     ("file,label,x,y,width\n0.png,sad,1,1,9\n", "row 2: expected a box's four columns, x, y, w, h or "),
+    (",\n0.png,sad\n", "row 2: expected a column label or emotion, first, or one an emotion, found "),
     ("file|label\n0.png|sad\n", "first, or one an emotion, found file|label; between columns commas are expected"),
     ("file;label;arousal\n0.png;sad;0,5\n", "row 2: expected a number as arousal, found '0,5'; decimals want"),
     ("file;happy;sad\n0.png;0,5;0,5\n", "row 2: expected a number as happy, found '0,5'; decimals want"),
@@ -203,7 +207,7 @@ def test_kaggle_s_raf_db_is_read_by_its_folders(tmp_path, run_main, capsys, imag
     assert said.startswith(f"error: {root / 'a.jpg'}: no such picture; none of the list's 2 is where it says")
     assert f"; RAF/{image} has its name" in said and said.endswith("--labels RAF/DATASET")
     assert [entry["img"] for entry in parse(tmp_path, "--codes", "raf", labels="RAF/DATASET")] == [f"RAF/{image}"]
-    (root / image).unlink()
+    (root / "train_labels.csv").write_text("image,label\ngone/c.jpg,4\n")
     said, _ = run_main(parse_labelled.main, [*argv, "RAF/train_labels.csv"], capsys)
     assert said.endswith("is where it says")
 
@@ -213,10 +217,15 @@ def test_people_in_training_and_in_a_measure_are_told(tmp_path, capsys):
                     "3.png,sad,eve,valid\n4.png,sad,eve,test\n5.png,sad,,train\n6.png,sad,,test\n7.png,sad,joe,train\n"
                     "8.png,sad,joe,valid\n")
     parse(tmp_path)
-    assert "faces in valid or test too (2, the first ann); a measure on these flatters" in capsys.readouterr().err
+    said = "people in training and in valid or test as well: {}; a measure on them flatters\n"
+    assert said.format("2, the first ann") in capsys.readouterr().err
     write(tmp_path, "file,label,person,clip,split\n0.png,sad,1,a,train\n1.png,sad,1,b,test\n")
     parse(tmp_path)
-    assert "warning" not in capsys.readouterr().err
+    assert "warning" not in capsys.readouterr().err                        # numbers begin anew in each clip
+    write(tmp_path, "file,label,person,clip,split\n0.png,sad,1,a,train\n1.png,sad,1,a,test\n2.png,sad,ann,a,train\n"
+                    "3.png,sad,ann,b,test\n")
+    parse(tmp_path)
+    assert said.format("2, the first 1 of clip a") in capsys.readouterr().err
 
 
 def test_several_lists_are_trained_and_measured_on_by_name(tmp_path, run_main, capsys):

@@ -34,8 +34,8 @@ LEFT_OUT = (*CONTEMPT_NAMES, "none", "unknown", "uncertain", "unreadable", "nf",
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
           "test": "test"}
 SECOND = 0.4                                     # of a vote: another emotion that is nearly as fitting
-FILE, LABEL, SPLIT, MORE = ("file", "image", "path"), ("label", "emotion"), ("split", "usage"), (
-    "person", "clip", "licence")
+FILE, LABEL, SPLIT = ("file", "image", "path"), ("label", "emotion"), ("split", "usage")
+MORE = ("person", "clip", "licence")
 AFFECT_SHORT = {"valence": "val", "arousal": "aro"}
 CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"))
 BOXES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), *CORNERS)
@@ -189,7 +189,7 @@ class Columns:
     InputError where no column is a label, or a box is not whole.
     """
     def __init__(self, names: list[str], wording: Wording, agreed: bool) -> None:
-        self.file = next((name for name in FILE if name in names), names[0])
+        self.file = next((name for name in FILE if name in names), next(filter(None, names), ""))
         self.labels, self.votes = label_reader(names, wording, agreed)
         self.box = box_columns(names)
         self.more = [name for name in (*SPLIT, *MORE, *AFFECT_SHORT) if name in names]
@@ -198,7 +198,8 @@ class Columns:
 
     def __str__(self) -> str:
         boxes = f"boxes by {', '.join(self.box)}" if self.box else "no boxes"
-        return "; ".join([f"by {self.file}", f"labels by {', '.join(self.labels)}", boxes, *self.more,
+        return "; ".join([f"by {self.file}", f"labels by {', '.join(self.labels)}", boxes,
+                          *([f"also {', '.join(self.more)}"] if self.more else ()),
                           *([f"not read: {', '.join(self.rest)}"] if self.rest else ())])
 
     def entry(self, row: dict) -> tuple[dict | None, str]:
@@ -257,10 +258,13 @@ def read_list(root: Path, path: str, wording: Wording, agreed: bool, report: Rep
 
 
 def people_of_several_splits(entries: list[dict]) -> list[str]:
-    """Who is trained on and measured too, sorted; a person's name is of its clip, where there are clips."""
-    train, held_out = ({(entry["person"], entry.get("clip")) for entry in entries
-                        if "person" in entry and (entry["split"] == "train") == trained} for trained in (True, False))
-    return sorted(f"{person} of clip {clip}" if clip else person for person, clip in train & held_out)
+    """Who is trained on and measured too, sorted; a person that is a number is one of its clip, where there is one."""
+    seen: dict[bool, set] = {True: set(), False: set()}
+    for entry in entries:
+        person, clip = entry.get("person", ""), entry.get("clip")
+        if person:
+            seen[entry["split"] == "train"].add(f"{person} of clip {clip}" if clip and person.isdecimal() else person)
+    return sorted(seen[True] & seen[False])
 
 
 def read_folders(root: Path, path: str, wording: Wording, report: Report) -> Iterator[dict]:
