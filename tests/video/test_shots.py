@@ -3,9 +3,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vtt_emotion.video.shots import LOOK_AHEAD, with_cuts
+from vtt_emotion.video.shots import Pace, pace_of, with_cuts
 
-LENGTH = 40                                      # frames of a shot
+LENGTH = 40                                      # frames of a shot, at 24 a second
 LIMITS = (3.0, 8.0, 45.0)
 
 
@@ -17,9 +17,9 @@ class _Frame:
         return self.picture.clip(0, 255).astype(np.uint8)
 
 
-def starts(pictures):
+def starts(pictures, rate=24):
     frames = [_Frame(number, picture) for number, picture in enumerate(pictures)]
-    said = list(with_cuts(frames, *LIMITS))
+    said = list(with_cuts(frames, pace_of(rate), *LIMITS))
     assert [frame for frame, _ in said] == frames            # none lost, in order
     return [frame.number for frame, begins in said if begins]
 
