@@ -32,7 +32,7 @@ from vtt_emotion.video.onnx_backend import checkpoint_hash
 from vtt_emotion.video.overlay import write_overlay
 from vtt_emotion.video.portraits import Portraits
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
-from vtt_emotion.video.shots import RATE, frames_at, pace_of, with_cuts
+from vtt_emotion.video.shots import frames_at, pace_of, with_cuts
 from vtt_emotion.video.speech import find_speaking, find_speech
 from vtt_emotion.video.tracks import Tracker
 
@@ -72,7 +72,7 @@ def find_gallery(gallery: Path | None, friends: bool, dicts_path: Path) -> dict[
 
 
 def at_rate(ops: Any, rate: float) -> Any:
-    """The options for a film of `rate` frames a second: those that count frames are meant of `RATE`, and mean times."""
+    """The options for a film of `rate` frames a second: those that count frames are of a 24 fps film, and mean times."""
     def scaled(concern, *names):
         return replace(concern, **{name: value and frames_at(value, rate)
                                    for name in names for value in [getattr(concern, name)]})

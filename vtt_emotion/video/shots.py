@@ -23,7 +23,7 @@ class Pace:
     """How many frames of a film take the times by which its shots are told; the defaults are those of 24 a second."""
     still: int = 1                               # between two pictures that tell how much a scene moves
     near: int = 4                                # on each side of a cut; what is over sooner is a flash
-    step: int = 3                                # between two of a dissolve's five pictures, or half as many
+    step: int = 3                                # between two of five pictures of a short dissolve; twice it, of a long
 
     @property
     def ahead(self) -> int:
@@ -42,8 +42,7 @@ def frames_at(count: int, rate: float) -> int:
 
 
 def pace_of(rate: float) -> Pace:
-    """The `Pace` of a film of `rate` frames a second; with fewer than four `near`, or two a step, motion looks like more.
-    """
+    """The `Pace` of a film of `rate` frames a second; fewer frames than four, and two, would take motion for more."""
     return Pace(frames_at(Pace.still, rate), max(4, frames_at(Pace.near, rate)), max(2, frames_at(Pace.step, rate)))
 
 
@@ -74,8 +73,9 @@ def with_cuts(frames: Iterable[Frame], pace: Pace, ratio: float, least: float,
         black, passed = picture.std() < FLAT and picture.mean() < DARK, frame.number - last
         faded = not black and shown is not None and shown[0] < frame.number - 1 and alike(shown[1], picture) < SAME
         pictures, changes = zip(*window)
+        slow = passed > pace.warm_up and frame.number % pace.still == 0          # asked 24 times a second
         begins = passed >= pace.near and (faded or is_cut(pictures, changes, pace, ratio, least, sure)
-                                          or passed > pace.warm_up and is_dissolve(pictures, changes, pace, least))
+                                          or slow and is_dissolve(pictures, changes, pace, least))
         last = frame.number if begins else last
         shown = shown if black else (frame.number, picture)
         yield frame, begins
