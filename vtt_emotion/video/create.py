@@ -72,7 +72,7 @@ def find_gallery(gallery: Path | None, friends: bool, dicts_path: Path) -> dict[
 
 
 def at_rate(ops: Any, rate: float) -> Any:
-    """The options for a film of `rate` frames a second: those that count frames are of a 24 fps film, and mean times."""
+    """The options for a film of `rate` frames a second: those that count frames are of one of 24, and mean times."""
     def scaled(concern, *names):
         return replace(concern, **{name: value and frames_at(value, rate)
                                    for name in names for value in [getattr(concern, name)]})

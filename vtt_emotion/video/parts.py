@@ -79,9 +79,9 @@ def read_part(source: Path, plan: Plan, number: int, ops: Any, step: Any, encode
     ops, pace, start = at_rate(ops, rate), pace_of(rate), plan.starts[number]
     tracking = ops.tracking
     stop = plan.starts[number + 1] if number + 1 < len(plan.starts) else None
-    first, seen = max(0, start - pace.warm_up), {}         # cuts are found by the frames before
-    cut = with_cuts(read_frames_from(source, plan.index, first), pace, tracking.shot_ratio,
-                    tracking.shot_least, tracking.shot_sure)
+    first, seen = max(0, start - pace.warm_up), {}     # cuts are found by the frames before
+    cut = with_cuts(read_frames_from(source, plan.index, first), pace, tracking.shot_ratio, tracking.shot_least,
+                    tracking.shot_sure)
     frames = _between(cut, start, stop, ops.results.frame_stride, seen)
     head = next(frames, None)
     if head is None:
