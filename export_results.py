@@ -39,7 +39,7 @@ from vtt_emotion.results.poses import facing
 from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of
-from vtt_emotion.results.shots import SHOT_COLUMNS, TOGETHER_COLUMNS, read_shots, shot_rows, together
+from vtt_emotion.results.shots import SHOT_COLUMNS, TOGETHER_COLUMNS, read_shots, shot_rows, together, with_people
 from vtt_emotion.results.speech import SPEECH_COLUMNS, read_speech, turns
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.synchrony import SYNCHRONY_COLUMNS, synchrony_rows
@@ -112,6 +112,7 @@ def export(path, wanted, video, names=(), notes=()):
     seen = list(compress(records, facing(path, records, wanted.most_turn)))
     segments, shots, speech = (None, [], None) if photos else (
         segments_of(path, seen, bool(names) or wanted.most_turn is not None), read_shots(path), read_speech(path))
+    shots = with_people(shots, records) if names and shots else shots
     spoken = turns(speech or (), records)
     tables = find_tables(path, records, segments, shots, speech, notes, wanted) if set(wanted.to) & set(TABLES) else ()
     for format in dict.fromkeys(wanted.to):

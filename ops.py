@@ -267,7 +267,7 @@ class Contempt:
 @dataclass
 class Labels:
     labels: str = ""
-    """A CSV, or a folder of [train|valid|test]/EMOTION/*, under --labelled-path; none given is all of that."""
+    """A CSV, ExpW's label.lst, or a folder of [train|valid|test]/EMOTION/*, under --labelled-path; else all of it."""
     name: str = ""
     """What its index is known by, `labelled:NAME`; without it `labelled`."""
     codes: Literal["", "raf", "fer2013", "affectnet"] = ""

@@ -7,8 +7,9 @@ page has no pictures.
 
     python report.py --episode 1
     python report.py --results results/interview.json --video interview.mp4
-    python report.py --results results/interview.json --names interview.names.json --compare other/interview.json
-    python report.py --results results/interview.json --coded interview.eaf --people mother any
+    python report.py --results results/interview.json --video interview.mp4 --names interview.names.json
+    python report.py --results results/interview.json --video interview.mp4 --compare other/interview.json
+    python report.py --results results/interview.json --video interview.mp4 --coded interview.eaf --people mother any
 """
 
 import hashlib

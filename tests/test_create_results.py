@@ -165,6 +165,19 @@ def test_options_are_told_as_they_were_asked_for(trained, make_video, tmp_path):
     assert asked["centerface_margin"] == 0.3 and "hog_margin" not in asked
 
 
+def test_shots_end_where_frames_do_and_have_the_people_of_frames_without_a_record(trained, tmp_path):
+    folder = tmp_path / "part"
+    folder.mkdir()
+    for number, path in enumerate(sorted((trained / "friends/ep01").glob("*.jpg"))[:48]):
+        shutil.copy(path, folder / f"{20000 + number}.jpg")
+    said = {}
+    for every in ("1", "40"):
+        results(trained, "--video", str(folder), "--fps", "24", "--results-path", str(tmp_path), "--every", every)
+        said[every] = json.loads((tmp_path / "part.shots.json").read_text())
+    assert said["1"] == said["40"] and any(shot["people"] for shot in said["1"])
+    assert (said["1"][0]["start"], said["1"][-1]["end"]) == pytest.approx((20000 / 24, 20048 / 24), abs=1e-3)
+
+
 def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_path, monkeypatch, capsys):
     out = ["--episode", "1", "--results-path", str(tmp_path)]
     results(trained, *out)

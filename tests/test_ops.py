@@ -99,6 +99,7 @@ def test_help_is_complete(script, capsys):
     for concern in plain(options_class()).values():
         for name in concern:
             assert f"--{name.replace('_', '-')}" in text
+    assert "\n--version" in text
     with pytest.raises(SystemExit) as stop:
         module.main(["--version"])
     assert not stop.value.code and capsys.readouterr().out == f"vtt_emotion {__version__}\n"

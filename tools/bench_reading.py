@@ -14,7 +14,7 @@ from vtt_emotion.core.crop import crop_face, iou, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import find_weights, load_network
 from vtt_emotion.datasets.npy import BUFFER
-from vtt_emotion.video.detection import make_detector
+from vtt_emotion.video.detection import make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionStream
 from vtt_emotion.video.frames import count_frames, facts_of, read_frames
 from vtt_emotion.video.onnx_backend import OnnxStep, int8_graph
@@ -72,7 +72,8 @@ def time_parts(source, tracking, size, framing, stride):
     spent["looks, one thread"] = looking / len(frames) * count / tracking.detect_every
     tracker = Tracker(tracking.detect_every, tracking.max_move, tracking.max_gap, tracking.max_hidden,
                       tracking.min_seen)
-    followed = follow_faces(with_cuts(read_frames(source), *cuts), detector, tracker, tracking.detect_threads)
+    followed = follow_faces(with_cuts(read_frames(source), *cuts), detector, tracker, tracking.detect_threads,
+                            make_wide(detector))
     spent["decode, shots, looks, threads"], (faces, shots, _) = seconds_of(lambda: read_through(followed, []))
     if not len(faces):
         raise InputError(f"{source}: no face was found in it, so there is no more to measure")

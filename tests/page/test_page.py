@@ -241,6 +241,7 @@ def test_sound_cuts_and_notes_reach_the_page(tmp_path):
     report.main(["--results", str(tmp_path / "a.json"), "--video", str(tmp_path / "a.mp4"), "--names",
                  str(tmp_path / "b.names.json")])
     data = page_data(tmp_path / "a.html")
+    assert '--results "results/a.json" --video "a.mp4" --names "a.names.json"' in (tmp_path / "a.html").read_text()
     assert np.frombuffer(base64.b64decode(data["cuts"]), "<u4").tolist() == [1000]
     assert base64.b64decode(data["loudness"]) == got.tobytes()
     assert data["notes"] == [{"from": 0.5, "to": None, "text": "looks up"}]

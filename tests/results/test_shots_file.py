@@ -1,16 +1,9 @@
-from vtt_emotion.results.shots import Shots, framing, together
-
-
-def record(seconds, id, tall, name=None):
-    return {"seconds": seconds, "object": {"id": id, "name": name, "box": [0, 10, 50, 10 + tall]}}
+from vtt_emotion.results.shots import find_shots, framing, together, with_people
 
 
 def test_shots_tell_their_framing_and_who_is_in_them():
-    shots = Shots([0, 3, 5, 6], [0.5 + number / 2 for number in range(6)], 3.5, 100)
-    records = [record(0.5, 1, 50, "anna"), record(0.5, 2, 8), record(1.0, 1, 50, "anna"), record(1.5, 1, 90, "anna"),
-               record(2.0, 2, 8)]
-    assert list(shots.passing(records)) == records
-    rows = shots.rows()
+    faces = [(0, 1, "anna", 0.5), (0, 2, None, 0.08), (1, 1, "anna", 0.5), (2, 1, "anna", 0.9), (3, 2, None, 0.08)]
+    rows = find_shots([0, 3, 5, 6], [0.5 + number / 2 for number in range(6)], 3.5, faces)
     assert [(row["start"], row["end"], row["first_frame"], row["end_frame"]) for row in rows] == [
         (0.5, 2.0, 0, 3), (2.0, 3.0, 3, 5), (3.0, 3.5, 5, 6)]
     assert [row["framing"] for row in rows] == ["close-up", "long shot", None]
@@ -23,3 +16,15 @@ def test_shots_tell_their_framing_and_who_is_in_them():
 def test_a_framing_is_called_by_the_largest_face():
     assert [framing(share) for share in (0.9, 0.3, 0.2, 0.12, 0.02)] == [
         "extreme close-up", "medium close-up", "medium shot", "medium long shot", "long shot"]
+
+
+def test_names_given_later_are_those_of_shots_and_of_who_shares_them():
+    rows = find_shots([0, 2, 4, 6], [number / 2 for number in range(6)], 3.0,
+                      [(0, 1, None, 0.5), (0, 2, None, 0.5), (2, 3, None, 0.5), (2, 1, None, 0.5), (4, 5, None, 0.5)])
+    assert [(row["id"], row["other"]) for row in together(rows)] == [(1, 2), (1, 3)]
+    records = [{"seconds": seconds, "object": {"id": id, "name": name}} for seconds, id, name in
+               [(0.0, 1, "Anna"), (0.0, 2, "Ben"), (1.0, 3, "Ben"), (1.0, 1, "Anna"), (1.5, 4, "Ben")]]
+    named = with_people(rows, records)
+    assert [[person["name"] for person in row["people"]] for row in named] == [
+        ["Anna", "Ben"], ["Anna", "Ben", "Ben"], [None]]     # no record shows the last
+    assert together(named) == [{"id": 1, "name": "Anna", "other": 2, "other_name": "Ben", "shots": 2, "seconds": 2.0}]

@@ -1,4 +1,5 @@
 """FER2013 and the FER+ votes: their files, where they lie, and which pictures are still to be written."""
+import codecs
 import csv
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,18 @@ PARTIAL = "fer2013.partial"                      # there while pictures are bein
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """(row number, {column: text}) of each row of a CSV file; the columns' names may have spaces around."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    """(row number, {column: text}) of each row of a CSV file; the columns' names may have spaces around.
+
+    It is UTF-8, or UTF-16 by its mark; a header without a comma tells semicolons and tabs.
+    """
+    with open(path, "rb") as file:
+        wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    with open(path, newline="", encoding="utf-16" if wide else "utf-8-sig") as file:
         reader = csv.DictReader(file)
         try:
+            header = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=next((mark for mark in ",;\t" if mark in header), ","))
             reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             yield from enumerate(reader, 2)
         except (csv.Error, UnicodeDecodeError) as error:

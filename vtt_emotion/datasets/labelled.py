@@ -5,7 +5,8 @@ readers. Words are matched in any case; numbers mean what the table that the cal
 """
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,13 @@ LEFT_OUT = (*CONTEMPT_NAMES, "none", "unknown", "uncertain", "unreadable", "nf",
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
           "test": "test"}
 SECOND = 0.4                                     # of a vote: another emotion that is nearly as fitting
-FILE, LABEL, BOXES = ("file", "image", "path"), ("label", "emotion"), (("x", "y", "w", "h"),
-                                                                       ("xmin", "ymin", "xmax", "ymax"))
+FILE, LABEL, SPLIT = ("file", "image", "path"), ("label", "emotion"), ("split", "usage")
+MORE = ("person", "clip", "licence")
+AFFECT_SHORT = {"valence": "val", "arousal": "aro"}
+CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"))
+BOXES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), *CORNERS)
+EXPW = ("file", "face", "top", "left", "right", "bottom", "confidence", "label")
+SIZES = {"w", "h", "width", "height"}            # alone they may be the picture's
 
 
 @dataclass
@@ -58,7 +64,8 @@ class Wording:
 
     def _named(self, text):
         word = text.strip().lower()
-        word = self.words.get(word, word)
+        number = word.removesuffix(".0")         # pandas saves 3 as 3.0 where a cell of its column is empty
+        word = self.words.get(word) or self.words.get(number, number)
         if word in FRIENDS:
             return FRIENDS[word]
         if word in LEFT_OUT:
@@ -86,23 +93,33 @@ def soft_label(votes: list[tuple[int | str, float]]) -> tuple[np.ndarray | None,
     return (em / em.sum(), "") if em.any() else (None, "no label")
 
 
-def label_reader(columns: list[str], wording: Wording, agreed: bool) -> Callable[[dict], list]:
-    """A function from a row to its votes, as of `soft_label`, by what columns there are.
+def read_number(row: dict, name: str) -> float:
+    """The number of a row's column. ValueError where it is none; a comma may mean thousands, and is not guessed."""
+    try:
+        return float(row[name])
+    except ValueError:
+        hint = "; decimals want a point" if "," in row[name] else ""
+        raise ValueError(f"expected a number as {name}, found {row[name]!r}{hint}"[:200]) from None
+
+
+def label_reader(columns: list[str], wording: Wording, agreed: bool) -> tuple[list[str], Callable[[dict], list]]:
+    """The columns that are labels, and a function from a row to its votes, as of `soft_label`.
 
     With `agreed` rows whose readers' first choices differ have none. InputError where no column is a label.
     """
     readers = [name for name in columns if name == "first" or name.startswith("first_")]
     if readers:
+        others = [name for name in (name.replace("first", "second", 1) for name in readers) if name in columns]
+
         def choices(row):
             firsts = [wording(row[name]) for name in readers]
-            seconds = [row.get(name.replace("first", "second", 1)) for name in readers]
             if agreed and len(set(firsts)) > 1:
                 return [("readers differ", 1.0)]
-            return [(first, 1.0) for first in firsts] + [(wording(word), SECOND) for word in seconds if word]
-        return choices
+            return [(first, 1.0) for first in firsts] + [(wording(row[name]), SECOND) for name in others if row[name]]
+        return [*readers, *others], choices
     label = next((name for name in LABEL if name in columns), None)
     if label:
-        return lambda row: [(wording(row[label]), 1.0)]
+        return [label], lambda row: [(wording(row[label]), 1.0)]
     known = {}
     for name in columns:
         try:
@@ -110,57 +127,144 @@ def label_reader(columns: list[str], wording: Wording, agreed: bool) -> Callable
         except (ValueError, InputError):         # a column of something else
             continue
     if not any(isinstance(emotion, int) for emotion in known.values()):
-        raise InputError(f"expected a column {' or '.join(LABEL)}, first, or one an emotion, found {', '.join(columns)}"
-                         [:300])
+        hint = "; between columns commas are expected" if len(columns) == 1 else ""
+        raise InputError(f"expected a column {' or '.join(LABEL)}, first, or one an emotion, found "
+                         f"{', '.join(columns)[:200]}{hint}")
 
     def votes(row):
-        counts = [(emotion, float(row[name] or 0)) for name, emotion in known.items()]
+        counts = [(emotion, read_number(row, name) if row[name] else 0.0) for name, emotion in known.items()]
         if not all(0 <= count < math.inf for _, count in counts):
             raise ValueError(f"expected votes or probabilities, found {[count for _, count in counts]}")
         return counts
-    return votes
+    return list(known), votes
 
 
-def read_box(row: dict) -> list[float] | None:
-    """A row's box_xywh, px, or None where it has none. ValueError where it is no box."""
+def box_columns(columns: list[str]) -> tuple[str, ...]:
+    """The four columns of a box, of `BOXES`, or () where there are none. InputError where there are some of them."""
     for names in BOXES:
-        if all(row.get(name) for name in names):
-            numbers = [float(row[name]) for name in names]
-            check_pixels(numbers)
-            box = numbers if names == BOXES[0] else xyxy_to_xywh(numbers)
-            if min(box[2:]) <= 0:
-                raise ValueError(f"expected a box of some width and height, found {numbers}")
-            return [float(value) for value in box]
-    return None
+        if set(names) <= set(columns):
+            return names
+    some = [name for name in columns if name in set().union(*BOXES)]
+    if set(some) - SIZES:
+        raise InputError(f"expected a box's four columns, {' or '.join(', '.join(names) for names in BOXES)}, found "
+                         f"{', '.join(some)}")
+    return ()
+
+
+def read_box(row: dict, names: tuple[str, ...]) -> list[float] | None:
+    """A row's box_xywh, px, of its columns `names`, or None where all are empty. ValueError where it is no box."""
+    texts = [(row[name] or "").strip() for name in names]
+    if not any(texts):
+        return None
+    if not all(texts):
+        raise ValueError(f"expected a box's {', '.join(names)}, or none of them, found {', '.join(texts)}")
+    numbers = [read_number(row, name) for name in names]
+    check_pixels(numbers)
+    box = xyxy_to_xywh(numbers) if names in CORNERS else numbers
+    if min(box[2:]) <= 0:
+        raise ValueError(f"expected a box of some width and height, found {numbers}")
+    return box
+
+
+def read_affect(row: dict) -> dict[str, float]:
+    """A row's valence and arousal, `val` and `aro`, those that are given.
+
+    InputError where one is beyond -1 to 1, but AffectNet's -2 for none: then the whole column is of another scale, and
+    what of it lies within means something else.
+    """
+    given = {}
+    for name, short in AFFECT_SHORT.items():
+        value = read_number(row, name) if row.get(name) else math.nan
+        if not (-1 <= value <= 1 or value == -2 or math.isnan(value)):
+            raise InputError(f"expected {name} from -1 to 1, or -2 for none, found {row[name]}; scale the column, or "
+                             "rename it to leave it out")
+        if not math.isnan(value):
+            given[short] = value
+    return given
+
+
+class Columns:
+    """What the columns of a list hold, by their names; as text, a line of those that are read and those that are not.
+
+    InputError where no column is a label, or a box is not whole.
+    """
+    def __init__(self, names: list[str], wording: Wording, agreed: bool) -> None:
+        self.file = next((name for name in FILE if name in names), next(filter(None, names), ""))
+        self.labels, self.votes = label_reader(names, wording, agreed)
+        self.box = box_columns(names)
+        self.more = [name for name in (*SPLIT, *MORE, *AFFECT_SHORT) if name in names]
+        read = {self.file, *self.labels, *self.box, *self.more, ""}
+        self.rest = [name for name in names if name not in read]
+
+    def __str__(self) -> str:
+        boxes = f"boxes by {', '.join(self.box)}" if self.box else "no boxes"
+        return "; ".join([f"by {self.file}", f"labels by {', '.join(self.labels)}", boxes,
+                          *([f"also {', '.join(self.more)}"] if self.more else ()),
+                          *([f"not read: {', '.join(self.rest)}"] if self.rest else ())])
+
+    def entry(self, row: dict) -> tuple[dict | None, str]:
+        """(an entry, its `img` as the list names it, "") of a row, or (None, why the face is dropped).
+
+        ValueError, TypeError or AttributeError where the row is not as described.
+        """
+        em, reason = soft_label(self.votes(row))
+        split = (row.get("split") or row.get("usage") or "").strip().lower()
+        if split and split not in SPLITS:
+            raise ValueError(f"expected a split of {', '.join(SPLITS)}, found {split!r}")
+        entry: dict[str, Any] = {"img": row[self.file] or "", "em": em, "split": SPLITS.get(split, ""),
+                                 "box": read_box(row, self.box)}
+        entry |= {name: row[name] for name in MORE if row.get(name)}
+        entry |= read_affect(row)
+        return (None, reason) if em is None else (entry, "")
+
+
+def read_expw(path: Path) -> Iterator[tuple[int, dict]]:
+    """(row number, {of `EXPW`: text, None where the row is cut short}) of each row of ExpW's label.lst."""
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield number, dict(zip_longest(EXPW, line.rsplit(maxsplit=len(EXPW) - 1)))
 
 
 def read_list(root: Path, path: str, wording: Wording, agreed: bool, report: Report) -> Iterator[dict]:
-    """Entries (img, em, split or "", box or None, more) of a CSV `path` under `root`; pictures are beside it."""
-    folder, reader, more = Path(path).parent, None, ("person", "clip", "licence")
-    for number, texts in read_rows(root / path):
+    """Entries (img, em, split or "", box or None, more) of a list `path` under `root`; which columns it has is printed.
+
+    It is a CSV with pictures beside it, or ExpW's label.lst (Zhang et al., "From Facial Expression Recognition to
+    Interpersonal Relation Prediction", 2018), whose pictures lie in `origin` or beside it.
+    """
+    folder, columns, rows = Path(path).parent, None, read_rows
+    if path.lower().endswith(".lst"):
+        rows, wording = read_expw, replace(wording, codes=wording.codes or "fer2013")
+        places = (folder / "origin", folder.parent / "image/origin", folder)
+        folder = next(place for place in places if (root / place).is_dir())
+    for number, texts in rows(root / path):
         where = f"{root / path} row {number}"
         row = {(name or "").lower(): text for name, text in texts.items()}
         try:
-            reader = reader or label_reader(list(row), wording, agreed)
-            file = row[next((name for name in FILE if name in row), next(iter(row)))] or ""
-            em, reason = soft_label(reader(row))
-            split = (row.get("split") or row.get("usage") or "").strip().lower()
-            if split and split not in SPLITS:
-                raise ValueError(f"expected a split of {', '.join(SPLITS)}, found {split!r}")
-            entry: dict[str, Any] = {"img": check_inside((folder / file).as_posix(), where), "em": em,
-                                     "split": SPLITS.get(split, ""), "box": read_box(row)}
-            entry |= {name: row[name] for name in more if row.get(name)}
-            entry |= {short: float(row[name]) for name, short in (("valence", "val"), ("arousal", "aro"))
-                      if row.get(name)}
+            if columns is None:
+                columns = Columns(list(row), wording, agreed)
+                print(f"{root / path}: pictures of {root / folder} {columns}")
+            entry, reason = columns.entry(row)
         except InputError as error:
-            raise InputError(str(error) if str(error).startswith(where) else f"{where}: {error}") from None
-        except (ValueError, TypeError, AttributeError) as error:     # the latter two: a row cut short
-            report.defect(where, error)
+            raise InputError(f"{where}: {error}") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            report.defect(where, error if isinstance(error, ValueError)
+                          else f"expected {', '.join(row)}, found a row cut short"[:300])
             continue
-        if em is None:
+        if entry is None:
             report.drop(reason)
         else:
-            yield entry
+            yield entry | {"img": check_inside((folder / entry["img"]).as_posix(), where)}
+
+
+def people_of_several_splits(entries: list[dict]) -> list[str]:
+    """Who is trained on and measured too, sorted; a person that is a number is one of its clip, where there is one."""
+    seen: dict[bool, set] = {True: set(), False: set()}
+    for entry in entries:
+        person, clip = entry.get("person", ""), entry.get("clip")
+        if person:
+            seen[entry["split"] == "train"].add(f"{person} of clip {clip}" if clip and person.isdecimal() else person)
+    return sorted(seen[True] & seen[False])
 
 
 def read_folders(root: Path, path: str, wording: Wording, report: Report) -> Iterator[dict]:

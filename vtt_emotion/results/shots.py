@@ -1,7 +1,7 @@
 """The shots of a film: from when to when, how they are framed, who is in them; and who shares how much of them."""
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from statistics import median
@@ -22,41 +22,45 @@ def shots_path(results: str | Path) -> Path:
 
 
 def read_shots(results: str | Path) -> list[dict]:
-    """The shots beside a results file, as of `Shots.rows`; none where there is no such file. InputError for another."""
+    """The shots beside a results file, as of `find_shots`; none where there is no such file. InputError for another."""
     path = shots_path(results)
     return check_all(path, "shot", read_json(path, ""), SHOT, SHOT_SAYS) if path.is_file() else []
 
 
-class Shots:
-    """Gathers who is in each shot from records one by one.
+def find_shots(firsts: list[int], seconds: list[float], end: float, faces: Iterable[tuple]) -> list[dict]:
+    """A dict a shot: shot (from 1), start and end (s), first_frame and end_frame (it ends before), framing (None
+    without a face), people (list of {id, name}).
 
-    firsts: the first frames of the shots and the frame that the last ends before; seconds: of every frame; end: of the
-    film, s; height: of a frame, px.
+    Args:
+        firsts: the first frames of the shots, and the frame that the last ends before.
+        seconds: of every frame; end: of the film.
+        faces: of the film, each (frame, id, name or None, its height as a share of the frame's).
     """
+    people: list[dict] = [{} for _ in firsts[:-1]]
+    largest: list[dict] = [{} for _ in firsts[:-1]]            # {frame: the share of its largest face}
+    for frame, id, name, share in faces:
+        shot = bisect(firsts, frame, hi=len(people)) - 1
+        people[shot][id] = name
+        largest[shot][frame] = max(share, largest[shot].get(frame, 0))
+    starts = [round(seconds[first], 3) for first in firsts[:-1]] + [round(max(end, seconds[-1]), 3)]
+    return [{"shot": number + 1, "start": starts[number], "end": starts[number + 1],
+             "first_frame": firsts[number], "end_frame": firsts[number + 1],
+             "framing": framing(median(shares.values())) if shares else None, "people": _listed(here)}
+            for number, (here, shares) in enumerate(zip(people, largest))]
 
-    def __init__(self, firsts: list, seconds: list, end: float, height: int) -> None:
-        self.firsts, self.height = firsts, height
-        self.starts = [round(seconds[first], 3) for first in firsts[:-1]] + [round(max(end, seconds[-1]), 3)]
-        self.people: list[dict] = [{} for _ in firsts[:-1]]
-        self.largest: list[dict] = [{} for _ in firsts[:-1]]               # {seconds: height of the largest face}
 
-    def passing(self, records: Iterable[dict]) -> Iterator[dict]:
-        """Yield the records, each taken on its way."""
-        for record in records:
-            shot, face = bisect(self.starts, record["seconds"], hi=len(self.people)) - 1, record["object"]
-            self.people[shot][face["id"]] = face["name"]
-            tall, largest = face["box"][3] - face["box"][1], self.largest[shot]
-            largest[record["seconds"]] = max(tall, largest.get(record["seconds"], 0))
-            yield record
+def _listed(people):
+    """{id: name} as a shot tells it."""
+    return [{"id": id, "name": name} for id, name in sorted(people.items())]
 
-    def rows(self) -> list[dict]:
-        """A dict a shot: shot (from 1), start and end (s), first_frame and end_frame (it ends before), framing (None
-        without a face), people (list of {id, name})."""
-        return [{"shot": number + 1, "start": self.starts[number], "end": self.starts[number + 1],
-                 "first_frame": self.firsts[number], "end_frame": self.firsts[number + 1],
-                 "framing": framing(median(largest.values()) / self.height) if largest else None,
-                 "people": [{"id": id, "name": name} for id, name in sorted(people.items())]}
-                for number, (people, largest) in enumerate(zip(self.people, self.largest))]
+
+def with_people(shots: list[dict], records: Iterable[dict]) -> list[dict]:
+    """The shots with the people of `records`, to whom names were given after the reading; one without any stays."""
+    starts, people = [shot["start"] for shot in shots], [{} for _ in shots]
+    for record in records:
+        face = record["object"]
+        people[max(bisect(starts, record["seconds"]) - 1, 0)][face["id"]] = face["name"]
+    return [shot | {"people": _listed(here)} if here else shot for shot, here in zip(shots, people)]
 
 
 def framing(share: float) -> str:
@@ -75,11 +79,16 @@ def shot_rows(shots: list[dict]) -> list[dict]:
 
 
 def together(shots: list[dict]) -> list[dict]:
-    """Rows of `TOGETHER_COLUMNS`, who shares how many shots with whom, for how long (s), the longest first."""
-    names, counts, seconds = {}, Counter(), Counter()
+    """Rows of `TOGETHER_COLUMNS`, who shares how many shots with whom, for how long (s), the longest first.
+
+    Ids of one name are one person, and have the first of them.
+    """
+    ids, names, counts, seconds = {}, {}, Counter(), Counter()
     for shot in shots:
-        names |= {person["id"]: person["name"] for person in shot["people"]}
-        for pair in combinations([person["id"] for person in shot["people"]], 2):
+        here = {ids.setdefault(person["name"] or person["id"], person["id"]): person["name"]
+                for person in shot["people"]}
+        names |= here
+        for pair in combinations(sorted(here), 2):
             counts[pair] += 1
             seconds[pair] += shot["end"] - shot["start"]
     return [{"id": one, "name": names[one], "other": other, "other_name": names[other], "shots": counts[one, other],

@@ -27,7 +27,7 @@ def person_tiers(segments: Iterable[dict]) -> dict[str, list[tuple[int, int, str
 
 def all_tiers(segments: Iterable[dict], shots: Sequence[dict], notes: Sequence[dict] = (),
               spoken: Iterable[dict] = ()) -> dict[str, list[tuple[int, int, str]]]:
-    """`person_tiers`, of shots (dicts, as `Shots.rows` gives) the tier `SHOTS` of how each is framed, and of notes
+    """`person_tiers`, of shots (dicts, as of `find_shots`) the tier `SHOTS` of how each is framed, and of notes
     `NOTES`, in as many tiers as they overlap; a moment lasts until the next second. Of `spoken`, as `turns` gives, each
     who speaks has a tier, `SPEECH` and the name."""
     tiers = person_tiers(segments)

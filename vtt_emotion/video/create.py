@@ -18,7 +18,7 @@ from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import find_weights, name_device
 from vtt_emotion.results.records import read_results, remove_made_of, write_records
 from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
-from vtt_emotion.results.shots import Shots, shots_path
+from vtt_emotion.results.shots import find_shots, shots_path
 from vtt_emotion.results.speech import speech_path, with_speech
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
@@ -171,8 +171,7 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
     print(f"{source}: {reading.shots[-1]:,} frames, {len(reading.shots) - 1} shots, "
           f"{reading.faces['id'].max(initial=0)} faces followed")
     remove_made_of(path)                         # of the results before
-    shots = Shots(reading.shots, reading.seconds, film_seconds(reading.seconds), reading.height)
-    count = write_records(path, shots.passing(timelines.passing(records)))
+    count = write_records(path, timelines.passing(records))
     if not count:
         print(f"no face was found in {source}")
     print(f"wrote {path}: {count:,} records")
@@ -180,7 +179,8 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
     segments = with_speech(timelines.segments(**ops.segments.plain()), reading.speech)
     write_records(segments_path(path), segments)
     print(f"wrote {segments_path(path)}: {len(segments):,} segments", *longest_lines(segments), sep="\n")
-    write_records(shots_path(path), shots.rows())
+    end = film_end(reading.seconds)
+    write_records(shots_path(path), find_shots(reading.shots, reading.seconds, end, people_seen(reading)))
     print(f"wrote {shots_path(path)}: {len(reading.shots) - 1:,} shots")
     if reading.speech is not None:
         write_records(speech_path(path), reading.speech)
@@ -189,7 +189,7 @@ def create(source: Path, path: Path, ops: Any, step: Any, gallery: dict[str, np.
         frames = tqdm(read_frames(source, ops.source.fps), "overlay", unit="frame", disable=None)
         write_overlay(drawn, frames, read_results(path), results.every)
         print(f"wrote {drawn}")
-    return count, segments, len(reading.seconds), film_seconds(reading.seconds)
+    return count, segments, len(reading.seconds), end - reading.seconds[0]
 
 
 def facts_of_reading(ops: Any, step: Any) -> dict:
@@ -204,9 +204,16 @@ def facts_of_reading(ops: Any, step: Any) -> dict:
             "arithmetic": step.arithmetic, "options": options}
 
 
-def film_seconds(seconds: list[float]) -> float:
-    """How long a film is, s, by the times of its frames: the last is shown as long as one is on average."""
-    return seconds[-1] * len(seconds) / (len(seconds) - 1) if len(seconds) > 1 else 0.0
+def people_seen(reading: Reading) -> Iterator[tuple]:
+    """The faces of a reading as `find_shots` takes them, those of frames without a record, too."""
+    frames, ids, boxes = (reading.faces[name].tolist() for name in ("frame", "id", "box_xyxy"))
+    for frame, id, (_, top, _, bottom) in zip(frames, ids, boxes):
+        yield frame, *reading.people[id], (bottom - top) / reading.height
+
+
+def film_end(seconds: list[float]) -> float:
+    """When a film ends, s, by the times of its frames: the last is shown as long as one is on average."""
+    return seconds[-1] + (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else seconds[0]
 
 
 def load_step(ops: Any, threads: int, make: Callable = make_step) -> Any:

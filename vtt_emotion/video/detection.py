@@ -25,7 +25,7 @@ INPUT, OUTPUTS = "picture", ("heat", "size", "offset", "landmarks")
 STRIDE, SIDES = 4, 32                            # px of the picture a cell of the outputs; its sides are multiples of
 OVERLAP = 0.3                                    # of two boxes from which they are of one face
 ENLARGED = 4                                     # times, at most, is a frame enlarged for small faces
-WIDE, WIDER = 800, 1.2                           # px of a look for small faces; times that it is to be wider
+WIDE = 800                                       # px of a look for small faces
 SIGN, NEARLY = 0.05, 1.5                         # score, and least sides, up to which there may be smaller faces, too
 
 
@@ -192,9 +192,9 @@ def least_side(size: tuple[int, int], detector: Any) -> float:
 def make_wide(detector: Detector) -> tuple[CenterFace, CenterFace] | None:
     """(a CenterFace that is sure of less, one that finds smaller faces) beside a CenterFace; both share its graph.
 
-    None beside another detector, and beside one whose width was asked for.
+    None beside another detector, one's own too, and beside one whose width was asked for.
     """
-    if not isinstance(detector, CenterFace) or detector.detect_width:
+    if type(detector) is not CenterFace or detector.detect_width:
         return None
     glancing, wide = copy(detector), copy(detector)
     glancing.min_score = min(SIGN, detector.min_score)
@@ -203,8 +203,8 @@ def make_wide(detector: Detector) -> tuple[CenterFace, CenterFace] | None:
 
 
 def is_wider(size: tuple[int, int], wide: Detector, detector: Detector) -> bool:
-    """Whether the wide one of `make_wide` sees so much more of a frame of `size` that it is worth it."""
-    return max(size) >= WIDE and scaled_width(size, wide) >= WIDER * scaled_width(size, detector)
+    """Whether the wide one of `make_wide` sees more of a frame of `size` than `detector`."""
+    return max(size) >= WIDE and scaled_width(size, wide) > scaled_width(size, detector)
 
 
 def open_graph(graph: Any, names: Sequence[str] = (INPUT, *OUTPUTS), what: str = "face detector",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.video.detection import NEARLY, CenterFace, Detector, is_wider, least_side
+from vtt_emotion.video.detection import NEARLY, Detector, is_wider, least_side
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.frames import Frame
 from vtt_emotion.video.tracks import Tracker, sides
@@ -83,8 +83,7 @@ def look_at(frame: Frame, detector: Detector) -> np.ndarray:
     return faces
 
 
-def look_wide(frame: Frame, detector: CenterFace, glancing: CenterFace,
-              wide: CenterFace) -> tuple[np.ndarray, bool]:
+def look_wide(frame: Frame, detector: Any, glancing: Detector, wide: Detector) -> tuple[np.ndarray, bool]:
     """(what is found on a frame, whether there are faces so small that `detector` would miss them).
 
     The look of `wide` costs three times that of `detector`, and is spared where `glancing` sees no sign of such faces.
