@@ -81,13 +81,11 @@ def measure_coded(coding, coders):
     print(f"wrote {path} and {path.with_suffix('.png').name}")
 
 
-def figures_of(logits, target, about, soft, names):
+def figures_of(logits, targets, about, names):
     """(a dict of figures of each network, with its intervals; how each two differ).
 
-    logits: {network: (N, K)}; target (N, K) and `names` of K classes; about: {network: img_sz and more}; soft: of a tie
-    each is right.
+    logits, targets: {network: (N, K)}, of K classes, whose `names` are given; about: {network: img_sz and more}.
     """
-    targets = {name: credit_ties(said, target) if soft else target for name, said in logits.items()}
     again = {name: resample(said, targets[name]) for name, said in logits.items()}
     measured = {name: measure_logits(said, targets[name], names) for name, said in logits.items()}
     networks = [{"weights": name, "img_sz": None, **about.get(name, {}), **figures,
@@ -96,15 +94,15 @@ def figures_of(logits, target, about, soft, names):
     return networks, compare_networks(measured, again, hits)
 
 
-def measure_by_pose(samples, logits, target, names):
+def measure_by_pose(samples, logits, targets, names):
     """Figures (list of dicts) of faces turned from the camera by `turn` [from, to) degrees, and of those of an unknown
-    turn, None, of each network: by their `Samples`, logits {network: (N, K)} and targets (N, K)."""
+    turn, None, of each network: by their `Samples`, logits and targets {network: (N, K)}."""
     from vtt_emotion.training.clips import FaceClips
 
     clips = FaceClips([samples], SIDE, 1)
     turns = turned_in(clips[row, (0, row)][0][-1].numpy().transpose(1, 2, 0) for row in range(len(clips)))
     parts = [((low, high), (turns >= low) & (turns < high)) for low, high in zip(TURNS, TURNS[1:])]
-    return [{"weights": name, "turn": turn, **measure_logits(said[rows], target[rows], names)}
+    return [{"weights": name, "turn": turn, **measure_logits(said[rows], targets[name][rows], names)}
             for turn, rows in [*parts, (None, np.isnan(turns))] if rows.any() for name, said in logits.items()]
 
 
@@ -133,11 +131,13 @@ def measure(ops, index, split):
     names = COMPOUND if predictions.of_compound(part) else WITH_CONTEMPT[:target.shape[1]]
     if names == COMPOUND:
         logits, target = as_compound(logits, target)
-    networks, pairs = figures_of(logits, target, about, evaluate.protocol == "soft", names)
+    soft = evaluate.protocol == "soft"           # of a tie each is right
+    targets = {name: credit_ties(said, target) if soft else target for name, said in logits.items()}
+    networks, pairs = figures_of(logits, targets, about, names)
     figures = {"index": index, "split": split, "frames": evaluate.frames, "flip": evaluate.flip,
                "protocol": evaluate.protocol, "precision": evaluate.precision, **shown}
     if evaluate.by:
-        figures["by_pose"] = measure_by_pose(samples, logits, target, names)
+        figures["by_pose"] = measure_by_pose(samples, logits, targets, names)
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
     path = evaluate.results_path / f"evaluate_{index}_{split}.json".replace(":", "_")
     with whole_file(path) as temporary:

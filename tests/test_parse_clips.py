@@ -12,7 +12,7 @@ from vtt_emotion.core.labels import ANGRY, FEAR, HAPPY, NEUTRAL, SAD
 from vtt_emotion.datasets.clip_lists import buffers
 from vtt_emotion.datasets.npy import read_index
 from vtt_emotion.drawn.clips import write_dfew, write_ferv39k, write_mafw
-from vtt_emotion.training.samples import by_fold, read_held_out, read_mixture
+from vtt_emotion.training.samples import by_fold, held_out_names, read_held_out, read_mixture
 
 
 def write_clip(folder, count=20, name="{}.jpg"):
@@ -83,6 +83,8 @@ def test_dfew(parsed, tmp_path, capsys):
     (train,), _ = read_mixture({"dfew": 1.0}, *told, (), (), (3, 5))
     assert set(valid.clips) == {"00003", "00008"} and len(set(train.clips) - set(valid.clips)) == 8
     assert by_fold("dfew", tmp_path / "dicts", (5, 5), True) == {"episodes": [5]}
+    assert held_out_names("dfew", tmp_path / "dicts", (3, 5)) == ["00003", "00008"]
+    assert held_out_names("dfew", tmp_path / "dicts", (0, 0)) == []
     with pytest.raises(InputError, match="DFEW is measured by --folds 5"):
         read_held_out("dfew", *told, ())
 

@@ -78,6 +78,18 @@ def test_a_compound_list_is_never_read_as_basic(tmp_path, run_main, capsys, fold
     assert "dropped 1: not as the format" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("folder,subset", [
+    ("RAF basic and compound/basic", "basic"), ("RAF basic and compound/compound", "compound"),
+    ("RAF basic and compound", "basic"), ("compound/basic", "basic"), ("compound", "compound"),
+    ("basic/compound", "compound")])
+def test_the_nearest_folder_tells_the_subset(tmp_path, folder, subset):
+    """Codes of 1 to 7 are both's; what is called by both tells nothing."""
+    write_list(tmp_path / folder, range(1, 8))
+    parse_raf.main(["--root", str(tmp_path), "--raf-path", folder.split("/")[0]])
+    index = read_index(tmp_path / "dicts/raf_parsed.npy")
+    assert len(index) == 7 and {entry["subset"] for entry in index.values()} == {subset}
+
+
 def test_multi_distribution_and_landmark_boxes(copy):
     index = parse(copy)
     folder = copy / "datasets/RAF-DB/multi"

@@ -1,15 +1,18 @@
 import json
+import math
 
 import numpy as np
 import pytest
+import torch
 
 import evaluate
 import model_train
+import vtt_emotion.training.train
 from resnet_tsm import load_checkpoint
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
-from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.datasets.npy import write_index
+from vtt_emotion.core.labels import DISGUST, EMOTIONS, HAPPY, NEUTRAL
+from vtt_emotion.datasets.npy import read_index, write_index
 from vtt_emotion.training.log import read_confusion, read_log
 from vtt_emotion.training.samples import by_fold, read_held_out, read_mixture
 
@@ -70,6 +73,63 @@ def test_a_training_for_each_fold_and_seed(ck, tmp_path, capsys, run_main):
     three = [*argv[:-2], "3", "--weights", *weights]
     assert "has held out none of 3 folds" in run_main(evaluate.main, three, capsys)[0]
     assert "expected --folds with it" in run_main(model_train.main, [*root, *TINY, "--fold", "1"], capsys)[0]
+
+
+def test_folds_and_subsets_of_no_such_index_are_refused(ck, capsys, run_main):
+    """They would choose nothing: the same network would be trained again and again."""
+    fer = ["--root", str(ck), *TINY[:-4], "--mixture", "fer", "1", "ck", "0", "--valid-on", "fer"]
+    for main, argv in ((model_train.main, fer), (evaluate.main, ["--root", str(ck), "--index", "fer"])):
+        said = run_main(main, [*argv, "--folds", "2"], capsys)[0]
+        assert said.startswith("error: --folds 2: expected an index that goes by folds, ck, dfew, mafw; found fer")
+        assert run_main(main, [*argv, "--subsets", "compound"], capsys)[0] == (
+            "error: --subsets compound: fer has none; RAF-DB has")
+    both = ["--root", str(ck), *TINY[:-4], "--mixture", "fer", "1", "ck", "1", "--valid-on", "raf"]
+    assert "fer and ck have none" in run_main(model_train.main, [*both, "--subsets", "basic"], capsys)[0]
+
+
+def test_a_fold_that_has_changed_is_refused(ck, tmp_path, capsys, run_main):
+    """A subject more before the others shifts the folds: what was trained on would be measured as unseen."""
+    (tmp_path / "dicts").mkdir()
+    (tmp_path / "datasets").symlink_to(ck / "datasets")
+    index = read_index(ck / "dicts/ck_parsed.npy")
+    write_index(tmp_path / "dicts/ck_parsed.npy", index)
+    train = ["--root", str(tmp_path), *TINY, "--folds", "2", "--name", "shifted"]
+    model_train.main(train)
+    weights = [f"runs/shifted_fold{fold}/best.pt" for fold in (1, 2)]
+    assert load_checkpoint(tmp_path / weights[0])["held_out"] == {"ck": ["S0", "S2", "S4"]}
+    model_train.main([*train, "--resume", "--max-steps", "2"])
+    assert load_checkpoint(tmp_path / weights[0].replace("best", "last"))["held_out"] == {"ck": ["S0", "S2", "S4"]}
+    argv = ["--root", str(tmp_path), "--index", "ck", "--num-workers", "0", "--device", "cpu", "--frames", "1",
+            "--folds", "2", "--results-path", str(tmp_path), "--weights", *weights]
+    evaluate.main(argv)
+    for entry in index[1].values():
+        entry["pos"] = [entry["pos"][0].replace("S3", "S-1"), entry["pos"][1]]
+    write_index(tmp_path / "dicts/ck_parsed.npy", index)
+    expected = "held out 3 (S0, S2, S4) of ck, and fold 1 of 2 is 3 (S-1, S1, S3) now; S-1 is in one of them alone"
+    said = run_main(evaluate.main, argv, capsys)[0]
+    assert said.startswith(f"error: {weights[0]}: ") and expected in said
+    said = run_main(model_train.main, [*train, "--resume", "--max-steps", "3"], capsys)[0]
+    assert "shifted_fold1/last.pt: " in said and expected in said
+    for path in (tmp_path / "runs").glob("*/*.pt"):                              # of versions that kept nothing of it
+        former = load_checkpoint(path)
+        del former["held_out"]
+        torch.save(former, path)
+    evaluate.main(argv)
+    model_train.main([*train, "--resume", "--max-steps", "3"])
+    assert load_checkpoint(tmp_path / "runs/shifted_fold1/last.pt")["held_out"] is None
+
+
+def test_an_emotion_that_is_not_trained_on_is_learnt_as_a_wrong_answer(ck, monkeypatch):
+    """CK+ has no neutral; only the emotions that it has are adjusted, of shares as they are drawn."""
+    adjusted, real = [], vtt_emotion.training.train.make_loss
+    monkeypatch.setattr(vtt_emotion.training.train, "make_loss", lambda loss, neutral, adjust: (
+        adjusted.append(adjust), real(loss, neutral, adjust))[1])
+    model_train.main(["--root", str(ck), *TINY, "--folds", "5", "--fold", "1", "--logit-adjust", "0.5"])
+    expected = [0.5 * math.log(0.5) if emotion in (DISGUST, HAPPY) else 0 for emotion in range(7)]
+    assert adjusted[0].tolist() == pytest.approx(expected) and adjusted[1] == 0
+    logits = torch.zeros(1, 7, requires_grad=True)
+    real("soft_ce", 0.5, adjusted[0])(logits, torch.eye(7)[[HAPPY]]).backward()
+    assert logits.grad[0, NEUTRAL] == logits.grad[0].max() > 1 / 7               # pushed down most
 
 
 def test_seeds_and_what_the_log_has(ck, capsys):

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.models import resnet18 as torchvision_resnet18
 
 from tools import ship_weights
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.weights import load_network
+from vtt_emotion.core.weights import load_network, say_plain
 from vtt_emotion.training.clips import FaceClips
+from vtt_emotion.training.networks import load
 from vtt_emotion.training.samples import read_samples
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.onnx_backend import OnnxStep, checkpoint_hash, int8_graph
@@ -52,6 +54,25 @@ def test_backends_agree(shipped, crops, tmp_path, capsys):
     assert capsys.readouterr().out.count("exporting the network") == 1
     make_step("onnx", "cpu", shipped, tmp_path)               # kept
     assert "exporting" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"net": state}])
+def test_of_another_projects_weights_the_order_is_said_to_be_a_guess(trained, tmp_path, capsys, wrap):
+    """Each time that they are read with, by a kept graph too; never of this project's own."""
+    for backend in ("torch", "onnx"):
+        assert len(make_step(backend, "cpu", trained / "runs/tsm/best.pt", tmp_path).labels) == 7
+    load(str(trained / "runs/tsm/best.pt"), trained=True)
+    assert "thought to be" not in capsys.readouterr().err
+    weights = tmp_path / "theirs.pth"
+    torch.save(wrap(torchvision_resnet18(num_classes=7).state_dict()), weights)
+    said = (f"warning: {weights}: of another project, or without its options; its seven classes are thought to be in "
+            "this project's order: angry, disgust, fear, happy, sad, surprise, neutral\n")
+    for backend in ("onnx", "onnx", "torch", ""):
+        say_plain.cache_clear()                  # as in a process of its own
+        step = make_step(backend, "cpu", weights, tmp_path) if backend else load(str(weights), trained=True)
+        assert len(step.labels) == 7 and capsys.readouterr().err.endswith(said)
+    load(str(weights), trained=True)
+    assert not capsys.readouterr().err
 
 
 def test_auto_takes_int8_where_it_came_with_the_weights(shipped, trained, tmp_path, capsys):

@@ -1,9 +1,11 @@
 """Checkpoints found by path or name, and made a network; torch is imported only where that or CUDA is asked for."""
 import ctypes
 import importlib.util
+import logging
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,8 @@ def load_network(weights: str | Path, root: Path = Path("."), trained: bool = Fa
     """`resnet18` with `weights`: "none", "imagenet", or what `find_weights` finds.
 
     With `trained` the first two, and a file of ImageNet's, are refused: their last layer is random. It works at
-    `img_sz` px, where None is given at what it was trained at (224 where the file does not say). make: called in
+    `img_sz` px, where None is given at what it was trained at (224 where the file does not say, as another project's
+    does not: then the network's `plain` is True, and its order of emotions is said to be a guess). make: called in
     place of `resnet18`.
     """
     from resnet_tsm import resnet18
@@ -48,6 +51,9 @@ def load_network(weights: str | Path, root: Path = Path("."), trained: bool = Fa
     try:
         net = (make or resnet18)(start[weights] if weights in start and not trained else find_weights(weights, root),
                                  start=not trained)
+        net.plain = trained and net.img_sz is None
+        if net.plain:
+            say_plain(weights)
         net.img_sz = img_sz or net.img_sz or 224
         if net.img_sz > LARGE and not img_sz:
             print(f"warning: {weights}: works at {net.img_sz} px, so that a face takes {(net.img_sz / 224) ** 2:.0f} "
@@ -59,6 +65,13 @@ def load_network(weights: str | Path, root: Path = Path("."), trained: bool = Fa
         raise InputError(str(error)) from None
     except (OSError, RuntimeError) as error:
         raise InputError(f"{weights}: could not be fetched ({error}); --weights takes a file, or none") from None
+
+
+@cache
+def say_plain(weights: str | Path) -> None:
+    """Say once of parameters alone, with no options of this project, which emotions they are thought to know."""
+    logging.getLogger(__name__).warning("%s: of another project, or without its options; its seven classes are thought "
+                                        "to be in this project's order: %s", weights, ", ".join(EMOTIONS))
 
 
 def checked_logits(logits: np.ndarray, weights: str | Path, labels: Sequence[str] = EMOTIONS) -> np.ndarray:

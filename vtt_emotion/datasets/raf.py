@@ -24,13 +24,18 @@ class Subset:
 
 
 def subset_of(root: Path, path: str) -> str:
-    """The subset that the list `path` under `root` is of: multi's by its name; compound's where its path says so, or
-    where its labels are more than basic's seven (one in twenty of them is: basic's may hold a defect); or else basic's.
+    """The subset that the list `path` under `root` is of: multi's by its name; compound's where the folder nearest to
+    it that is called by one of both is compound's, or where its labels are more than basic's seven (one in twenty of
+    them is: basic's may hold a defect); or else basic's.
     """
     if path.lower().endswith(LISTS["multi"]):
         return "multi"
-    if "compound" in f"{root.name}/{path}".lower():
-        return "compound"
+    for folder in (*reversed(PurePosixPath(path).parent.parts), root.name):
+        called = [name for name in ("basic", "compound") if name in folder.lower()]
+        if called == ["compound"]:
+            return "compound"
+        if called == ["basic"]:
+            break
     labels = [line.split()[1:2] for line in (root / path).read_text(errors="replace").splitlines()]
     beyond = sum(label in (["8"], ["9"], ["10"], ["11"]) for label in labels)
     return "compound" if beyond > len(labels) / 20 else "basic"

@@ -42,6 +42,15 @@ def make_loss(loss: str, neutral_lambda: float, adjust: float | torch.Tensor = 0
     return lambda logits, target: binary(logits, target, neutral_lambda)
 
 
+def log_shares(shares: torch.Tensor) -> torch.Tensor:
+    """The logarithms of the classes' shares (7,) in training, as `make_loss` adjusts logits by.
+
+    That of a class that is not trained on, less than one in a million, is 0: its logarithm would keep it from being
+    learnt as a wrong answer, and the network would go on to name it.
+    """
+    return torch.where(shares > 1e-6, shares.log(), 0.0)
+
+
 def split_affect(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Outputs or targets (N, 7 to 10) as those of emotions (N, 7 or 8) and of valence and arousal, (N, 2) or (N, 0)."""
     count = values.shape[1]

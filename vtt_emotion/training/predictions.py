@@ -18,7 +18,16 @@ from vtt_emotion.training.measures import measure_affect
 from vtt_emotion.training.networks import load
 from vtt_emotion.training.optimization import split_affect
 from vtt_emotion.training.protocols import hold_to
-from vtt_emotion.training.samples import Samples, by_fold, read_samples, where
+from vtt_emotion.training.samples import (
+    Samples,
+    by_fold,
+    check_folds,
+    check_held_out,
+    check_subsets,
+    held_out_names,
+    read_samples,
+    where,
+)
 
 Said = tuple[dict[str, torch.Tensor], torch.Tensor, dict[str, dict]]
 
@@ -30,8 +39,7 @@ def find_split(index: str, split: str, episodes: tuple[int, ...], subsets: tuple
         raise InputError(f"--split {split}: {index} has no splits; Friends has --valid-episodes")
     if split and split not in row.splits:
         raise InputError(f"--split {split}: {index} has {', '.join(row.splits)}")
-    if subsets and not row.subsets:
-        raise InputError(f"--subsets {' '.join(subsets)}: {index} has none; RAF-DB has")
+    check_subsets(subsets, index)
     split = split or row.held_out
     name = "_".join(map(str, episodes)) if row.by_episode else split or "all"
     return where(index, split, episodes, subsets), "_".join([name, *subsets])
@@ -106,11 +114,10 @@ def predict_folds(ops: Any, index: str, part: dict, shown: dict) -> Said:
     """As `predict_all`, of all --weights as one: what each says of the fold that it has not seen.
 
     Raises:
-        InputError: the index has no folds, or the networks are not one a fold.
+        InputError: the index has no folds, the networks are not one a fold, or a fold has changed since its training.
     """
     count = ops.split.folds
-    if not SOURCES[kind_of(index)].folds:
-        raise InputError(f"--folds {count}: {index} does not go by folds; CK+ does")
+    check_folds(count, index)
     unseen = {fold_of(weights, ops.place.root, count): weights for weights in ops.evaluate.weights}
     missing = set(range(1, count + 1)) - set(unseen)
     if missing or len(unseen) < len(ops.evaluate.weights):
@@ -119,6 +126,8 @@ def predict_folds(ops: Any, index: str, part: dict, shown: dict) -> Said:
                          + (f", fold {min(missing)}" if missing else ""))
     parts, classes = [], classes_known(ops)
     for fold, weights in sorted(unseen.items()):
+        check_held_out(weights, _checkpoint(weights, ops.place.root).get("held_out") or {},
+                       {index: held_out_names(index, ops.place.dicts_path, (fold, count))}, (fold, count))
         samples = read_part(ops, index, part | by_fold(index, ops.place.dicts_path, (fold, count), True), classes)
         parts.append(predict_one(ops, weights, samples, shown))
     logits, targets, about = zip(*parts)

@@ -17,6 +17,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import naming, whole_file
 from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, emotions_of
 from vtt_emotion.training.log import add_rows, columns_of, confusion_columns, cut_log
+from vtt_emotion.training.samples import check_held_out
 
 
 def plain(options: Any) -> dict:
@@ -52,7 +53,8 @@ class Progress:
 class Run:
     """A run begun, or continued from its last.pt when `resume`.
 
-    `checkpoint` is what it continues from (dict), None for a new run; `progress` how far it is. Without `writes` it
+    `checkpoint` is what it continues from (dict), None for a new run; `progress` how far it is; `held_out` what its
+    fold holds out, {source: names}, None where that is not known. Without `writes` it
     only reads: of the processes of one training the first one's writes.
 
     Raises:
@@ -62,8 +64,10 @@ class Run:
     def __init__(self, folder: str | Path, options: Any, resume: bool, writes: bool = True) -> None:
         self.folder, self.options, self.checkpoint = Path(folder), plain(options), None
         self.writes, self.board = writes, None
+        self.held_out: dict | None = {}
         if resume:
             self.checkpoint = read_checkpoint(self.folder / "last.pt")
+            self.held_out = self.checkpoint.get("held_out")
             for line in _changes(self.checkpoint["options"], self.options) if writes else ():
                 print(f"resumed with another option: {line}")
         elif any((self.folder / name).exists() for name in ("last.pt", "best.pt")):
@@ -80,6 +84,16 @@ class Run:
         """The outputs of the network that the options ask for."""
         affect = AFFECT if self.options["loss"]["affect"] else ()
         return *WITH_CONTEMPT[:self.options["data"]["classes"]], *affect
+
+    def hold_out(self, names: dict[str, list[str]], fold: tuple[int, int]) -> None:
+        """Keep what its fold holds out, {source: names}; of a run begun before this was kept nothing is.
+
+        Raises:
+            InputError: the run to resume has held out others.
+        """
+        if self.held_out is not None:
+            check_held_out(self.folder / "last.pt", self.held_out, names, fold)
+            self.held_out = {**self.held_out, **names}
 
     def start(self) -> None:
         """Write ops.json, and drop from the log what was written after the checkpoint: it will be written again."""
@@ -134,8 +148,8 @@ class Run:
             return
         checkpoint = {"net": net.state_dict(), "average": average,
                       "optimizer": optimizer.state_dict() if optimizer else None, **vars(progress),
-                      "random": random_states(), "options": self.options, "version": __version__,
-                      "revision": code_revision()}
+                      "random": random_states(), "options": self.options, "held_out": self.held_out,
+                      "version": __version__, "revision": code_revision()}
         write_checkpoint(self.folder / name, checkpoint)
 
 

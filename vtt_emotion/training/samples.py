@@ -196,6 +196,40 @@ def by_fold(source: str, dicts_path: Path, fold: tuple[int, int], held_out: bool
     return {"episodes": [subject for subject in subjects if (subject in dealt) == held_out]}
 
 
+def held_out_names(source: str, dicts_path: Path, fold: tuple[int, int]) -> list[str]:
+    """The sorted names of what a fold holds out of a source that goes by folds: clips, or subjects; [] of no fold.
+
+    fold and errors: as of `by_fold`.
+    """
+    held_out = by_fold(source, dicts_path, fold, True).get("episodes", ())
+    if not held_out:
+        return []
+    path, place = Path(dicts_path) / index_file(source), -1 if SOURCES[kind_of(source)].clips else 0
+    return sorted({str(entry["pos"][place]) for *_, entry in _entries(source, read_index(path), path, None)
+                   if entry["pos"][0] in held_out})
+
+
+def check_held_out(weights: str | Path, then: dict[str, list[str]], now: dict[str, list[str]],
+                   fold: tuple[int, int]) -> None:
+    """Refuse a checkpoint whose training has held out other names `then`, {source: names}, than its fold has `now`.
+
+    What is not known of a source is not checked.
+
+    Raises:
+        InputError: they differ: some that it was trained on would be measured as unseen.
+    """
+    def some(names):
+        return f"{len(names)} ({', '.join(names[:5])}{', ...' * (len(names) > 5)})"
+
+    for source, names in now.items():
+        former = then.get(source, names)
+        apart = sorted(set(former) ^ set(names))
+        if apart:
+            raise InputError(f"{weights}: its training has held out {some(former)} of {source}, and fold {fold[0]} of "
+                             f"{fold[1]} is {some(names)} now; {apart[0]} is in one of them alone. Expected the index "
+                             "and the folds that it was trained by, or a network trained by these")
+
+
 def read_held_out(source: str, dicts_path: Path, roots: dict[str, Path], margins: dict[str, tuple[float, float]],
                   valid_episodes: tuple[int, ...], fold: tuple[int, int] = (0, 0)) -> Samples:
     """The `Samples` validated on: Friends' validation episodes, another index's own held-out split, or a fold."""
@@ -204,6 +238,20 @@ def read_held_out(source: str, dicts_path: Path, roots: dict[str, Path], margins
         raise InputError(f"--valid-on {source}: {row.never}")
     return read_samples(source, dicts_path, roots[kind_of(source)], framing=margins[kind_of(source)],
                         **where(source, row.held_out, valid_episodes), **by_fold(source, dicts_path, fold, True))
+
+
+def check_folds(folds: int, *sources: str) -> None:
+    """Refuse so many `--folds`, of which 0 is none, where no source goes by folds: all would be of the same faces."""
+    if folds and not any(SOURCES[kind_of(source)].folds for source in sources):
+        those = ", ".join(source for source, row in SOURCES.items() if row.folds)
+        raise InputError(f"--folds {folds}: expected an index that goes by folds, {those}; found {', '.join(sources)}")
+
+
+def check_subsets(subsets: tuple[str, ...], *sources: str) -> None:
+    """Refuse `--subsets` where no source has any: they would choose nothing."""
+    if subsets and not any(SOURCES[kind_of(source)].subsets for source in sources):
+        verb = "has" if len(sources) == 1 else "have"
+        raise InputError(f"--subsets {' '.join(subsets)}: {' and '.join(sources)} {verb} none; RAF-DB has")
 
 
 def check_episodes(train_episodes: Iterable[int], valid_episodes: Iterable[int]) -> None:

@@ -10,23 +10,32 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ops import SOURCES
 from resnet_tsm import fill
 from vtt_emotion.core.command_line import Stopped
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import locked
 from vtt_emotion.core.labels import CONTEMPT, emotions_of
 from vtt_emotion.core.weights import name_device
+from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.training.augmentation import mix_pairs
 from vtt_emotion.training.batches import BalancedBatches, EveryOnce, make_loader, sampling_weights
 from vtt_emotion.training.clips import FaceClips, some_faces
 from vtt_emotion.training.engine import Average, compiled, evaluate, train_step
 from vtt_emotion.training.face_cache import FaceCache
 from vtt_emotion.training.networks import load, network_for, set_labels
-from vtt_emotion.training.optimization import lr_factor, make_loss, make_optimizer, with_affect
+from vtt_emotion.training.optimization import log_shares, lr_factor, make_loss, make_optimizer, with_affect
 from vtt_emotion.training.protocols import hold_to
 from vtt_emotion.training.ranks import Ranks
 from vtt_emotion.training.runs import Progress, Run, run_folder, set_random_states
-from vtt_emotion.training.samples import check_episodes, read_held_out, read_mixture
+from vtt_emotion.training.samples import (
+    check_episodes,
+    check_folds,
+    check_subsets,
+    held_out_names,
+    read_held_out,
+    read_mixture,
+)
 from vtt_emotion.training.teachers import ask, mix, read_said, write_said
 from vtt_emotion.training.watch import Meter, Unreadable, stop_at_a_step
 
@@ -64,6 +73,8 @@ def train(ops: Any, frames: int) -> dict | None:
         but the first.
     """
     check_episodes(ops.split.train_episodes, ops.split.valid_episodes)
+    check_folds(ops.split.folds, *_mixed(ops), ops.data.valid_on)
+    check_subsets(ops.split.subsets, *_mixed(ops))
     if ops.loss.adjust() and ops.loss.loss != "soft_ce":
         raise InputError(f"--logit-adjust {ops.loss.logit_adjust}: goes with --loss soft_ce alone")
     ranks = Ranks(torch.device(name_device(ops.run.device)), ops.loader.batch_size)
@@ -163,6 +174,7 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
     """The `Training` of the options on what `_faces` gives, from the checkpoint in the run's folder on if resumed."""
     device, options = ranks.device, ops.run
     run = Run(folder, ops, options.resume, writes=ranks.first)
+    run.hold_out(*_held_out(ops))
     net, average, optimizer = _network(ops, run, device, train_faces)
     ranks.total(0)                               # all have looked at the folder before the first writes to it
     run.start()
@@ -172,9 +184,9 @@ def _prepare(ops, folder, ranks, train_faces, weights, valid_faces):
     valid_batches = EveryOnce(len(valid_faces), batch_size // ranks.count, part)
     loaders = tuple(make_loader(faces, order, ops.loader.num_workers, device.type == "cuda")
                     for faces, order in ((train_faces, batches), (valid_faces, valid_batches)))
-    shares = torch.from_numpy(weights @ train_faces.targets).clamp(1e-6).to(device, torch.float32)
+    shares = torch.from_numpy(weights @ train_faces.targets).to(device, torch.float32)
     losses = tuple(make_loss(ops.loss.loss, ops.loss.neutral_lambda, adjust)
-                   for adjust in (ops.loss.adjust() * shares.log(), 0.0))
+                   for adjust in (ops.loss.adjust() * log_shares(shares), 0.0))
     if ops.loss.affect:
         losses = tuple(with_affect(loss, ops.loss.affect) for loss in losses)
     if ranks.first:
@@ -207,6 +219,19 @@ def _faces(ops, frames):
     return (FaceClips(sources, ops.loader.img_sz, frames, augment, motion, affect=affect, cache=cache),
             sampling_weights(sources, shares, ops.loader.neutral_ratio, ops.loader.balance),
             FaceClips([valid], ops.loader.img_sz, frames, affect=affect))
+
+
+def _mixed(ops):
+    """The sources of the mixture that have a share in it."""
+    return [source for source, share in ops.data.mixture if share > 0]
+
+
+def _held_out(ops):
+    """({source that goes by folds: the names that it holds out}, (fold, how many))."""
+    fold = ops.split.fold, ops.split.folds
+    sources = sorted({*_mixed(ops), ops.data.valid_on})
+    return {source: held_out_names(source, ops.place.dicts_path, fold) for source in sources
+            if SOURCES[kind_of(source)].folds}, fold
 
 
 def _take_lessons(ops, faces, run, ranks):

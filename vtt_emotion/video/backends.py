@@ -11,7 +11,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.weights import load_network
+from vtt_emotion.core.weights import load_network, say_plain
 from vtt_emotion.video.onnx_backend import OPSET, OnnxStep, checkpoint_hash, int8_graph
 
 LOG = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ def make_step(backend: str, device: str, weights: Path, graphs_path: Path | None
     if path.is_file():
         step = OnnxStep(path, threads, weights)
         if step.exported == name:
+            if step.plain:
+                say_plain(str(weights))
             return step
         LOG.info("%s: not of %s, so it is made again", path, weights)
     from vtt_emotion.video.torch_backend import export

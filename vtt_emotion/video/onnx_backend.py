@@ -13,6 +13,7 @@ INPUTS, STATES = ("frames", "past2", "past3", "past4", "fresh"), ("next2", "next
 OPSET = 18
 HASH = "weights"                                 # an int8 graph's own note of the weights it was made of
 EXPORTED = "exported"                            # the same of one exported and kept
+PLAIN = "plain"                                  # a note of one whose weights are as of `say_plain`
 
 
 class OnnxStep:
@@ -34,7 +35,7 @@ class OnnxStep:
                 from None
         self.weights = weights or path
         notes = self.session.get_modelmeta().custom_metadata_map
-        self.hash, self.exported = notes.get(HASH), notes.get(EXPORTED)
+        self.hash, self.exported, self.plain = notes.get(HASH), notes.get(EXPORTED), PLAIN in notes
         self.shapes = [part.shape[1:] for part in self.session.get_inputs()[1:4]]
         self.size = self.session.get_inputs()[0].shape[-1]
         self.labels = output_names(self.session.get_outputs()[0].shape[-1])

@@ -8,7 +8,7 @@ import torch
 
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.weights import checked_logits
-from vtt_emotion.video.onnx_backend import EXPORTED, HASH, INPUTS, OPSET, STATES, OnnxStep, checkpoint_hash
+from vtt_emotion.video.onnx_backend import EXPORTED, HASH, INPUTS, OPSET, PLAIN, STATES, OnnxStep, checkpoint_hash
 
 IMG_SZ = 224                                     # px, of a network that does not say
 
@@ -58,6 +58,8 @@ def export(net: torch.nn.Module, path: Path, name: str = "") -> None:
                                     output_names=("logits", *STATES), opset_version=OPSET,
                                     dynamic_shapes=({0: torch.export.Dim.DYNAMIC},) * 5)
     program.model.metadata_props[EXPORTED] = name
+    if getattr(net, "plain", False):
+        program.model.metadata_props[PLAIN] = "true"
     with whole_file(path) as temporary:
         program.save(str(temporary), external_data=False)
 
