@@ -16,10 +16,10 @@ from vtt_emotion.core.weights import find_weights, load_network
 from vtt_emotion.datasets.npy import BUFFER
 from vtt_emotion.video.detection import make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionStream
-from vtt_emotion.video.frames import count_frames, read_frames
+from vtt_emotion.video.frames import count_frames, facts_of, read_frames
 from vtt_emotion.video.onnx_backend import OnnxStep, int8_graph
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
-from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.shots import pace_of, with_cuts
 from vtt_emotion.video.tracks import Tracker
 
 KEPT = 60                                        # frames that are looked at, and blocks that the network is timed on
@@ -61,7 +61,8 @@ def time_parts(source, tracking, size, framing, stride):
     """
     spent = {}
     spent["decode"], (last,) = seconds_of(lambda: deque(read_frames(source), 1))
-    count, cuts = last.number + 1, (tracking.shot_ratio, tracking.shot_least, tracking.shot_sure)
+    count = last.number + 1
+    cuts = pace_of(facts_of(source).rate), tracking.shot_ratio, tracking.shot_least, tracking.shot_sure
     both, _ = seconds_of(lambda: deque(with_cuts(read_frames(source), *cuts), 0))
     spent["shots"] = both - spent["decode"]
     detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Detector", "InputError", "crop_face", "find_faces", "make_faces", "read_emotions", "read_image",
            "read_video"]
-__version__ = "2.2.1"
+__version__ = "2.3.0"
 _ROOMS = {"crop_face": "core.crop", "InputError": "core.errors", "make_faces": "video.faces",
           "Detector": "video.detection"}
 

@@ -12,7 +12,7 @@ from vtt_emotion.core.images import write_image
 from vtt_emotion.drawn import friends as drawn_friends
 from vtt_emotion.video import frames as video_frames
 from vtt_emotion.video.frames import count_frames, read_frames
-from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.shots import Pace, with_cuts
 from vtt_emotion.video.sources import find_episode, find_videos
 
 
@@ -137,7 +137,7 @@ def test_episodes_are_numbered_by_name(tmp_path, capsys):
 
 
 def cuts(frames):
-    return [frame.number for frame, begins in with_cuts(frames, 3.0, 8.0, 45.0) if begins]
+    return [frame.number for frame, begins in with_cuts(frames, Pace(), 3.0, 8.0, 45.0) if begins]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -20,7 +20,7 @@ from vtt_emotion.video.faces_file import VERSION, describe, fingerprint, read_fa
 from vtt_emotion.video.frames import Frame as FilmFrame
 from vtt_emotion.video.frames import read_frames
 from vtt_emotion.video.reading import follow_faces, known_faces, look_at, look_wide, read_through
-from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.shots import Pace, with_cuts
 from vtt_emotion.video.sources import find_videos
 from vtt_emotion.video.tracks import Tracker
 
@@ -31,7 +31,7 @@ def find(frames, threads=2, cuts=None, **options):
     detector = make_detector(tracking.detector, tracking.detect_width, tracking.min_face, tracking.min_score)
     tracker = Tracker(tracking.detect_every, tracking.max_move, tracking.max_gap, tracking.max_hidden,
                       tracking.min_seen)
-    cuts = cuts or with_cuts(frames, tracking.shot_ratio, tracking.shot_least, tracking.shot_sure)
+    cuts = cuts or with_cuts(frames, Pace(), tracking.shot_ratio, tracking.shot_least, tracking.shot_sure)
     return read_through(follow_faces(cuts, detector, tracker, threads), [])[:2]
 
 

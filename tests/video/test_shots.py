@@ -3,9 +3,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vtt_emotion.video.shots import LOOK_AHEAD, with_cuts
+from vtt_emotion.video.shots import Pace, frames_at, pace_of, with_cuts
 
-LENGTH = 40                                      # frames of a shot
+LENGTH = 40                                      # frames of a shot, at 24 a second
 LIMITS = (3.0, 8.0, 45.0)
 
 
@@ -17,9 +17,9 @@ class _Frame:
         return self.picture.clip(0, 255).astype(np.uint8)
 
 
-def starts(pictures):
+def starts(pictures, rate=24):
     frames = [_Frame(number, picture) for number, picture in enumerate(pictures)]
-    said = list(with_cuts(frames, *LIMITS))
+    said = list(with_cuts(frames, pace_of(rate), *LIMITS))
     assert [frame for frame, _ in said] == frames            # none lost, in order
     return [frame.number for frame, begins in said if begins]
 
@@ -31,21 +31,27 @@ def place(rng):
     return (rng.uniform(90, 150) + 35 * layers[0] + 20 * layers[1] + 8 * layers[2]).clip(10, 245)
 
 
-def shot(rng, length=LENGTH, far=1.0):
+def shot(rng, seconds=LENGTH / 24, far=1.0, rate=24):
     """Its frames: somebody moves before a place, so `far`; the camera shakes and sways."""
     wide, phase, bright = np.tile(place(rng), (1, 2)), rng.uniform(0, 6), rng.uniform(30, 220)
-    for number in range(length):
-        sway = int(20 + 12 * far * np.sin(phase + number / 9) + far * rng.integers(2))
+    for number in range(round(seconds * rate)):
+        now = number * 24 / rate
+        sway = int(20 + 12 * far * np.sin(phase + now / 9) + far * rng.integers(2))
         picture = wide[:, sway:sway + 192].copy()
-        cv2.ellipse(picture, (int(96 + 40 * far * np.sin(phase + number / 6)), 70), (18, 30), 0, 0, 360, bright, -1)
+        cv2.ellipse(picture, (int(96 + 40 * far * np.sin(phase + now / 6)), 70), (18, 30), 0, 0, 360, bright, -1)
         yield picture + rng.normal(0, 2, picture.shape)
 
 
-def film(rng, kind, count=8):
-    """(pictures, first frames of shots but the first) of a drawn film whose shots meet as `kind` says."""
-    parts = [np.stack(list(shot(rng, far=0.25 if kind == "dissolves" else 1))) for _ in range(count)]
-    truth = [LENGTH * number for number in range(1, count)]
-    blend = {"dissolves": 16, "fades": 8}.get(kind, 0)
+def film(rng, kind, count=8, rate=24, seconds=16 / 24):
+    """(pictures, first frames of shots but the first) of a drawn film whose shots meet as `kind` says.
+
+    seconds: of a dissolve; a shot is as much longer as it is longer than by default.
+    """
+    apart = LENGTH / 24 + max(0, seconds - 16 / 24)
+    parts = [np.stack(list(shot(rng, apart, 0.25 if kind == "dissolves" else 1, rate))) for _ in range(count)]
+    length = len(parts[0])
+    truth = [length * number for number in range(1, count)]
+    blend = {"dissolves": round(seconds * rate), "fades": frames_at(8, rate)}.get(kind, 0)
     share = ((np.arange(blend) + 0.5) / max(blend, 1))[:, None, None]
     pictures = [parts[0]]
     for part in parts[1:]:
@@ -62,19 +68,20 @@ def film(rng, kind, count=8):
             pictures.append(former)
         pictures.append(part)
     if kind == "dissolves":
-        truth = np.cumsum([LENGTH] + [LENGTH - blend] * (count - 2)) - blend // 2
+        truth = np.cumsum([length] + [length - blend] * (count - 2)) - blend // 2
     pictures = np.concatenate(pictures)
     if kind == "flashes":
-        pictures[20::LENGTH] = 250
-        pictures[31::LENGTH] += 120
+        for number in range(frames_at(1, rate)):
+            pictures[frames_at(20, rate) + number::length] = 250
+            pictures[frames_at(31, rate) + number::length] += 120
     if kind == "letterbox":
         pictures[:, :14] = pictures[:, -14:] = 16
     if kind == "dark":
         pictures *= 0.3
     if kind == "jerks":
-        pictures[15::LENGTH] = np.roll(pictures[15::LENGTH], 50, 2)
-        for first in range(25, len(pictures), LENGTH):
-            pictures[first:first + 15] = np.roll(pictures[first:first + 15], 9, 1)
+        pictures[frames_at(15, rate)::length] = np.roll(pictures[frames_at(15, rate)::length], 50, 2)
+        for first in range(frames_at(25, rate), len(pictures), length):
+            pictures[first:first + frames_at(15, rate)] = np.roll(pictures[first:first + frames_at(15, rate)], 9, 1)
     return pictures, list(truth)
 
 
@@ -94,21 +101,69 @@ def test_the_cuts_found_are_the_cuts_drawn(kind, least):
     assert np.mean(said) >= least, said
 
 
-def test_no_cut_is_invented_at_the_ends_of_a_stretch():
-    pictures = np.stack(list(shot(np.random.default_rng(3), 120)))
-    pictures = np.stack([np.roll(picture, 6 * number, 1) for number, picture in enumerate(pictures)])    # by hand
-    assert all(starts(pictures[first:first + length]) == [] for first in range(0, 60, 2) for length in (1, 2, 7, 40))
+@pytest.mark.parametrize("rate", [30, 60])
+@pytest.mark.parametrize("kind, least", [("cuts", 1), ("flashes", 0.85), ("letterbox", 1), ("dark", 1), ("jerks", 1),
+                                         ("dissolves", 0.85), ("fades", 1)])
+def test_cuts_are_found_at_high_rates(kind, least, rate):
+    pictures, truth = film(np.random.default_rng(1), kind, 5, rate)
+    near = {"dissolves": frames_at(8, rate), "fades": frames_at(4, rate)}.get(kind, 0)
+    assert f1(found := starts(pictures, rate), truth, near) >= least, (found, truth)
 
 
-def test_a_black_film_and_a_short_one_have_no_cuts():
-    rng = np.random.default_rng(0)
-    assert starts(np.abs(rng.normal(0, 3, (60, 36, 64)))) == [] and starts([]) == []
+@pytest.mark.parametrize("rate", [24, 30, 50, 60, 120])
+def test_a_dissolve_and_a_flash_take_a_time_not_frames(rate):
+    rng = np.random.default_rng(4)
+    one, other = place(rng), place(rng)
+    for seconds in (0.5, 1.0):
+        share = ((np.arange(round(seconds * rate)) + 0.5) / round(seconds * rate))[:, None, None]
+        pictures = np.concatenate([[one] * 2 * rate, one * (1 - share) + other * share, [other] * 2 * rate])
+        found = starts(pictures, rate)
+        assert len(found) == 1 and abs(found[0] - len(pictures) / 2) <= seconds / 2 * rate, (seconds, found)
+    flash = round(0.08 * rate)                   # 80 ms
+    assert starts([one] * rate + [other] * flash + [one] * rate, rate) == []
+    assert starts([one] * rate + [other] * round(0.3 * rate) + [one] * rate, rate) == [rate, rate + round(0.3 * rate)]
+
+
+def test_a_film_of_24_shown_at_60_has_its_cuts():
+    """Each of its pictures is shown two or three times, so that most frames do not change."""
+    pictures, truth = film(np.random.default_rng(1), "cuts", 5)
+    times = 2 + np.arange(len(pictures)) % 2
+    assert starts(np.repeat(pictures, times, 0), 60) == np.cumsum(times)[np.array(truth) - 1].tolist()
+
+
+@pytest.mark.parametrize("rate", [10, 12, 15])
+def test_no_cut_is_invented_at_low_rates(rate):
+    for kind in ("cuts", "flashes"):
+        pictures, truth = film(np.random.default_rng(1), kind, rate=rate)
+        found = starts(pictures, rate)
+        assert set(found) <= set(truth) and len(found) >= 0.7 * len(truth), (kind, found, truth)
+
+
+def test_rates_near_24_have_its_counts():
+    assert all(pace_of(rate) == Pace() for rate in (24000 / 1001, 24, 25, 25.1))
+    assert pace_of(60) == Pace(2, 10, 8) and pace_of(240) == Pace(10, 40, 30) and pace_of(5) == Pace(1, 4, 2)
+
+
+@pytest.mark.parametrize("rate", [5, 10, 24, 60])
+def test_no_cut_is_invented_at_the_ends_of_a_stretch(rate):
+    pictures = np.stack(list(shot(np.random.default_rng(3), 120 / 24, rate=rate)))
+    pictures = np.stack([np.roll(picture, 6 * 24 * number // rate, 1) for number, picture in enumerate(pictures)])
+    firsts, lengths = range(0, len(pictures) // 2, max(1, rate // 12)), (1, 2, 7, frames_at(40, rate))   # by hand
+    assert all(starts(pictures[first:first + length], rate) == [] for first in firsts for length in lengths)
+
+
+@pytest.mark.parametrize("rate", [24, 60])
+def test_a_black_film_and_a_short_one_have_no_cuts(rate):
+    rng, few, more = np.random.default_rng(0), frames_at(3, rate), frames_at(6, rate)
+    assert starts(np.abs(rng.normal(0, 3, (60, 36, 64))), rate) == [] and starts([], rate) == []
     a, b = place(rng), place(rng)
-    assert starts([a] * 6 + [b] * 6 + [a] * 6) == [6, 12]
-    assert starts([a] * 6 + [b] * 3 + [a] * 6) == [] and starts([a, b]) == []    # sooner over than a shot
+    assert starts([a] * more + [b] * more + [a] * more, rate) == [more, 2 * more]
+    assert starts([a] * more + [b] * few + [a] * more, rate) == [] and starts([a, b], rate) == []    # sooner over
 
 
-def test_as_many_frames_are_held_as_it_looks_ahead():
+@pytest.mark.parametrize("pace", [pace_of(24), pace_of(60)])
+def test_as_many_frames_are_held_as_it_looks_ahead(pace):
     taken = []
-    frames = with_cuts((taken.append(number) or _Frame(number, np.zeros((36, 64))) for number in range(50)), *LIMITS)
-    assert next(frames)[0].number == 0 and len(taken) == LOOK_AHEAD + 1
+    frames = with_cuts((taken.append(number) or _Frame(number, np.zeros((36, 64))) for number in range(50)), pace,
+                       *LIMITS)
+    assert next(frames)[0].number == 0 and len(taken) == pace.ahead + 1

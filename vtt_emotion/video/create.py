@@ -32,11 +32,10 @@ from vtt_emotion.video.onnx_backend import checkpoint_hash
 from vtt_emotion.video.overlay import write_overlay
 from vtt_emotion.video.portraits import Portraits
 from vtt_emotion.video.reading import follow_faces, known_faces, read_through
-from vtt_emotion.video.shots import with_cuts
+from vtt_emotion.video.shots import frames_at, pace_of, with_cuts
 from vtt_emotion.video.speech import find_speaking, find_speech
 from vtt_emotion.video.tracks import Tracker
 
-RATE = 24                                        # frames a second that options which count frames are meant of
 ELSEWHERE = {"weights", "backend", "device", "graphs_path", "results_path", "resume", "overlay", "gallery"}
 
 
@@ -73,9 +72,9 @@ def find_gallery(gallery: Path | None, friends: bool, dicts_path: Path) -> dict[
 
 
 def at_rate(ops: Any, rate: float) -> Any:
-    """The options for a film of `rate` frames a second: those that count frames are meant of `RATE`, and mean times."""
+    """The options for a film of `rate` frames a second: those that count frames are of one of 24, and mean times."""
     def scaled(concern, *names):
-        return replace(concern, **{name: value and max(1, round(value * rate / RATE))
+        return replace(concern, **{name: value and frames_at(value, rate)
                                    for name in names for value in [getattr(concern, name)]})
     return replace(ops, tracking=scaled(ops.tracking, "detect_every", "max_gap", "max_hidden"),
                    results=scaled(ops.results, "frame_stride"))
@@ -109,7 +108,7 @@ def follow(source: Path, path: Path | None, ops: Any, facts: Facts) -> tuple[Ite
             print(f"faces from {path}")
             return known_faces(frames, faces, shots), None
         print(f"{path}: of another video, found with other options or by an earlier version; looking for faces again")
-    cut = with_cuts(frames, tracking.shot_ratio, tracking.shot_least, tracking.shot_sure)
+    cut = with_cuts(frames, pace_of(facts.rate), tracking.shot_ratio, tracking.shot_least, tracking.shot_sure)
     return look_for_faces(cut, tracking, make_tracker(tracking)), made
 
 

@@ -19,7 +19,7 @@ from vtt_emotion.results.records import remove_made_of
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.frames import frame_files
 
-VERSION = 4                                      # of a faces file; raised when the same video would give other boxes
+VERSION = 5                                      # of a faces file; raised when the same video would give other boxes
 LARGEST = 1e6                                    # px, of a coordinate; no video is as large
 ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
 SIZE = 128                                       # numbers of an encoding

@@ -30,7 +30,7 @@ from vtt_emotion.video.create import (
 )
 from vtt_emotion.video.faces_file import describe, read_faces, write_faces
 from vtt_emotion.video.frames import Index, Unfit, facts_of, index_frames, read_frames_from
-from vtt_emotion.video.shots import WARM_UP, with_cuts
+from vtt_emotion.video.shots import pace_of, with_cuts
 
 FEWEST = 3                                       # parts that a film is read in, unless in one
 ALIKE = 8                                        # frames, from where a part may begin, that both are to see alike
@@ -56,7 +56,8 @@ def plan_parts(source: Path, minutes: float) -> Plan:
 
     It need not where it has fewer than three: with what they cost, two save little.
     """
-    if round(facts_of(source).length / (60 * minutes)) < FEWEST:
+    facts = facts_of(source)
+    if round(facts.length / (60 * minutes)) < FEWEST:
         raise Unfit(source)
     index = index_frames(source)
     seconds = (index.times - index.times[0]) / index.second
@@ -64,7 +65,7 @@ def plan_parts(source: Path, minutes: float) -> Plan:
     starts = [0]
     planned: Any = np.searchsorted(seconds, seconds[-1] * np.arange(1, count) / count)
     for start in planned.tolist():
-        keys = index.keys[index.keys <= start - WARM_UP]
+        keys = index.keys[index.keys <= start - pace_of(facts.rate).warm_up]
         if len(keys) > 1 and keys[-2] > starts[-1]:          # else it would decode what the part before decodes
             starts.append(start)
     if len(starts) < 2:
@@ -74,11 +75,12 @@ def plan_parts(source: Path, minutes: float) -> Plan:
 
 def read_part(source: Path, plan: Plan, number: int, ops: Any, step: Any, encode: bool) -> Part:
     """The `Part` of a plan by its number from 0; step, encode: as of `read_followed`."""
-    ops = at_rate(ops, facts_of(source, ops.source.fps).rate)
-    tracking, start = ops.tracking, plan.starts[number]
+    rate = facts_of(source, ops.source.fps).rate
+    ops, pace, start = at_rate(ops, rate), pace_of(rate), plan.starts[number]
+    tracking = ops.tracking
     stop = plan.starts[number + 1] if number + 1 < len(plan.starts) else None
-    first, seen = max(0, start - WARM_UP), {}         # cuts are found by the frames before
-    cut = with_cuts(read_frames_from(source, plan.index, first), tracking.shot_ratio, tracking.shot_least,
+    first, seen = max(0, start - pace.warm_up), {}     # cuts are found by the frames before
+    cut = with_cuts(read_frames_from(source, plan.index, first), pace, tracking.shot_ratio, tracking.shot_least,
                     tracking.shot_sure)
     frames = _between(cut, start, stop, ops.results.frame_stride, seen)
     head = next(frames, None)

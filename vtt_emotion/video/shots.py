@@ -1,6 +1,7 @@
 """Cuts, dissolves and fades: which frames begin a shot, by brightness alone, so that a grey film has the same."""
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 
 import cv2
@@ -8,10 +9,7 @@ import numpy as np
 
 from vtt_emotion.video.frames import Frame
 
-LOOK_AHEAD = 12                                  # frames on each side that are asked whether a frame begins a shot
-WARM_UP = 2 * LOOK_AHEAD                         # frames after which it hardly matters which came before
-NEAR = 4                                         # frames on each side of a cut; what is over sooner is a flash
-HALVES = (6, 12)                                 # frames, half a dissolve
+RATE = 24                                        # frames a second of a film that counts of frames are meant of
 SIZE = (64, 36)                                  # px of the pictures that are compared
 SAME = 0.55                                     # phase correlation from which two pictures are of one scene, moved
 OTHER, APART = 0.4, 0.5                          # of a dissolve's two ends: the same, at most; change by contrast
@@ -20,45 +18,75 @@ FLAT, DARK = 3.0, 40                             # spread and mean of brightness
 EDGES = cv2.createHanningWindow(SIZE, cv2.CV_32F)
 
 
-def with_cuts(frames: Iterable[Frame], ratio: float, least: float, sure: float) -> Iterator[tuple[Frame, bool]]:
-    """Yield each of `frames` with whether it begins a shot, as a stream that holds `LOOK_AHEAD` + 1 of them.
+@dataclass(frozen=True)
+class Pace:
+    """How many frames of a film take the times by which its shots are told; the defaults are those of 24 a second."""
+    still: int = 1                               # between two pictures that tell how much a scene moves
+    near: int = 4                                # on each side of a cut; what is over sooner is a flash
+    step: int = 3                                # between two of five pictures of a short dissolve; twice it, of a long
+
+    @property
+    def ahead(self) -> int:
+        """Frames on each side that are asked whether a frame begins a shot."""
+        return 4 * self.step
+
+    @property
+    def warm_up(self) -> int:
+        """Frames after which it hardly matters which came before."""
+        return 2 * self.ahead
+
+
+def frames_at(count: int, rate: float) -> int:
+    """How many frames of a film of `rate` a second, one at least, take the time of `count` at `RATE`."""
+    return max(1, round(count * rate / RATE))
+
+
+def pace_of(rate: float) -> Pace:
+    """The `Pace` of a film of `rate` frames a second; fewer frames than four, and two, would take motion for more."""
+    return Pace(frames_at(Pace.still, rate), max(4, frames_at(Pace.near, rate)), max(2, frames_at(Pace.step, rate)))
+
+
+def with_cuts(frames: Iterable[Frame], pace: Pace, ratio: float, least: float,
+              sure: float) -> Iterator[tuple[Frame, bool]]:
+    """Yield each of `frames` with whether it begins a shot, as a stream that holds `pace.ahead` + 1 of them.
 
     A frame begins a shot where the brightness changes by `least` (mean difference, 0 to 255) and by `ratio` times as
     much as around it (PySceneDetect's AdaptiveDetector; Castellano, scenedetect.com), or by `sure`; but not where the
     picture is the former one, moved or lit otherwise, or is again a moment later. A frame also begins one in the middle
-    of a dissolve, and where another picture comes out of black. No shot is shorter than `NEAR` frames.
+    of a dissolve, and where another picture comes out of black. No shot is shorter than `pace.near` frames.
     """
-    waiting, window, last, shown = deque(), deque(maxlen=2 * LOOK_AHEAD + 1), None, None
-    for frame in _and_some(frames):
+    waiting, window, last, shown = deque(), deque(maxlen=2 * pace.ahead + 1), None, None
+    for frame in _and_some(frames, pace.ahead):
         if frame is None:                        # after the last: nothing changes
             window.append((window[-1][0], np.nan))
         else:
             picture = seen(frame)
             if not window:
-                window.extend(repeat((picture, np.nan), LOOK_AHEAD + 1))
+                window.extend(repeat((picture, np.nan), pace.ahead + 1))
                 last = frame.number
             else:
                 window.append((picture, change(picture, window[-1][0])))
             waiting.append(frame)
-        if len(window) <= 2 * LOOK_AHEAD:
+        if len(window) <= 2 * pace.ahead:
             continue
-        frame, (picture, _) = waiting.popleft(), window[LOOK_AHEAD]
+        frame, (picture, _) = waiting.popleft(), window[pace.ahead]
         black, passed = picture.std() < FLAT and picture.mean() < DARK, frame.number - last
         faded = not black and shown is not None and shown[0] < frame.number - 1 and alike(shown[1], picture) < SAME
         pictures, changes = zip(*window)
-        begins = passed >= NEAR and (faded or is_cut(pictures, changes, ratio, least, sure)
-                                     or passed > 2 * LOOK_AHEAD and is_dissolve(pictures, changes, least))
+        slow = passed > pace.warm_up and frame.number % pace.still == 0          # asked 24 times a second
+        begins = passed >= pace.near and (faded or is_cut(pictures, changes, pace, ratio, least, sure)
+                                          or slow and is_dissolve(pictures, changes, pace, least))
         last = frame.number if begins else last
         shown = shown if black else (frame.number, picture)
         yield frame, begins
 
 
-def _and_some(frames):
+def _and_some(frames, ahead):
     """Yield all frames, and None as often as the last of them is to be looked beyond."""
     frame = None
     for frame in frames:
         yield frame
-    yield from repeat(None, LOOK_AHEAD if frame is not None else 0)
+    yield from repeat(None, ahead if frame is not None else 0)
 
 
 def seen(frame: Frame) -> np.ndarray:
@@ -79,24 +107,26 @@ def alike(picture: np.ndarray, other: np.ndarray) -> float:
     return cv2.phaseCorrelate(picture.copy(), other.copy(), EDGES)[1]    # it writes into what it is given
 
 
-def is_cut(pictures: Sequence[np.ndarray], changes: Sequence[float], ratio: float, least: float, sure: float) -> bool:
+def is_cut(pictures: Sequence[np.ndarray], changes: Sequence[float], pace: Pace, ratio: float, least: float,
+           sure: float) -> bool:
     """Whether the one amid some pictures is the first of a shot; changes: of each from the one before, NaN outside."""
-    now = LOOK_AHEAD
-    around = (*changes[now - NEAR + 1:now], *changes[now + 1:now + NEAR])
-    if changes[now] < least or np.isnan(around).any():
+    now, near, still = pace.ahead, pace.near, pace.still
+    if changes[now] < least or np.isnan(changes[now - near + 1:now + near]).any():
         return False
+    before, after = pictures[now - near:now], pictures[now:now + near]
+    around = [change(one, other) for side in (before, after) for one, other in zip(side, side[still:])]
     wanted = max(least, min(sure, ratio * float(np.median(around))))
-    if changes[now] < wanted or max(alike(pictures[now - 1], pictures[now]),
-                                    alike(pictures[now - 2], pictures[now + 1])) >= SAME:
+    if changes[now] < wanted or max(alike(before[-1], after[0]), alike(before[-1 - still], after[still])) >= SAME:
         return False                             # the camera moved, or the light changed
-    least = min(change(one, other) for one in pictures[now - NEAR:now] for other in pictures[now:now + NEAR])
+    least = min(change(one, other) for one in before for other in after)
     return least >= max(wanted, changes[now] / 4)            # less of a flash: the picture is there again
 
 
-def is_dissolve(pictures: Sequence[np.ndarray], changes: Sequence[float], least: float) -> bool:
+def is_dissolve(pictures: Sequence[np.ndarray], changes: Sequence[float], pace: Pace, least: float) -> bool:
     """Whether the one amid some pictures is a blend of what was and what will be, that turns from one to the other."""
-    return any(_blends(pictures[LOOK_AHEAD - half:LOOK_AHEAD + half + 1:half // 2], least) for half in HALVES
-               if not np.isnan(changes[LOOK_AHEAD - half + 1:LOOK_AHEAD + half + 1]).any())
+    return any(_blends(pictures[pace.ahead - 2 * step:pace.ahead + 2 * step + 1:step], least)
+               for step in (pace.step, 2 * pace.step)
+               if not np.isnan(changes[pace.ahead - 2 * step + 1:pace.ahead + 2 * step + 1]).any())
 
 
 def _blends(pictures, least):
