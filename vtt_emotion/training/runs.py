@@ -54,8 +54,8 @@ class Run:
     """A run begun, or continued from its last.pt when `resume`.
 
     `checkpoint` is what it continues from (dict), None for a new run; `progress` how far it is; `held_out` what its
-    fold holds out, {source: names}, None where that is not known. Without `writes` it
-    only reads: of the processes of one training the first one's writes.
+    fold holds out, {source: names}, None where that is not known. Without `writes` it only reads: of the processes of
+    one training the first one's writes.
 
     Raises:
         InputError: a run is there already and `resume` is not asked for, or it is and none is there.
