@@ -578,7 +578,8 @@ class Evaluate(Readers, Device):
     indexes: tuple[str, ...] = ()
     """Several indexes instead, each by its own held-out split: a table of all networks on all of them."""
     split: str = ""
-    """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+ is taken whole."""
+    """Its split (affectnet valid, raf test, fer valid or test); Friends has --valid-episodes; CK+, DFEW and MAFW are
+    taken whole, or by --folds."""
     protocol: Literal["ties-out", "majority", "soft"] = "ties-out"
     """Faces that are counted: those with one largest share; with one of more than half; or all, and of several largest
     shares each is right."""
@@ -754,7 +755,7 @@ class Results(Network, Backend):
     resume: bool = False
     """Leave out what has its results already."""
     every: Count = 1
-    """Frames between two that are written."""
+    """Frames between two that are written, of the film's own: not scaled by its rate."""
     smooth: Annotated[float, Limit(0, 0.999)] = 0.0
     """Share of a face's logits that is carried over to the next frame: 0.8 evens out about five frames."""
     scores: Literal["true", "false"] = "true"

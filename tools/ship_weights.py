@@ -4,9 +4,8 @@ Reads a run's best.pt, or several, whose mean it takes, or what lies --by a shar
 weights/fer.pt, which `--weights fer` and `resnet18(weights="fer")` then load; with --neutral-on as ready to say neutral
 as those indexes' held-out faces are read best by; with --temperature-on as sure of what it says as it is right on those
 of that index; and with --calibrate-on weights/fer.int8.onnx, which reads faces on a CPU some times faster, where it
-agrees with the weights on that index's held-out faces.
+agrees with the weights on that index's held-out faces. Without --output the shipped weights are replaced.
 
-    python -m tools.ship_weights
     python -m tools.ship_weights --weights runs/tsm/best.pt --output weights/mine.pt --calibrate-on friends
     python -m tools.ship_weights --weights runs/a/best.pt runs/b/best.pt --temperature-on fer --calibrate-on fer
     python -m tools.ship_weights --weights runs/a/best.pt --toward runs/b/last.pt --by 0.5 --neutral-on labelled
