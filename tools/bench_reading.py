@@ -14,13 +14,13 @@ from vtt_emotion.core.crop import crop_face, iou, xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import find_weights, load_network
 from vtt_emotion.datasets.npy import BUFFER
-from vtt_emotion.video.detection import make_detector, make_wide
+from vtt_emotion.video.create import look_for_faces, make_tracker
+from vtt_emotion.video.detection import make_detector
 from vtt_emotion.video.emotions import EmotionStream
 from vtt_emotion.video.frames import count_frames, facts_of, read_frames
 from vtt_emotion.video.onnx_backend import OnnxStep, int8_graph
-from vtt_emotion.video.reading import follow_faces, known_faces, read_through
+from vtt_emotion.video.reading import known_faces, read_through
 from vtt_emotion.video.shots import pace_of, with_cuts
-from vtt_emotion.video.tracks import Tracker
 
 KEPT = 60                                        # frames that are looked at, and blocks that the network is timed on
 HERE = Path(__file__).parents[1]
@@ -70,10 +70,7 @@ def time_parts(source, tracking, size, framing, stride):
     frames = [frame for frame in read_frames(source) if frame.number in some]
     looking, _ = seconds_of(lambda: [detector.find(detector.prepare(frame)) for frame in frames])
     spent["looks, one thread"] = looking / len(frames) * count / tracking.detect_every
-    tracker = Tracker(tracking.detect_every, tracking.max_move, tracking.max_gap, tracking.max_hidden,
-                      tracking.min_seen)
-    followed = follow_faces(with_cuts(read_frames(source), *cuts), detector, tracker, tracking.detect_threads,
-                            make_wide(detector))
+    followed = look_for_faces(with_cuts(read_frames(source), *cuts), tracking, make_tracker(tracking))
     spent["decode, shots, looks, threads"], (faces, shots, _) = seconds_of(lambda: read_through(followed, []))
     if not len(faces):
         raise InputError(f"{source}: no face was found in it, so there is no more to measure")

@@ -64,8 +64,9 @@ def plan_parts(source: Path, minutes: float) -> Plan:
     count = round(seconds[-1] / (60 * minutes))
     starts = [0]
     planned: Any = np.searchsorted(seconds, seconds[-1] * np.arange(1, count) / count)
+    warm_up = pace_of(facts.rate).warm_up
     for start in planned.tolist():
-        keys = index.keys[index.keys <= start - pace_of(facts.rate).warm_up]
+        keys = index.keys[index.keys <= start - warm_up]
         if len(keys) > 1 and keys[-2] > starts[-1]:          # else it would decode what the part before decodes
             starts.append(start)
     if len(starts) < 2:
