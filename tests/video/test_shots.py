@@ -124,6 +124,33 @@ def test_a_dissolve_and_a_flash_take_a_time_not_frames(rate):
     assert starts([one] * rate + [other] * round(0.3 * rate) + [one] * rate, rate) == [rate, rate + round(0.3 * rate)]
 
 
+@pytest.mark.parametrize("by, seconds, least", [
+    ("dissolve", 0.5, 10), ("dissolve", 1, 10), ("dissolve", 1.5, 9), ("dissolve", 2, 8), ("black", 1.5, 10),
+    ("black", 3, 10), ("white", 0.5, 7), ("white", 0.75, 10), ("white", 1.5, 10), ("white", 3, 10)])
+def test_gradual_transitions(by, seconds, least):
+    """Of ten each, between still places: those of the table in docs/reading.md."""
+    said, length = [], round(seconds * 24)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        one, other, colour = place(rng), place(rng), {"black": 0, "white": 255}.get(by)
+        shares = (np.arange(length) + 0.5) / length
+        mixed = [one * (1 - share) + other * share if colour is None else
+                 colour + (one if share < 0.5 else other) * abs(1 - 2 * share) - colour * abs(1 - 2 * share)
+                 for share in shares]
+        said.append(starts([picture + rng.normal(0, 2, one.shape) for picture in [one] * 48 + mixed + [other] * 48]))
+    assert max(map(len, said)) == 1 and sum(map(len, said)) >= least, said
+    assert all(abs(first - 48 - length / 2) <= length / 2 for found in said for first in found)
+
+
+@pytest.mark.parametrize("rate", [24, 60])
+def test_a_scene_that_moves_or_is_zoomed_is_one_shot(rate):
+    for seed in range(3):
+        assert starts(shot(np.random.default_rng(seed), 20, rate=rate), rate) == []
+        picture, zooms = place(np.random.default_rng(seed)), np.exp(0.3 * np.arange(4 * rate) / rate)
+        around = [np.array([[zoom, 0, 96 - 96 * zoom], [0, zoom, 54 - 54 * zoom]]) for zoom in zooms]
+        assert starts([cv2.warpAffine(picture, by, (192, 108)) for by in around], rate) == []
+
+
 def test_a_film_of_24_shown_at_60_has_its_cuts():
     """Each of its pictures is shown two or three times, so that most frames do not change."""
     pictures, truth = film(np.random.default_rng(1), "cuts", 5)

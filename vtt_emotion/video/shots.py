@@ -13,8 +13,10 @@ RATE = 24                                        # frames a second of a film tha
 SIZE = (64, 36)                                  # px of the pictures that are compared
 SAME = 0.55                                     # phase correlation from which two pictures are of one scene, moved
 OTHER, APART = 0.4, 0.5                          # of a dissolve's two ends: the same, at most; change by contrast
-BLENDED = 0.38                                   # of the ends' contrast, what a blend of them leaves over at most
-FLAT, DARK = 3.0, 40                             # spread and mean of brightness below which a picture is black
+BLENDED = 0.42                                   # of the ends' contrast, what a blend of them leaves over at most
+FLATTER = 0.87                                  # of the ends' mean variance, what a blend of two scenes has at most
+FLAT, DARK, LIGHT = 3.0, 40, 215                 # spread and mean of brightness of which a picture is black or white
+FAINT = 4 * FLAT                                 # spread at which one that is fading last has shown, at most
 EDGES = cv2.createHanningWindow(SIZE, cv2.CV_32F)
 
 
@@ -53,7 +55,7 @@ def with_cuts(frames: Iterable[Frame], pace: Pace, ratio: float, least: float,
     A frame begins a shot where the brightness changes by `least` (mean difference, 0 to 255) and by `ratio` times as
     much as around it (PySceneDetect's AdaptiveDetector; Castellano, scenedetect.com), or by `sure`; but not where the
     picture is the former one, moved or lit otherwise, or is again a moment later. A frame also begins one in the middle
-    of a dissolve, and where another picture comes out of black. No shot is shorter than `pace.near` frames.
+    of a dissolve, and where another picture comes out of black or white. No shot is shorter than `pace.near` frames.
     """
     waiting, window, last, shown = deque(), deque(maxlen=2 * pace.ahead + 1), None, None
     for frame in _and_some(frames, pace.ahead):
@@ -70,14 +72,15 @@ def with_cuts(frames: Iterable[Frame], pace: Pace, ratio: float, least: float,
         if len(window) <= 2 * pace.ahead:
             continue
         frame, (picture, _) = waiting.popleft(), window[pace.ahead]
-        black, passed = picture.std() < FLAT and picture.mean() < DARK, frame.number - last
-        faded = not black and shown is not None and shown[0] < frame.number - 1 and alike(shown[1], picture) < SAME
+        blank, passed = picture.std() < FLAT and not DARK <= picture.mean() <= LIGHT, frame.number - last
+        faded = (not blank and shown is not None and shown[0] < frame.number - 1 and shown[1].std() < FAINT
+                 and alike(centred(shown[1]), centred(picture)) < SAME)
         pictures, changes = zip(*window)
         slow = passed > pace.warm_up and frame.number % pace.still == 0          # asked 24 times a second
         begins = passed >= pace.near and (faded or is_cut(pictures, changes, pace, ratio, least, sure)
                                           or slow and is_dissolve(pictures, changes, pace, least))
         last = frame.number if begins else last
-        shown = shown if black else (frame.number, picture)
+        shown = shown if blank else (frame.number, picture)
         yield frame, begins
 
 
@@ -97,6 +100,11 @@ def seen(frame: Frame) -> np.ndarray:
 def change(picture: np.ndarray, other: np.ndarray) -> float:
     """The mean difference of two pictures' brightness."""
     return cv2.norm(picture, other, cv2.NORM_L1) / picture.size
+
+
+def centred(picture: np.ndarray) -> np.ndarray:
+    """A picture less its mean, by which two pale ones would be alike."""
+    return picture - picture.mean()
 
 
 def alike(picture: np.ndarray, other: np.ndarray) -> float:
@@ -134,10 +142,14 @@ def _blends(pictures, least):
     first, last = pictures[0], pictures[-1]
     if change(first, last) < least or min(spreads := (first.std(), last.std())) < FLAT:
         return False
-    if change(first - first.mean(), last - last.mean()) < APART * sum(spreads) / 2 or alike(first, last) > OTHER:
+    one, other = centred(first), centred(last)
+    if change(one, other) < APART * sum(spreads) / 2 or alike(one, other) > OTHER:
         return False                             # the same, or in another light
+    amid, (dark, light) = pictures[len(pictures) // 2], sorted((first.mean(), last.mean()))
+    if amid.var() > FLATTER * (first.var() + last.var()) / 2 or not dark - least <= amid.mean() <= light + least:
+        return False                             # one scene, zoomed, or a flash: a blend of two is flatter, as bright
     small = (cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in pictures)
-    one, *blends, other = ((picture - picture.mean()).ravel() for picture in small)
+    one, *blends, other = (centred(picture).ravel() for picture in small)
     ends, blends = np.stack([one, other], 1), np.stack(blends, 1)
     parts = np.linalg.lstsq(ends, blends, rcond=None)[0]                 # (2, 3): of either end in each
     left = np.sqrt(((blends - ends @ parts) ** 2).mean(0)).max() / min(spreads)
