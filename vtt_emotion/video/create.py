@@ -23,7 +23,7 @@ from vtt_emotion.results.speech import speech_path, with_speech
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
-from vtt_emotion.video.faces_file import add_reading, describe, fingerprint, read_faces, write_faces
+from vtt_emotion.video.faces_file import add_reading, describe, is_found_in, read_faces, write_faces
 from vtt_emotion.video.frames import Facts, facts_of, read_frames
 from vtt_emotion.video.likeness import mean_encodings
 from vtt_emotion.video.mesh import Mesher, MeshReader, mouths, with_speaking
@@ -59,7 +59,7 @@ class Reading:
 def is_of(source: Path, path: Path) -> bool:
     """Whether the results at `path` are of this source, as far as the faces file beside them tells."""
     kept = path.with_suffix(".faces.npz")
-    if kept.is_file() and read_faces(kept)[0]["source"] != fingerprint(source):
+    if kept.is_file() and not is_found_in(read_faces(kept)[0], source):
         print(f"{path}: of another video than {source}, so it is made again")
         return False
     return True
