@@ -201,6 +201,16 @@ def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_pa
         results(trained, *out)
 
 
+def test_faces_kept_of_a_folder_are_found_again_at_another_rate(trained, tmp_path, capsys):
+    for rate, known in ((24, False), (24, True), (60, False)):
+        results(trained, "--video", str(trained / "friends/ep01"), "--fps", str(rate), "--results-path", str(tmp_path))
+        assert ("faces from" in capsys.readouterr().out) == known
+    kept, fresh = ((tmp_path / name / "ep01.faces.npz") for name in ("", "fresh"))
+    results(trained, "--video", str(trained / "friends/ep01"), "--fps", "60", "--results-path", str(fresh.parent))
+    assert read_faces(kept)[1].tobytes() == read_faces(fresh)[1].tobytes()
+    assert read_faces(kept)[0]["options"]["fps"] == 60
+
+
 def test_thinned_and_smoothed_output(trained, tmp_path):
     def records(*more):
         results(trained, "--episode", "1", "--results-path", str(tmp_path), *more)

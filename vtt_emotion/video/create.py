@@ -80,9 +80,13 @@ def at_rate(ops: Any, rate: float) -> Any:
                    results=scaled(ops.results, "frame_stride"))
 
 
-def options_of(tracking: Tracking) -> dict:
-    """The options (dict) that faces depend on, as a faces file tells them."""
-    return {name: value for name, value in vars(tracking).items() if name != "detect_threads"}
+def about_faces(source: Path, ops: Any) -> dict:
+    """What a faces file tells of a source's faces: `describe`, with the options that they depend on as asked for.
+
+    The rate of a folder of frames is one of them.
+    """
+    options = {name: value for name, value in vars(ops.tracking).items() if name != "detect_threads"}
+    return describe(source, options | ({"fps": ops.source.fps} if source.is_dir() else {}))
 
 
 def make_tracker(tracking: Tracking) -> Tracker:
@@ -100,7 +104,7 @@ def follow(source: Path, path: Path | None, ops: Any, facts: Facts) -> tuple[Ite
 
     path is None where no such file is wanted; ops: as they were asked for; facts: of the source.
     """
-    made, tracking = describe(source, options_of(ops.tracking)), at_rate(ops, facts.rate).tracking
+    made, tracking = about_faces(source, ops), at_rate(ops, facts.rate).tracking
     frames = tqdm(read_frames(source, ops.source.fps), "faces", facts.frames, unit="frame", disable=None)
     if path and path.is_file():
         about, faces, shots = read_faces(path)
