@@ -178,6 +178,16 @@ def test_shots_end_where_frames_do_and_have_the_people_of_frames_without_a_recor
     assert (said["1"][0]["start"], said["1"][-1]["end"]) == pytest.approx((20000 / 24, 20048 / 24), abs=1e-3)
 
 
+def test_framings_hold_where_the_picture_changes_its_size(trained, tmp_path):
+    picture = read_image(trained / "friends/ep01/00000.jpg")
+    for number in range(16):
+        write_image(tmp_path / f"tv/{number:05d}.png", picture[::2, ::2] if number < 8 else picture)
+    for _ in ("found", "kept"):
+        results(trained, "--video", str(tmp_path / "tv"), "--results-path", str(tmp_path))
+        first, second = json.loads((tmp_path / "tv.shots.json").read_text())
+        assert second["first_frame"] == 8 and first["framing"] == second["framing"] is not None
+
+
 def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_path, monkeypatch, capsys):
     out = ["--episode", "1", "--results-path", str(tmp_path)]
     results(trained, *out)

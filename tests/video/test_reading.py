@@ -126,7 +126,7 @@ def test_frames_wait_in_a_queue_that_does_not_grow_and_each_is_handed_on_once(mo
         looked.clear()
         tracker = Tracker(4, 1.0, 8, 24, 2)
         frames = ((Frame(number), number % 151 == 0) for number in range(600))
-        faces, shots, seconds = read_through(follow_faces(frames, None, tracker, threads), [])
+        faces, shots, seconds, _ = read_through(follow_faces(frames, None, tracker, threads), [])
         assert sorted(looked) == [number for start in (0, 151, 302, 453)
                                   for number in range(start, min(start + 151, 600), 4)]
         assert shots == [0, 151, 302, 453, 600] and len(seconds) == 600
@@ -197,7 +197,7 @@ def test_known_faces_come_with_their_frames():
     seen = [(frame.number, begins, rows["id"].tolist())
             for frame, begins, rows in known_faces(frames, faces, [0, 3, 5])]
     assert seen == [(0, True, []), (1, False, [1, 2]), (2, False, []), (3, True, [1]), (4, False, [])]
-    again, shots, _ = read_through(known_faces(frames, faces, [0, 3, 5]), [])
+    again, shots, *_ = read_through(known_faces(frames, faces, [0, 3, 5]), [])
     assert (again == faces).all() and shots == [0, 3, 5]
 
 

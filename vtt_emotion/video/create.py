@@ -3,6 +3,7 @@
 In two halves, so that a long film can be read in parts (parts.py): a `Reading` of what was seen, and the records that
 are made of all of it.
 """
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,7 @@ class Reading:
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
     colours: dict = field(default_factory=dict)                        # {id: (512,)} of what they wear, likewise
     labels: tuple = EMOTIONS                     # of the logits
-    height: int = 0                              # px of a frame with a face, 0 where none has one
+    heights: list = field(default_factory=list)                        # px of a frame of each shot
     meshes: np.ndarray | None = None             # dtype MESH, of `faces`, where they are wanted
     speech: list[dict] | None = None             # of the whole source, where it is looked for
     people: dict = field(default_factory=dict)   # {id: (person, name)}, once they are told apart
@@ -124,11 +125,12 @@ def read_followed(followed: Iterator[tuple], ops: Any, step: Any, encode: bool) 
     portraits = Portraits(ops.names.name_crops, hog_box) if encode else None
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions, \
             MeshReader(Mesher(hog_box), results.every) if results.mesh else nullcontext() as meshes:
-        faces, shots, seconds = read_through(followed, [part for part in (emotions, portraits, meshes) if part])
+        consumers = [part for part in (emotions, portraits, meshes) if part]
+        faces, shots, seconds, heights = read_through(followed, consumers)
         read_rows, logits = emotions.finish()
         laid = meshes.finish() if meshes else None
     return Reading(faces, shots, seconds, read_rows, logits, *(portraits.finish() if portraits else ({}, {})),
-                   emotions.stream.labels, emotions.height, laid)
+                   emotions.stream.labels, heights, laid)
 
 
 def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray],
@@ -212,7 +214,7 @@ def people_seen(reading: Reading) -> Iterator[tuple]:
     """The faces of a reading as `find_shots` takes them, those of frames without a record, too."""
     frames, ids, boxes = (reading.faces[name].tolist() for name in ("frame", "id", "box_xyxy"))
     for frame, id, (_, top, _, bottom) in zip(frames, ids, boxes):
-        yield frame, *reading.people[id], (bottom - top) / reading.height
+        yield frame, *reading.people[id], (bottom - top) / reading.heights[bisect(reading.shots, frame) - 1]
 
 
 def film_end(seconds: list[float]) -> float:

@@ -142,7 +142,7 @@ def join(plan: Plan, parts: list[Part]) -> Reading:
                    seconds=[time for one in readings for time in one.seconds],
                    encodings={id: found for one in readings for id, found in one.encodings.items()},
                    colours={id: found for one in readings for id, found in one.colours.items()},
-                   labels=readings[0].labels, height=max(one.height for one in readings), **arrays)
+                   labels=readings[0].labels, heights=[height for one in readings for height in one.heights], **arrays)
 
 
 def read_in_parts(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray], kept: Path | None, minutes: float,
