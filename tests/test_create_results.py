@@ -105,6 +105,15 @@ def test_streams_equal_windows_per_face(tmp_path):
         assert compared == 6 + 1 + 1
 
 
+def test_few_frames_a_second_are_said(trained, tmp_path, capsys):
+    for number in range(4):
+        write_image(tmp_path / f"frames/{number:05d}.png", np.full((72, 128, 3), 90, np.uint8))
+    for rate, few in (("5", False), ("1", True)):
+        results(trained, "--video", str(tmp_path / "frames"), "--fps", rate, "--results-path", str(tmp_path))
+        said = "frames: 1 frames a second; below 5 its shots are hardly told, as none is shorter than 4 frames"
+        assert (said in capsys.readouterr().err) == few
+
+
 def test_frames_with_gaps_in_their_numbers(trained, tmp_path):
     (tmp_path / "frames").mkdir()
     for number in range(0, 40, 5):

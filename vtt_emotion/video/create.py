@@ -22,6 +22,7 @@ from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
 from vtt_emotion.results.shots import find_shots, shots_path
 from vtt_emotion.results.speech import speech_path, with_speech
 from vtt_emotion.video.backends import make_step
+from vtt_emotion.video.decoding import say_once
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces_file import add_reading, describe, is_found_in, read_faces, write_faces
@@ -37,6 +38,7 @@ from vtt_emotion.video.shots import frames_at, pace_of, with_cuts
 from vtt_emotion.video.speech import find_speaking, find_speech
 from vtt_emotion.video.tracks import Tracker
 
+FEWEST = 5                                       # frames a second, below which shots are hardly told
 ELSEWHERE = {"weights", "backend", "device", "graphs_path", "results_path", "resume", "overlay", "gallery"}
 
 
@@ -148,6 +150,7 @@ def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray
 def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.ndarray]) -> Iterator[dict]:
     """The records of a whole source's `Reading`, with its people named; its speech is found, where that is wanted."""
     results, names, faces = ops.results, ops.names, reading.faces
+    warn_of_few_frames(source, reading.seconds)
     reading.speech = find_speech(source) if results.speech else None
     if reading.speech is not None and reading.meshes is not None:
         reading.meshes = with_speaking(reading.meshes, find_speaking(
@@ -215,6 +218,14 @@ def people_seen(reading: Reading) -> Iterator[tuple]:
     frames, ids, boxes = (reading.faces[name].tolist() for name in ("frame", "id", "box_xyxy"))
     for frame, id, (_, top, _, bottom) in zip(frames, ids, boxes):
         yield frame, *reading.people[id], (bottom - top) / reading.heights[bisect(reading.shots, frame) - 1]
+
+
+def warn_of_few_frames(source: Path, seconds: list[float]) -> None:
+    """Say where so few frames a second were read, by the times of all of them, that shots are hardly told."""
+    rate = round((len(seconds) - 1) / (seconds[-1] - seconds[0]), 2) if len(seconds) > 1 else FEWEST
+    if rate < FEWEST:
+        say_once(f"warning: {source}: {rate:g} frames a second; below {FEWEST} its shots are hardly told, as none is "
+                 f"shorter than {pace_of(rate).near} frames")
 
 
 def film_end(seconds: list[float]) -> float:
