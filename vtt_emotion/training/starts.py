@@ -1,7 +1,11 @@
 """Checkpoints of other projects as a start for training: a ResNet18's parameters, under whatever names they lie."""
-from torch import Tensor
+from pathlib import Path
+from typing import Any
 
-from resnet_tsm import ResNetTSM
+from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+from resnet_tsm import ResNetTSM, load_checkpoint
 from vtt_emotion.core.command_line import torchrun_places
 
 WRAPPED = ("model_state_dict", "state_dict", "model", "net")
@@ -9,6 +13,23 @@ LAST = "layer4.1.conv2.weight"
 # nn.Sequential(*resnet.children()) numbers them; 2 and 3 have no parameters.
 NUMBERED = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4", "9": "fc"}
 NUMBERED_LAST = LAST.replace("layer4", "7")
+
+
+class _LeftOut:
+    """Stands for an object of any other class in a checkpoint; nothing of it is kept."""
+    def __init__(self, *_: object) -> None: ...
+    def __setstate__(self, _: object) -> None: ...
+
+
+def load_start(path: str | Path) -> Any:
+    """As `load_checkpoint`, but of what a checkpoint holds beside tensors and plain data, such as NumPy's numbers,
+    options (argparse.Namespace) or meters, an empty object is loaded: none of its code is run, or even imported."""
+    try:
+        others = get_unsafe_globals_in_checkpoint(path)
+    except Exception:                            # damaged, or of PyTorch before 1.6; what is wrong is said below
+        others = []
+    with safe_globals([(_LeftOut, name) for name in others]):
+        return load_checkpoint(path)
 
 
 def as_start(net: ResNetTSM, checkpoint: object, source: str) -> object:
