@@ -150,6 +150,11 @@ def test_numbers_mean_what_the_named_table_says(tmp_path, run_main, capsys, code
     assert "is a number; --codes raf, fer2013, affectnet says whose" in said and "set/train/" in said
 
 
+def test_fer2013_s_names_of_its_splits(tmp_path):
+    write(tmp_path, "image,emotion,Usage\n0.png,3,Training\n1.png,3,PublicTest\n2.png,3,PrivateTest\n")
+    assert [entry["split"] for entry in parse(tmp_path, "--codes", "fer2013")] == ["train", "valid", "test"]
+
+
 def test_numbers_and_lines_as_pandas_saves_them(tmp_path, capsys):
     write(tmp_path, ",pth,label\n0,0.png,sad\n")
     assert parse(tmp_path)[0]["img"] == "0.png"

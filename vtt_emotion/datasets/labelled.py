@@ -17,7 +17,7 @@ from vtt_emotion.datasets.parsing import Report, check_inside
 from vtt_emotion.datasets.wording import Wording, label_reader, read_number, soft_label
 
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
-          "test": "test"}
+          "test": "test", "publictest": "valid", "privatetest": "test"}          # the last two are FER2013's
 FILE, SPLIT = ("file", "image", "path"), ("split", "usage")
 MORE = ("person", "clip", "licence")
 AFFECT_SHORT = {"valence": "val", "arousal": "aro"}
