@@ -27,7 +27,8 @@ def numbered(state):
 
 FORMS = {"plain": lambda state: state, "parallel": lambda state: {f"module.{name}": state[name] for name in state},
          "wrapped": lambda state: {"epoch": 3, "state_dict": {f"module.{name}": state[name] for name in state}},
-         "model": lambda state: {"model": state}, "other": lambda state: {0: [1], "run": {"weights": {1: 2} | state}},
+         "model": lambda state: {"model": state},
+         "other": lambda state: {0: [1], "options": {"lr": 0.1}, "run": {"weights": {1: 2} | state}},
          "tar": lambda state: {"epoch": 3, "model_state_dict": state, "optimizer_state_dict": {}, "loss": 0.5},
          "headless": lambda state: {name: state[name] for name in state if not name.startswith("fc.")},
          "old": lambda state: {name: state[name] for name in state if not name.endswith("num_batches_tracked")},

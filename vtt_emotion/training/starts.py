@@ -42,7 +42,7 @@ def as_start(net: ResNetTSM, checkpoint: object, source: str) -> object:
     Raises:
         ValueError: parameters of a deeper ResNet, or not all of a ResNet18's.
     """
-    if isinstance(checkpoint, dict) and "options" in checkpoint:
+    if isinstance(checkpoint, dict) and {"options", "net"} <= set(checkpoint):
         return checkpoint
     state, wrap = next(((state, wrap) for state, wrap in _dicts(checkpoint) if unprefixed(state)[0]), ({}, ""))
     if not state:
