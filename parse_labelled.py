@@ -19,10 +19,11 @@ from vtt_emotion.core.crop import square_around
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.datasets.labelled import SPLITS, Wording, people_of_several_splits, read_folders, read_list
+from vtt_emotion.datasets.labelled import SPLITS, people_of_several_splits, read_folders, read_list
 from vtt_emotion.datasets.layouts import Listings, find_files, named
 from vtt_emotion.datasets.npy import index_file
 from vtt_emotion.datasets.parsing import Report, in_threads, keep_readable
+from vtt_emotion.datasets.wording import Wording
 
 ParseLabelledOps = compose(place=Place, labelled=folders("labelled"), labels=Labels, contempt=Contempt, parse=Parse)
 
