@@ -13,7 +13,6 @@ archive.people.csv and archive.videos.csv beside it.
     python export_results.py --results results/friends_s01_ep01.json --to csv elan
     python export_results.py --archive results/archive
 """
-import json
 from itertools import compress
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from vtt_emotion.archive.places import as_place, is_url, reaching
 from vtt_emotion.archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts, sum_up, summary_lines
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.files import write_json
 from vtt_emotion.results.curves import (
     BASELINE_COLUMNS,
     REST_COLUMNS,
@@ -127,10 +126,9 @@ def export(path, wanted, video, names=(), notes=()):
                 "textgrid": {"shots": shots, "spoken": spoken}}
         write(path.with_suffix(suffix), segments, **more.get(format, {}))
         yield path.with_suffix(suffix)
-    with whole_file(path.with_suffix(".provenance.json")) as temporary:
-        about = about_results(path) | {"exported_by": f"vtt_emotion {__version__}", "most_turn": wanted.most_turn,
-                                       "names": [file.name for file in wanted.names]}
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write_json(path.with_suffix(".provenance.json"), about_results(path) | {
+        "exported_by": f"vtt_emotion {__version__}", "most_turn": wanted.most_turn,
+        "names": [file.name for file in wanted.names]})
     yield path.with_suffix(".provenance.json")
 
 
