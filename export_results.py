@@ -13,7 +13,6 @@ archive.people.csv and archive.videos.csv beside it.
     python export_results.py --results results/friends_s01_ep01.json --to csv elan
     python export_results.py --archive results/archive
 """
-from itertools import compress
 from pathlib import Path
 
 from ops import Export, Friends, Place, compose
@@ -34,7 +33,6 @@ from vtt_emotion.results.curves import (
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.parquet import write_parquet
-from vtt_emotion.results.poses import facing
 from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of
@@ -108,9 +106,8 @@ def export(path, wanted, video, names=(), notes=()):
     photos = bool(records) and "file" in records[0]
     check_formats(path, photos, names, wanted)
     records = apply_names(records, names)[0]
-    seen = list(compress(records, facing(path, records, wanted.most_turn)))
     segments, shots, speech = (None, [], None) if photos else (
-        segments_of(path, seen, bool(names) or wanted.most_turn is not None), read_shots(path), read_speech(path))
+        segments_of(path, records, bool(names), wanted.most_turn), read_shots(path), read_speech(path))
     shots = with_people(shots, records) if names and shots else shots
     spoken = turns(speech or (), records)
     tables = find_tables(path, records, segments, shots, speech, notes, wanted) if set(wanted.to) & set(TABLES) else ()

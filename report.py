@@ -13,7 +13,6 @@ page has no pictures.
 """
 
 import hashlib
-from itertools import compress
 
 import numpy as np
 from tqdm import tqdm
@@ -160,7 +159,7 @@ def write(path, records, named, source, ops):
     ahead = facing(path, records, page.most_turn)
     readings = as_readings(records, ahead)
     readings.emotions = max((one.emotions for one in (readings, beside) if one), key=len)
-    segments = segments_of(path, list(compress(records, ahead)), bool(named[0]) or page.most_turn is not None)
+    segments = segments_of(path, records, bool(named[0]), page.most_turn)
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
