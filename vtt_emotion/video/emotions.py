@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
+from vtt_emotion.core.crop import Box, crop_face, xyxy_to_xywh
 from vtt_emotion.core.labels import AFFECT, EMOTIONS, emotions_of
 from vtt_emotion.video.detection import frontal
 from vtt_emotion.video.frames import Frame
@@ -104,10 +104,10 @@ class EmotionReader:
                 np.concatenate([np.zeros((0, len(self.stream.labels)), np.float32), *self.logits]))
 
 
-def picture_logits(image: np.ndarray, faces: np.ndarray, step: Any, framing: tuple[float, float]) -> np.ndarray:
-    """Logits (N, K) of the `faces` (N,), dtype FACE, N > 0, of one picture, RGB uint8 (H, W, 3)."""
-    crops = np.stack([crop_face(image, xyxy_to_xywh(box), step.size, *framing) for box in faces["box_xyxy"]])
-    logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
+def picture_logits(image: np.ndarray, boxes_xywh: Sequence[Box], step: Any, *framing: float) -> np.ndarray:
+    """Logits (N, K) of the faces in N > 0 boxes of one picture, RGB uint8 (H, W, 3); framing: margin, and lift."""
+    crops = np.stack([crop_face(image, box, step.size, *framing) for box in boxes_xywh])
+    logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(crops), bool))
     return logits
 
 
