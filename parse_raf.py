@@ -42,11 +42,6 @@ def read_lines(path):
         yield number, fields[0], fields[1:]
 
 
-def whole_image(root, path):
-    width, height = image_size(root / path)
-    return [0, 0, width, height]
-
-
 def locate(root, subset, name, files):
     """(image path, box) of an example: the original with its box, or else the aligned copy; or (None, reason).
 
@@ -67,7 +62,7 @@ def locate(root, subset, name, files):
         return (path, box) if touches(box, *image_size(root / path)) else (None, "box outside its image")
     if aligned in files[subset.aligned]:
         path = f"{subset.aligned}/{aligned}"
-        return path, whole_image(root, path)
+        return path, [0, 0, *image_size(root / path)]
     if name in files[subset.original]:
         return None, "no box or landmarks, and no aligned image"
     return None, "image missing"
