@@ -17,7 +17,6 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size
 from vtt_emotion.core.labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
 from vtt_emotion.datasets.layouts import names_in
-from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable, read_numbers
 from vtt_emotion.datasets.raf import find_subsets
 
@@ -134,8 +133,8 @@ def main(argv=None):
         entries = keep_readable(entries, root, ops.parse.workers, report)
     aligned = sum(entry["img"].endswith("_aligned.jpg") for entry in entries)
     print(f"{len(entries) - aligned:,} originals with a box, {aligned:,} aligned copies")
-    report.finish(ops.place.dicts_path / FILES["raf"], entries, dict(enumerate(entries)),
-                  lambda entry: (f"{entry['subset']} {entry['split']}", int(entry["em"].argmax())), root, "example")
+    report.finish(ops.place.dicts_path, "raf", entries, lambda entry: f"{entry['subset']} {entry['split']}", root,
+                  "example")
 
 
 if __name__ == "__main__":
