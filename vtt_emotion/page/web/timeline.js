@@ -10,6 +10,7 @@ let chart = null, drawn = [], pointer = [0, 0];  // ECharts' instance, the lines
 const width = () => Math.max(1, byId("timeline").clientWidth - RIGHT);
 const xOf = time => (time - state.from) / (state.to - state.from) * width();
 const timeAt = x => state.from + x / width() * (state.to - state.from);
+const binSize = () => BIN * (state.to - state.from) / width();        // ms
 
 /* How much is drawn: each reading where it has 2 px, else segments where a second has 9 px, else shares in bins. */
 function level() {
@@ -104,7 +105,7 @@ function drawReadings(brush, {row, emotion}, bottom, tall) {
    what single readings say, which may be too short for a segment. */
 function drawSegments(brush, {row}, floor, all) {
   const bottom = floor - 4, tall = all - 4;
-  for (const bin of binned(row, state.from, state.to, BIN * (state.to - state.from) / width())) {
+  for (const bin of binned(row, state.from, state.to, binSize())) {
     const what = [...state.emotions].reduce((a, b) => bin.spans[b] > bin.spans[a] ? b : a);
     if (bin.spans[what]) brush.bar(what, xOf(bin.start), xOf(bin.end) + 0.3, floor, 3);
   }
@@ -125,8 +126,7 @@ function drawSegments(brush, {row}, floor, all) {
 /* Bins of a few px. All emotions: the part of the time that each is read, one upon the other; the rest is time without
    this person. One emotion: its mean score. */
 function drawShares(brush, {row, emotion}, bottom, tall) {
-  const size = BIN * (state.to - state.from) / width();
-  for (const bin of binned(row, state.from, state.to, size, emotion)) {
+  for (const bin of binned(row, state.from, state.to, binSize(), emotion)) {
     const from = xOf(bin.start), to = from + BIN;
     if (emotion !== null) {
       if (bin.score > 0.005) brush.bar(emotion, from, to, bottom, Math.max(1, bin.score * tall));
@@ -153,7 +153,7 @@ function differences({row, other, emotion}, from, to, size) {
   });
 }
 
-const differenceSize = () => Math.max(BIN * (state.to - state.from) / width(), 1.01 * data.step);
+const differenceSize = () => Math.max(binSize(), 1.01 * data.step);
 
 function drawDifference(brush, lane, bottom, tall) {
   for (const bin of differences(lane, state.from, state.to, differenceSize())) {
@@ -301,8 +301,7 @@ function under({row, emotion}, time) {
     return segment ? {frame: nearest(times, segment.peak), emotion: segment.emotion, value: segment.mean.toFixed(2), more: [seconds((segment.end - segment.start) / 1000),
                       `${clock(segment.start)} to ${clock(segment.end)}`]} : null;
   }
-  const size = BIN * (state.to - state.from) / width();
-  const bins = binned(row, time - near, time + near, size, emotion);
+  const size = binSize(), bins = binned(row, time - near, time + near, size, emotion);
   const bin = bins.sort((a, b) => Math.abs(a.start + size / 2 - time) - Math.abs(b.start + size / 2 - time))[0];
   return bin ? binUnder(row, emotion, bin) : null;
 }
@@ -412,7 +411,7 @@ function placeMarks() {
   [view.style.left, view.style.width] = [percent(state.from), percent(state.to - state.from)];
   byId("overview-now").style.left = percent(time);
   byId("range").textContent = `${clock(state.from)} to ${clock(state.to)}`;
-  const size = BIN * (state.to - state.from) / span / 1000, one = drawn.length && drawn[0].emotion !== null;
+  const size = binSize() / 1000, one = drawn.length && drawn[0].emotion !== null;
   byId("level").textContent = {
     readings: "each reading",
     segments: one ? `means of ${size.toFixed(2)} s` : "segments: length and mean confidence",
