@@ -312,8 +312,8 @@ function refill(box, children) {
 }
 
 /* A face, beside a name that says whose it is. */
-function picture(source) {
-  const made = element("img", "face");
+function picture(source, className = "face") {
+  const made = element("img", className);
   [made.alt, made.src] = ["", source];
   return made;
 }

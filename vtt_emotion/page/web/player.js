@@ -53,9 +53,8 @@ function showPresent() {
   for (const row of rows) {
     for (const place of readingAt(row, frame)) {
       const emotion = row.emotions[place], item = element("li", emphasised(row, place) ? "" : "faded");
-      const picture = portrait(row, frame), image = element(picture ? "img" : "span", "face");
+      const source = portrait(row, frame), image = source ? picture(source) : element("span", "face");
       const text = element("span"), truth = truthAt(row, times[frame]), name = element("b", "", row.label);
-      if (picture) [image.src, image.alt] = [picture, ""];
       image.hidden = !row.thumbs.jpegs.length;
       name.title = row.label;
       text.append(name, swatch(emotion), `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}` +

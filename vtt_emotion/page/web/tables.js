@@ -37,15 +37,11 @@ function drawSegmentsTable() {
 
 function momentButton(segment) {
   const button = element("button", weak(segment) ? "moment weak" : "moment"), {row} = segment;
-  const frame = nearest(times, segment.peak), picture = portrait(row, frame);
+  const source = portrait(row, nearest(times, segment.peak));
   const name = element("span", "", shorten(segmentName(segment), 16));
   button.type = "button";
   name.title = segmentName(segment);
-  if (picture) {
-    const image = element("img");
-    [image.src, image.alt] = [picture, ""];
-    button.append(image);
-  }
+  if (source) button.append(picture(source, ""));
   button.append(name, element("span", "", clock(segment.start)),
                 element("span", "", `${seconds((segment.end - segment.start) / 1000)} · ${segment.mean.toFixed(2)}`));
   button.addEventListener("click", () => visit(segment));

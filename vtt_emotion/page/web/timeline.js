@@ -354,12 +354,8 @@ function tip() {
   const seen = found && under(found.lane, found.time), truth = found && truthAt(found.lane.row, found.time);
   if (!seen) return truth !== null && (found.lane.emotion ?? truth) === truth ? truthTip(found, truth) : "";
   const {row} = found.lane, box = element("div", "tip"), text = element("div"), what = element("div", "tip-what");
-  const picture = portrait(row, seen.frame);
-  if (picture) {
-    const image = element("img");
-    [image.src, image.alt] = [picture, ""];
-    box.append(image);
-  }
+  const source = portrait(row, seen.frame);
+  if (source) box.append(picture(source, ""));
   what.append(swatch(seen.emotion), element("strong", "", data.emotions[seen.emotion]), ` ${seen.value}`);
   text.append(element("div", "tip-who", row.label), what);
   for (const line of seen.more.length ? seen.more : [when(seen.frame)]) text.append(element("div", "", line));
