@@ -115,21 +115,14 @@ function seek(frame, along = false) {
   if (!along) say(text);
   if (!along || video.paused) remember();
   showPicture();
-  if (inView) follow();
+  if (inView) bring(times[state.now], 0.1);      // a timeline that was elsewhere is looked at, and stays
   placeMarks();
-}
-
-/* Move the timeline along, where the present time leaves it; one that was elsewhere is looked at, and stays. */
-function follow() {
-  const time = times[state.now], length = state.to - state.from;
-  if (time < state.from || time >= state.to) zoom(time - length / 10, time + 9 * length / 10);
 }
 
 /* Go to where a segment is the strongest, since another emotion may be read where it begins; have it in view. */
 function visit(segment) {
-  const time = segment.peak, length = state.to - state.from;
-  if (time < state.from || time >= state.to) zoom(time - length / 4, time + 3 * length / 4);
-  seek(nearest(times, time));
+  bring(segment.peak, 0.25);
+  seek(nearest(times, segment.peak));
   say(`${segmentName(segment)} ${data.emotions[segment.emotion]}, ${clock(segment.start)} to ${clock(segment.end)}, ` +
     `mean ${segment.mean.toFixed(2)}`);
 }

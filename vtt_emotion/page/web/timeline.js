@@ -378,6 +378,12 @@ function zoom(from, to) {
   remember();
 }
 
+/* Have a time in view, where it is not: at a `part` of it from the left. */
+function bring(time, part) {
+  const length = state.to - state.from;
+  if (time < state.from || time >= state.to) zoom(time - part * length, time + (1 - part) * length);
+}
+
 /* Zoom by a factor, so that `time` stays where it is. */
 function zoomAt(time, factor) {
   const length = Math.min(total, Math.max((state.to - state.from) * factor, Math.min(total, 20 * data.step)));
