@@ -13,7 +13,7 @@ function listed() {
 }
 
 function drawAllSegments() {
-  if (!byId("all-fold") || !byId("all-fold").open) return;
+  if (!byId("all-fold").open) return;
   const found = listed();
   refill(byId("all-body"), found.slice(0, listing.count).map((segment, place) => {
     const line = element("tr"), head = element("th"), actions = element("td");

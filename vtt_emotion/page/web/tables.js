@@ -5,7 +5,6 @@ const FEW = 24;                                  // readings of a person below w
 
 /* The strongest segments of what is shown, a line an emotion; more of them where one is shown alone. */
 function drawSegmentsTable() {
-  if (!byId("moments")) return;
   const found = ranked(), few = state.emotions.size === 1 ? ALONE : AN_EMOTION;
   byId("moments").replaceChildren(...[...state.emotions].sort().map(emotion => {
     const mine = found.filter(segment => segment.emotion === emotion), line = element("tr");
@@ -58,9 +57,7 @@ const valueOf = (row, by) => by === "person" ? row.label : by === "seconds" ? su
 
 /* Seconds of screen time of each person and of each emotion, and its part of the person's time. */
 function drawScreenTime() {
-  const body = byId("shares-body");
-  if (!body) return;
-  const most = Math.max(...rows.map(row => sumOf(row)), 0.001), way = sorting.down ? -1 : 1;
+  const body = byId("shares-body"), most = Math.max(...rows.map(row => sumOf(row)), 0.001), way = sorting.down ? -1 : 1;
   const order = chosen().filter(read).sort((a, b) => {
     const [x, y] = [valueOf(a, sorting.by), valueOf(b, sorting.by)];
     return way * (typeof x === "string" ? x.localeCompare(y, "en", {numeric: true}) : x - y);

@@ -244,7 +244,6 @@ function cutLines() {
 }
 
 function drawTimeline() {
-  if (!chart) return;
   byId("chart").hidden = false;
   const count = cutLines();
   byId("chart").hidden = !count;
@@ -371,7 +370,7 @@ function zoom(from, to) {
   const length = Math.min(total, Math.max(to - from, Math.min(total, 20 * data.step)));
   state.from = Math.max(0, Math.min(from + (to - from - length) / 2, total - length));
   state.to = state.from + length;
-  if (chart && drawn.length) chart.setOption(timelineOption());
+  if (drawn.length) chart.setOption(timelineOption());
   drawCurves();
   drawStrip();
   placeMarks();
@@ -404,7 +403,6 @@ function zoomBy(what) {
 /* The present time and the window of the overview, and in words what is drawn. */
 function placeMarks() {
   const cursor = byId("cursor"), time = times[state.now] || 0, x = xOf(time), span = width();
-  if (!cursor) return;
   cursor.hidden = !drawn.length || x < -0.5 || x > span + 0.5;
   cursor.style.transform = `translateX(${x}px)`;
   cursor.style.height = `${drawn.length * ROW()}px`;
