@@ -24,10 +24,10 @@ from vtt_emotion.core.files import whole_file, whole_folder
 from vtt_emotion.core.images import read_image, write_image
 from vtt_emotion.core.labels import CHARACTERS
 from vtt_emotion.datasets.friends import find_metadata, read_metadata, read_period
-from vtt_emotion.datasets.npy import BUFFER
+from vtt_emotion.datasets.npy import BUFFER, write_arrays
 from vtt_emotion.datasets.parsing import Report, keep_readable
 from vtt_emotion.video.frames import frame_files, read_frames
-from vtt_emotion.video.names import GALLERY, encode_pictures, write_gallery
+from vtt_emotion.video.names import GALLERY, encode_pictures
 from vtt_emotion.video.sources import describe_source, find_episode
 
 ParseFriendsOps = compose(place=Place, friends=Friends, metadata=Metadata, buffer=Buffer, margins=Margins, parse=Parse)
@@ -145,7 +145,7 @@ def main(argv=None):
     if buffer.gallery_faces:
         path = ops.place.dicts_path / GALLERY
         gallery = make_gallery(entries, friends.faces_path, buffer.gallery_faces)
-        write_gallery(path, gallery)
+        write_arrays(path, gallery)
         print(f"wrote {path}: {', '.join(f'{name} {len(rows)}' for name, rows in gallery.items())}")
 
 
