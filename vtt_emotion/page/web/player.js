@@ -123,7 +123,7 @@ function seek(frame, along = false) {
 function visit(segment) {
   bring(segment.peak, 0.25);
   seek(nearest(times, segment.peak));
-  say(`${segmentName(segment)} ${data.emotions[segment.emotion]}, ${clock(segment.start)} to ${clock(segment.end)}, ` +
+  say(`${segment.row.label} ${data.emotions[segment.emotion]}, ${clock(segment.start)} to ${clock(segment.end)}, ` +
     `mean ${segment.mean.toFixed(2)}`);
 }
 
@@ -155,7 +155,7 @@ function fillSubtitles() {
   const marks = {"&": "&amp;", "<": "&lt;", ">": "&gt;"};
   [...subtitles.cues].forEach(cue => subtitles.removeCue(cue));
   for (const each of ranked().filter(segment => segment.end > segment.start).sort((a, b) => a.start - b.start)) {
-    const text = `${segmentName(each)}: ${data.emotions[each.emotion]}`.replace(/[&<>]/g, mark => marks[mark]);
+    const text = `${each.row.label}: ${data.emotions[each.emotion]}`.replace(/[&<>]/g, mark => marks[mark]);
     subtitles.addCue(new VTTCue((each.start + offset) / 1000, (each.end + offset) / 1000, text));
   }
 }

@@ -37,17 +37,15 @@ function drawSegmentsTable() {
 function momentButton(segment) {
   const button = element("button", weak(segment) ? "moment weak" : "moment"), {row} = segment;
   const source = portrait(row, nearest(times, segment.peak));
-  const name = element("span", "", shorten(segmentName(segment), 16));
+  const name = element("span", "", shorten(segment.row.label, 16));
   button.type = "button";
-  name.title = segmentName(segment);
+  name.title = segment.row.label;
   if (source) button.append(picture(source, ""));
   button.append(name, element("span", "", clock(segment.start)),
                 element("span", "", `${seconds((segment.end - segment.start) / 1000)} · ${segment.mean.toFixed(2)}`));
   button.addEventListener("click", () => visit(segment));
   return button;
 }
-
-const segmentName = segment => segment.row.label;
 
 let sorting = {by: "seconds", down: true, whole: false};
 
@@ -105,7 +103,7 @@ const plain = name => /^[=+\-@\t\r]/.test(name) ? `'${name}` : name;
 /* The segments shown that lie in the times shown, as CSV. */
 function segmentsCsv() {
   const lines = ranked().filter(each => each.end > state.from && each.start < state.to)
-    .sort((a, b) => a.start - b.start).map(each => [cell(plain(segmentName(each))), data.emotions[each.emotion],
+    .sort((a, b) => a.start - b.start).map(each => [cell(plain(each.row.label)), data.emotions[each.emotion],
       (each.start / 1000).toFixed(3), (each.end / 1000).toFixed(3), ((each.end - each.start) / 1000).toFixed(3),
       each.mean.toFixed(3), (each.peak / 1000).toFixed(3), cell(data.madeOf)].join(","));
   return ["person,emotion,start,end,seconds,mean_confidence,peak,made_of", ...lines, ""].join("\n");
