@@ -19,8 +19,8 @@ WEB = Path(__file__).parent / "web"
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
 PORTRAITS = 1000                                 # people, those seen most, who have a thumbnail whatever it takes
-SCRIPTS = ("data", "timeline", "tips", "zoom", "curves", "plane", "player", "tables", "segments", "notes", "names",
-           "report")     # joined in this order; the last one starts
+SCRIPTS = ("data", "elements", "timeline", "tips", "zoom", "curves", "plane", "player", "tables", "segments", "notes",
+           "names", "report")     # joined in this order; the last one starts
 PALETTE = "\n".join(f":root {{ --{name}: {COLOURS[name]}; --on-{name}: {INKS[name]}; }}\n"
                     f".{name} {{ --emotion: var(--{name}); --on: var(--on-{name}); }}" for name in WITH_CONTEMPT)
 CONFIDENCE = 10_000                              # steps of a confidence in the page: the four decimals of the results
