@@ -21,7 +21,7 @@ class Samples:
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
     for the whole image; targets: float32 (N, 7), of an index with contempt (N, 8), each row sums to 1; framing:
-    (margin, lift) of `faces.square_around`; grown: how many times as large as its box each whole image is, where it is
+    (margin, lift) of `square_around`; grown: how many times as large as its box each whole image is, where it is
     no crop framed already; clips: (N,), the clip that each sample is of, where clips are measured; affect: float32
     (N, 2), valence and arousal from -1 to 1, NaN where they are not given.
     """
