@@ -144,7 +144,7 @@ def names_data(path, readings, named, parts, made):
             "identity": hashlib.sha256(f"{made} {names}".encode()).hexdigest()[:16]}
 
 
-def told(path, source, video, labels, truth, whose):
+def remarks(path, source, video, labels, truth, whose):
     """Sentences on what the page lacks, and how what is beside the results agrees; whose: None of people coded."""
     return [source is None and "no video, so no pictures; --video names it",
             source and not video and "no video that browsers play; create_results.py --overlay writes one",
@@ -186,7 +186,7 @@ def write(path, records, named, source, ops):
                affect=readings.affected, sound=bool(data["loudness"]), speech=bool(data["speech"]),
                alike=bool(data["alike"]["order"]), **texts)
     whose = None if spans else f"faces of {texts['other']}" if beside else "annotated faces"
-    return [*told(path, source, video, labels, truth, whose),
+    return [*remarks(path, source, video, labels, truth, whose),
             *(coded_lines(page.coded, spans, own, readings, people, times, truth) if spans else ()),
             page.most_turn is not None and f"{ahead.count(False):,} of {len(records):,} records are of faces "
             f"turned by more than {page.most_turn:g} degrees, or of an unknown turn: dimmed, and in no segment",

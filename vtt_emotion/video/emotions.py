@@ -10,7 +10,7 @@ from vtt_emotion.core.crop import Box, crop_face, xyxy_to_xywh
 from vtt_emotion.core.labels import AFFECT, EMOTIONS, emotions_of
 from vtt_emotion.video.detection import frontal
 from vtt_emotion.video.frames import Frame
-from vtt_emotion.video.mesh import HOLDS, frontal_by, told
+from vtt_emotion.video.mesh import HOLDS, frontal_by, record_part
 
 AHEAD = 2                                        # blocks that wait for the network while the video is read on
 
@@ -161,7 +161,7 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
             about["frontal"] = round(float(straight[row]), 2)
         about |= {name: round(float(value), 3) for name, value in zip(AFFECT, affect[row])}
         if meshes is not None:
-            about |= told(meshes[row])
+            about |= record_part(meshes[row])
         if scores:
             parts = [round(float(chance), 4) for chance in chances[row]]
             rest = 1 - sum(parts)                # of rounding: the emotion's, so long as it stays the largest
