@@ -126,7 +126,8 @@ def test_a_dissolve_and_a_flash_take_a_time_not_frames(rate):
 
 @pytest.mark.parametrize("by, seconds, least", [
     ("dissolve", 0.5, 10), ("dissolve", 1, 10), ("dissolve", 1.5, 9), ("dissolve", 2, 8), ("black", 1.5, 10),
-    ("black", 3, 10), ("white", 0.5, 7), ("white", 0.75, 10), ("white", 1.5, 10), ("white", 3, 10)])
+    ("black", 3, 10), ("white", 0.5, 7), ("white", 0.75, 10), ("white", 1.5, 10), ("white", 3, 10), ("wipe", 0.5, 10),
+    ("wipe", 1, 10), ("wipe", 1.5, 10)])
 def test_gradual_transitions(by, seconds, least):
     """Of ten each, between still places: those of the table in docs/reading.md."""
     said, length = [], round(seconds * 24)
@@ -134,9 +135,12 @@ def test_gradual_transitions(by, seconds, least):
         rng = np.random.default_rng(seed)
         one, other, colour = place(rng), place(rng), {"black": 0, "white": 255}.get(by)
         shares = (np.arange(length) + 0.5) / length
-        mixed = [one * (1 - share) + other * share if colour is None else
-                 colour + (one if share < 0.5 else other) * abs(1 - 2 * share) - colour * abs(1 - 2 * share)
-                 for share in shares]
+        if by == "wipe":
+            mixed = [np.where(np.arange(192) < 192 * share, other, one) for share in shares]
+        elif by == "dissolve":
+            mixed = [one * (1 - share) + other * share for share in shares]
+        else:
+            mixed = [colour + ((one if share < 0.5 else other) - colour) * abs(1 - 2 * share) for share in shares]
         said.append(starts([picture + rng.normal(0, 2, one.shape) for picture in [one] * 48 + mixed + [other] * 48]))
     assert max(map(len, said)) == 1 and sum(map(len, said)) >= least, said
     assert all(abs(first - 48 - length / 2) <= length / 2 for found in said for first in found)

@@ -1,4 +1,4 @@
-"""Cuts, dissolves and fades: which frames begin a shot, by brightness alone, so that a grey film has the same."""
+"""Cuts, dissolves, wipes, fades: which frames begin a shot, by brightness alone, so that a grey film has the same."""
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ SAME = 0.55                                     # phase correlation from which t
 OTHER, APART = 0.4, 0.5                          # of a dissolve's two ends: the same, at most; change by contrast
 BLENDED = 0.42                                   # of the ends' contrast, what a blend of them leaves over at most
 FLATTER = 0.87                                  # of the ends' mean variance, what a blend of two scenes has at most
+NEAR = 0.3                                       # of the ends' contrast, within which a pixel is one of an end
+TOLD, COVERED = 0.4, 0.85                        # of a wipe's pixels: that tell its ends apart; of those, that do
 FLAT, DARK, LIGHT = 3.0, 40, 215                 # spread and mean of brightness of which a picture is black or white
 FAINT = 4 * FLAT                                 # spread at which one that is fading last has shown, at most
 EDGES = cv2.createHanningWindow(SIZE, cv2.CV_32F)
@@ -55,7 +57,8 @@ def with_cuts(frames: Iterable[Frame], pace: Pace, ratio: float, least: float,
     A frame begins a shot where the brightness changes by `least` (mean difference, 0 to 255) and by `ratio` times as
     much as around it (PySceneDetect's AdaptiveDetector; Castellano, scenedetect.com), or by `sure`; but not where the
     picture is the former one, moved or lit otherwise, or is again a moment later. A frame also begins one in the middle
-    of a dissolve, and where another picture comes out of black or white. No shot is shorter than `pace.near` frames.
+    of a dissolve or a wipe, and where another picture comes out of black or white. No shot is shorter than `pace.near`
+    frames.
     """
     waiting, window, last, shown = deque(), deque(maxlen=2 * pace.ahead + 1), None, None
     for frame in _and_some(frames, pace.ahead):
@@ -78,7 +81,7 @@ def with_cuts(frames: Iterable[Frame], pace: Pace, ratio: float, least: float,
         pictures, changes = zip(*window)
         slow = passed > pace.warm_up and frame.number % pace.still == 0          # asked 24 times a second
         begins = passed >= pace.near and (faded or is_cut(pictures, changes, pace, ratio, least, sure)
-                                          or slow and is_dissolve(pictures, changes, pace, least))
+                                          or slow and is_gradual(pictures, changes, pace, least))
         last = frame.number if begins else last
         shown = shown if blank else (frame.number, picture)
         yield frame, begins
@@ -130,29 +133,43 @@ def is_cut(pictures: Sequence[np.ndarray], changes: Sequence[float], pace: Pace,
     return least >= max(wanted, changes[now] / 4)            # less of a flash: the picture is there again
 
 
-def is_dissolve(pictures: Sequence[np.ndarray], changes: Sequence[float], pace: Pace, least: float) -> bool:
-    """Whether the one amid some pictures is a blend of what was and what will be, that turns from one to the other."""
-    return any(_blends(pictures[pace.ahead - 2 * step:pace.ahead + 2 * step + 1:step], least)
+def is_gradual(pictures: Sequence[np.ndarray], changes: Sequence[float], pace: Pace, least: float) -> bool:
+    """Whether the one amid some pictures is that of a dissolve or a wipe, from what was to what will be."""
+    return any(_turns(pictures[pace.ahead - 2 * step:pace.ahead + 2 * step + 1:step], least)
                for step in (pace.step, 2 * pace.step)
                if not np.isnan(changes[pace.ahead - 2 * step + 1:pace.ahead + 2 * step + 1]).any())
 
 
-def _blends(pictures, least):
-    """Whether of five pictures those amid are blends of the first and the last, ever more of the last."""
+def _turns(pictures, least):
+    """Whether five pictures turn from one scene, the first's, to the last's, of which those amid show ever more."""
     first, last = pictures[0], pictures[-1]
-    if change(first, last) < least or min(spreads := (first.std(), last.std())) < FLAT:
+    if change(first, last) < least or min(contrasts := (first.std(), last.std())) < FLAT:
         return False
     one, other = centred(first), centred(last)
-    if change(one, other) < APART * sum(spreads) / 2 or alike(one, other) > OTHER:
+    if change(one, other) < APART * np.mean(contrasts) or alike(one, other) > OTHER:
         return False                             # the same, or in another light
-    amid, (dark, light) = pictures[len(pictures) // 2], sorted((first.mean(), last.mean()))
+    return any(len(shares) and shares[0] < shares[1] < shares[2] and 0.25 < shares[1] < 0.75
+               for shares in (_blended(pictures, least), _wiped(pictures, NEAR * np.mean(contrasts))))
+
+
+def _blended(pictures, least):
+    """The shares of the last of five pictures in those amid, as blends of it and the first; () if they are none."""
+    (first, *_, last), amid = pictures, pictures[2]
+    dark, light = sorted((first.mean(), last.mean()))
     if amid.var() > FLATTER * (first.var() + last.var()) / 2 or not dark - least <= amid.mean() <= light + least:
-        return False                             # one scene, zoomed, or a flash: a blend of two is flatter, as bright
+        return ()                                # one scene, zoomed, or a flash: a blend of two is flatter, as bright
     small = (cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in pictures)
     one, *blends, other = (centred(picture).ravel() for picture in small)
     ends, blends = np.stack([one, other], 1), np.stack(blends, 1)
     parts = np.linalg.lstsq(ends, blends, rcond=None)[0]                 # (2, 3): of either end in each
-    left = np.sqrt(((blends - ends @ parts) ** 2).mean(0)).max() / min(spreads)
-    shares = parts[1] / (parts.sum(0) + 1e-6)
-    return (left < BLENDED and parts[0].min() > -0.1 and shares[0] < shares[1] < shares[2]
-            and 0.25 < shares[1] < 0.75)
+    left = np.sqrt(((blends - ends @ parts) ** 2).mean(0)).max() / min(first.std(), last.std())
+    return parts[1] / (parts.sum(0) + 1e-6) if left < BLENDED and parts[0].min() > -0.1 else ()
+
+
+def _wiped(pictures, near):
+    """The same of those amid as put together of parts of the first and the last."""
+    first, *amid, last = np.stack(pictures)
+    told = np.abs(first - last) > 2 * near       # where the two are not the same anyway
+    gaps = np.abs(np.stack([amid - first, amid - last]))[..., told]      # (2, 3, K)
+    covered = (gaps.min(0) < near).mean(1) if told.any() else np.zeros(1)
+    return (gaps[1] < gaps[0]).mean(1) if told.mean() > TOLD and covered.min() > COVERED else ()
