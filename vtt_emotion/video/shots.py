@@ -148,8 +148,9 @@ def _turns(pictures, least):
     one, other = centred(first), centred(last)
     if change(one, other) < APART * np.mean(contrasts) or alike(one, other) > OTHER:
         return False                             # the same, or in another light
+    small = np.stack([cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in pictures])
     return any(len(shares) and shares[0] < shares[1] < shares[2] and 0.25 < shares[1] < 0.75
-               for shares in (_blended(pictures, least), _wiped(pictures, NEAR * np.mean(contrasts))))
+               for shares in (_blended(small, least), _wiped(small, NEAR * np.mean(contrasts))))
 
 
 def _blended(pictures, least):
@@ -158,8 +159,7 @@ def _blended(pictures, least):
     dark, light = sorted((first.mean(), last.mean()))
     if amid.var() > FLATTER * (first.var() + last.var()) / 2 or not dark - least <= amid.mean() <= light + least:
         return ()                                # one scene, zoomed, or a flash: a blend of two is flatter, as bright
-    small = (cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in pictures)
-    one, *blends, other = (centred(picture).ravel() for picture in small)
+    one, *blends, other = (centred(picture).ravel() for picture in pictures)
     ends, blends = np.stack([one, other], 1), np.stack(blends, 1)
     parts = np.linalg.lstsq(ends, blends, rcond=None)[0]                 # (2, 3): of either end in each
     left = np.sqrt(((blends - ends @ parts) ** 2).mean(0)).max() / min(first.std(), last.std())
@@ -168,7 +168,7 @@ def _blended(pictures, least):
 
 def _wiped(pictures, near):
     """The same of those amid as put together of parts of the first and the last."""
-    first, *amid, last = np.stack(pictures)
+    first, amid, last = pictures[0], pictures[1:-1], pictures[-1]
     told = np.abs(first - last) > 2 * near       # where the two are not the same anyway
     gaps = np.abs(np.stack([amid - first, amid - last]))[..., told]      # (2, 3, K)
     covered = (gaps.min(0) < near).mean(1) if told.any() else np.zeros(1)
