@@ -6,6 +6,7 @@ flicker; what is still shorter than the least length is given to its neighbour.
 """
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json
 from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.results.checks import SEGMENT, SEGMENT_SAYS, check_all
+from vtt_emotion.results.poses import facing
 from vtt_emotion.results.records import made_of
 from vtt_emotion.results.speech import read_speech, with_speech
 
@@ -163,15 +165,17 @@ def clock(seconds: float) -> str:
     return f"{f'{hours}:{minutes:02d}' if hours else minutes}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def segments_of(results: str | Path, records: list[dict], renamed: bool = False) -> list[dict]:
+def segments_of(results: str | Path, records: list[dict], renamed: bool = False,
+                most_turn: float | None = None) -> list[dict]:
     """The segments of a results file with these `records`: those kept beside it, found anew where there are none.
 
-    Where people were `renamed`, other segments may be one's: they are found anew as well. InputError where what is kept
-    is of other results.
+    Where people were `renamed`, other segments may be one's: they are found anew as well, as without the faces that are
+    not `facing` by `most_turn`. InputError where what is kept is of other results.
     """
     kept = segments_path(results)
-    if renamed or not kept.is_file():
-        return with_speech(find_segments(records), read_speech(results))
+    if renamed or most_turn is not None or not kept.is_file():
+        ahead = compress(records, facing(results, records, most_turn))
+        return with_speech(find_segments(ahead), read_speech(results))
     segments = read_segments(kept)
     if not {segment["id"] for segment in segments} <= {record["object"]["id"] for record in records}:
         raise InputError(f"{kept}: of other results than {Path(results).name}; delete it, and they are found anew")
