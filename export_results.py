@@ -41,7 +41,7 @@ from vtt_emotion.results.speech import SPEECH_COLUMNS, read_speech, turns
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.synchrony import SYNCHRONY_COLUMNS, synchrony_rows
 from vtt_emotion.results.tables import columns_of, record_rows, segment_columns, write_csv
-from vtt_emotion.video.faces_file import about_results, fingerprint, read_faces
+from vtt_emotion.video.faces_file import about_results, fingerprint, read_faces, segment_options
 from vtt_emotion.video.sources import find_source
 
 ExportOps = compose(place=Place, friends=Friends, export=Export)
@@ -105,10 +105,11 @@ def export(path, wanted, video, names=(), notes=()):
     records = read_results(path, photos=True)
     photos = bool(records) and "file" in records[0]
     check_formats(path, photos, names, wanted)
-    records = apply_names(records, names)[0]
+    records, parts = apply_names(records, names)
     segments, shots, speech = (None, [], None) if photos else (
-        segments_of(path, records, bool(names), wanted.most_turn), read_shots(path), read_speech(path))
-    shots = with_people(shots, records) if names and shots else shots
+        segments_of(path, records, bool(names), wanted.most_turn, segment_options(path)),
+        read_shots(path), read_speech(path))
+    shots = with_people(shots, records, parts) if names else shots
     spoken = turns(speech or (), records)
     tables = find_tables(path, records, segments, shots, speech, notes, wanted) if set(wanted.to) & set(TABLES) else ()
     for format in dict.fromkeys(wanted.to):

@@ -35,7 +35,7 @@ from vtt_emotion.results.segments import segments_of
 from vtt_emotion.results.shots import read_shots
 from vtt_emotion.results.speech import read_speech, turns
 from vtt_emotion.video.detection import framing_of
-from vtt_emotion.video.faces_file import provenance, read_faces, read_reading
+from vtt_emotion.video.faces_file import provenance, read_faces, read_reading, segment_options
 from vtt_emotion.video.frames import count_frames, facts_of, read_frames
 from vtt_emotion.video.likeness import most_alike
 from vtt_emotion.video.sound import A_SECOND, loudness
@@ -159,7 +159,7 @@ def write(path, records, named, source, ops):
     ahead = facing(path, records, page.most_turn)
     readings = as_readings(records, ahead)
     readings.emotions = max((one.emotions for one in (readings, beside) if one), key=len)
-    segments = segments_of(path, records, bool(named[0]), page.most_turn)
+    segments = segments_of(path, records, bool(named[0]), page.most_turn, segment_options(path))
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]

@@ -99,6 +99,12 @@ def read_reading(results: Path) -> tuple[dict, dict[int, np.ndarray]]:
         return {}, {}
 
 
+def segment_options(results: Path) -> dict[str, float]:
+    """The keywords of `find_segments` that results were read with; none where the faces file does not tell."""
+    options = read_reading(results)[0].get("options", {})
+    return {name.removeprefix("segment_"): value for name, value in options.items() if name.startswith("segment_")}
+
+
 def about_results(results: Path) -> dict:
     """What results are: their name, when they were written, their hash; and how they were read (`facts_of_reading` of
     create.py) and their faces found, where the faces file beside them tells it."""
