@@ -223,10 +223,10 @@ def people_seen(reading: Reading) -> Iterator[tuple]:
 
 def warn_of_few_frames(source: Path, seconds: list[float]) -> None:
     """Say where so few frames a second were read, by the times of all of them, that shots are hardly told."""
-    rate = round((len(seconds) - 1) / (seconds[-1] - seconds[0]), 2) if len(seconds) > 1 else FEWEST
-    if rate < FEWEST:
-        say_once(f"warning: {source}: {rate:g} frames a second; below {FEWEST} its shots are hardly told, as none is "
-                 f"shorter than {pace_of(rate).near} frames")
+    count, length = len(seconds) - 1, seconds[-1] - seconds[0]
+    if count < 0.999 * FEWEST * length:          # times are rounded
+        say_once(f"warning: {source}: {count / length:.3g} frames a second; below {FEWEST} its shots are hardly told, "
+                 f"as none is shorter than {pace_of(FEWEST).near} frames")
 
 
 def film_end(seconds: list[float]) -> float:
