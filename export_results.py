@@ -41,7 +41,7 @@ from vtt_emotion.results.speech import SPEECH_COLUMNS, read_speech, turns
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.synchrony import SYNCHRONY_COLUMNS, synchrony_rows
 from vtt_emotion.results.tables import columns_of, record_rows, segment_columns, write_csv
-from vtt_emotion.video.faces_file import about_results, fingerprint, read_faces, segment_options
+from vtt_emotion.video.faces_file import about_results, is_found_in, read_faces, segment_options
 from vtt_emotion.video.sources import find_source
 
 ExportOps = compose(place=Place, friends=Friends, export=Export)
@@ -57,7 +57,7 @@ def check_video(video, results):
     """
     kept, overlay = results.with_suffix(".faces.npz"), results.with_suffix(".overlay.mp4")
     if kept.is_file() and episode_of(results) is None and video.name != overlay.name \
-            and read_faces(kept)[0]["source"] != fingerprint(video):
+            and not is_found_in(read_faces(kept)[0], video):
         raise InputError(f"{video}: not the video that {results} was read from; without {kept.name} any is linked")
 
 

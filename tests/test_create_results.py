@@ -105,6 +105,15 @@ def test_streams_equal_windows_per_face(tmp_path):
         assert compared == 6 + 1 + 1
 
 
+def test_few_frames_a_second_are_said(trained, tmp_path, capsys):
+    for number in range(4):
+        write_image(tmp_path / f"frames/{number:05d}.png", np.full((72, 128, 3), 90, np.uint8))
+    for rate, few in (("5", False), ("1", True)):
+        results(trained, "--video", str(tmp_path / "frames"), "--fps", rate, "--results-path", str(tmp_path))
+        said = "frames: 1 frames a second; below 5 its shots are hardly told, as none is shorter than 4 frames"
+        assert (said in capsys.readouterr().err) == few
+
+
 def test_frames_with_gaps_in_their_numbers(trained, tmp_path):
     (tmp_path / "frames").mkdir()
     for number in range(0, 40, 5):
@@ -178,6 +187,16 @@ def test_shots_end_where_frames_do_and_have_the_people_of_frames_without_a_recor
     assert (said["1"][0]["start"], said["1"][-1]["end"]) == pytest.approx((20000 / 24, 20048 / 24), abs=1e-3)
 
 
+def test_framings_hold_where_the_picture_changes_its_size(trained, tmp_path):
+    picture = read_image(trained / "friends/ep01/00000.jpg")
+    for number in range(16):
+        write_image(tmp_path / f"tv/{number:05d}.png", picture[::2, ::2] if number < 8 else picture)
+    for _ in ("found", "kept"):
+        results(trained, "--video", str(tmp_path / "tv"), "--results-path", str(tmp_path))
+        first, second = json.loads((tmp_path / "tv.shots.json").read_text())
+        assert second["first_frame"] == 8 and first["framing"] == second["framing"] is not None
+
+
 def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_path, monkeypatch, capsys):
     out = ["--episode", "1", "--results-path", str(tmp_path)]
     results(trained, *out)
@@ -199,6 +218,16 @@ def test_faces_are_kept_and_found_again_unless_something_changed(trained, tmp_pa
     (tmp_path / "friends_s01_ep01.faces.npz").write_bytes(b"junk")
     with pytest.raises(InputError, match="not a faces file"):
         results(trained, *out)
+
+
+def test_faces_kept_of_a_folder_are_found_again_at_another_rate(trained, tmp_path, capsys):
+    for rate, known in ((24, False), (24, True), (60, False)):
+        results(trained, "--video", str(trained / "friends/ep01"), "--fps", str(rate), "--results-path", str(tmp_path))
+        assert ("faces from" in capsys.readouterr().out) == known
+    kept, fresh = ((tmp_path / name / "ep01.faces.npz") for name in ("", "fresh"))
+    results(trained, "--video", str(trained / "friends/ep01"), "--fps", "60", "--results-path", str(fresh.parent))
+    assert read_faces(kept)[1].tobytes() == read_faces(fresh)[1].tobytes()
+    assert read_faces(kept)[0]["options"]["fps"] == 60
 
 
 def test_thinned_and_smoothed_output(trained, tmp_path):

@@ -71,7 +71,7 @@ def time_parts(source, tracking, size, framing, stride):
     looking, _ = seconds_of(lambda: [detector.find(detector.prepare(frame)) for frame in frames])
     spent["looks, one thread"] = looking / len(frames) * count / tracking.detect_every
     followed = look_for_faces(with_cuts(read_frames(source), *cuts), tracking, make_tracker(tracking))
-    spent["decode, shots, looks, threads"], (faces, shots, _) = seconds_of(lambda: read_through(followed, []))
+    spent["decode, shots, looks, threads"], (faces, shots, *_) = seconds_of(lambda: read_through(followed, []))
     if not len(faces):
         raise InputError(f"{source}: no face was found in it, so there is no more to measure")
     crops = Crops(stride, size, framing)

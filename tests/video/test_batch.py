@@ -65,6 +65,19 @@ def test_which_videos(tmp_path):
         find_videos([tmp_path / "b.mp4"])
 
 
+def test_videos_whose_results_would_be_what_is_made_of_anothers_are_refused(tmp_path):
+    (tmp_path / "talk.mp4").write_text("")
+    for side in ("segments", "shots", "speech", "names", "provenance"):
+        other = tmp_path / f"talk.{side}.mkv"
+        other.write_text("")
+        with pytest.raises(InputError, match=rf"talk.{side}.mkv: its results would be talk.{side}.json, which is also "
+                                             r"made of the results of .*/talk.mp4; rename one of them"):
+            find_videos([tmp_path])
+        assert find_videos([other]) == [(other, f"talk.{side}")]
+        other.rename(tmp_path / f"walk.{side}.mkv")
+    assert len(find_videos([tmp_path])) == 6
+
+
 def test_the_table_has_the_minutes_of_each_person(tmp_path):
     segments = [{"id": id, "name": "ross" if id == 1 else None, "class": "sad" if id % 2 else "happy", "start": 0.0,
                  "end": 60.0 * (1 + (id < 11)), "confidence": 0.5, "peak": 0.5, "peak_seconds": 0.0, "frames": 9}

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import dlib
 import numpy as np
 import pytest
@@ -132,6 +134,19 @@ def test_a_face_without_an_encoding_is_a_person_of_its_own(people):
     a, _ = people
     found = identify(seen(range(10), range(20, 30), range(40, 50)), {1: a(4), 3: a(4)}, {}, {}, 0.5, 0.5)
     assert [found[id] for id in (1, 2, 3)] == [(1, None), (2, None), (1, None)]
+
+
+def test_a_crowd_without_encodings_takes_little_memory(people):
+    a, _ = people
+    crowd = seen(*([n] for n in range(2000)))
+    for link_distance in (0.5, None):
+        tracemalloc.start()
+        found = identify(crowd, {7: a(4), 1900: a(4)}, {1: worn(1)}, {"anna": a(5)}, 0.5, link_distance)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2e6                                    # a matrix of all pairs would take 4 MB, a byte each
+        assert [id for id, (_, name) in found.items() if name] == [7, 1900]
+        assert len({person for person, _ in found.values()}) == (1999 if link_distance else 2000)
 
 
 def worn(*shares):

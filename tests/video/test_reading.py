@@ -13,6 +13,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from vtt_emotion.video import decoding
+from vtt_emotion.video.create import is_of
 from vtt_emotion.video.detection import CenterFace, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
 from vtt_emotion.video.faces import FACE, make_faces
@@ -125,7 +126,7 @@ def test_frames_wait_in_a_queue_that_does_not_grow_and_each_is_handed_on_once(mo
         looked.clear()
         tracker = Tracker(4, 1.0, 8, 24, 2)
         frames = ((Frame(number), number % 151 == 0) for number in range(600))
-        faces, shots, seconds = read_through(follow_faces(frames, None, tracker, threads), [])
+        faces, shots, seconds, _ = read_through(follow_faces(frames, None, tracker, threads), [])
         assert sorted(looked) == [number for start in (0, 151, 302, 453)
                                   for number in range(start, min(start + 151, 600), 4)]
         assert shots == [0, 151, 302, 453, 600] and len(seconds) == 600
@@ -196,7 +197,7 @@ def test_known_faces_come_with_their_frames():
     seen = [(frame.number, begins, rows["id"].tolist())
             for frame, begins, rows in known_faces(frames, faces, [0, 3, 5])]
     assert seen == [(0, True, []), (1, False, [1, 2]), (2, False, []), (3, True, [1]), (4, False, [])]
-    again, shots, _ = read_through(known_faces(frames, faces, [0, 3, 5]), [])
+    again, shots, *_ = read_through(known_faces(frames, faces, [0, 3, 5]), [])
     assert (again == faces).all() and shots == [0, 3, 5]
 
 
@@ -322,6 +323,27 @@ def test_a_fingerprint_tells_videos_and_folders_apart(make_video, tmp_path):
         write_image(tmp_path / f"frames/{number:05d}.jpg", image)
         seen.append(fingerprint(tmp_path / "frames"))
     assert seen[0] != seen[1]
+
+
+def test_a_fingerprint_tells_tapes_of_one_length_with_black_ends_and_frames_of_one_size(tmp_path):
+    black, films = bytes(2 << 20), []
+    for name, level in (("a", 30), ("b", 90)):
+        films.append(tmp_path / f"{name}.avi")
+        films[-1].write_bytes(black + bytes([level]) * 500_000 + black)
+        write_image(tmp_path / name / "00000.bmp", np.full((64, 64, 3), level, np.uint8))
+    assert fingerprint(films[0]) != fingerprint(films[1])
+    assert fingerprint(tmp_path / "a") != fingerprint(tmp_path / "b")
+
+
+def test_faces_of_earlier_versions_are_still_known_to_be_of_their_source(tmp_path):
+    """Else `--resume` would read every film again, and exports would refuse its video."""
+    film, of_film = tmp_path / "a.avi", "880bff1f5d39f625a4b9cd2b42072384eabbb644ebe3f2fb2c3aa6961a37bd9d"
+    film.write_bytes(b"film" * 1_000_000)
+    np.savez(tmp_path / "a.faces.npz", shots=np.array([0, 3]),
+             about=np.array(json.dumps({"version": 4, "source": of_film, "options": {}})))
+    assert is_of(film, tmp_path / "a.json")
+    film.write_bytes(b"mlif" * 1_000_000)
+    assert not is_of(film, tmp_path / "a.json")
 
 
 def test_a_faces_file_says_what_wrote_it(tmp_path):

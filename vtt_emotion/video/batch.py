@@ -12,6 +12,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import as_text, check_regular, short_name
 from vtt_emotion.core.images import IMAGE_SUFFIXES, is_image, read_image
 from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
+from vtt_emotion.results.records import made_of
 from vtt_emotion.results.segments import read_segments, segments_path
 from vtt_emotion.video.detection import Detector, make_detector
 from vtt_emotion.video.emotions import labels_of, make_records, picture_logits
@@ -21,6 +22,7 @@ from vtt_emotion.video.reading import look_nearer
 from vtt_emotion.video.sources import VIDEO_SUFFIXES, choose, is_video
 
 ROWS = 10                                        # people of a video in the table; the rest share a row
+LATER = (".names.json", ".provenance.json")      # beside results, by the page's reader and export_results.py
 NEAR = 200                                       # px: photos in which no face is found are looked at so small
 
 
@@ -37,13 +39,19 @@ def videos_in(path: Path) -> list[Path]:
 
 
 def name_videos(videos: Iterable[Path | str]) -> list[tuple[Path | str, str]]:
-    """[(video, name of its results)] of videos, Paths or URLs; InputError where two would write the same results."""
+    """[(video, name of its results)] of videos, Paths or URLs; InputError where two would write the same files."""
     named = {}
     for video in videos:
         former = named.setdefault(short_name(PurePosixPath(video).stem), video)
         if former != video and not (isinstance(video, Path) and isinstance(former, Path)
                                     and former.resolve() == video.resolve()):
             raise InputError(f"{video}: its results would have the name of {former}'s; rename one of them")
+    results = {f"{name}.json": video for name, video in named.items()}
+    for name, video in named.items():
+        beside = [path.name for path in made_of(f"{name}.json")] + [f"{name}{ending}" for ending in LATER]
+        for file in filter(results.__contains__, beside):
+            raise InputError(f"{results[file]}: its results would be {file}, which is also made of the results of "
+                             f"{video}; rename one of them")
     return [(video, name) for name, video in named.items()]
 
 

@@ -3,6 +3,7 @@
 In two halves, so that a long film can be read in parts (parts.py): a `Reading` of what was seen, and the records that
 are made of all of it.
 """
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -21,9 +22,10 @@ from vtt_emotion.results.segments import Timelines, longest_lines, segments_path
 from vtt_emotion.results.shots import find_shots, shots_path
 from vtt_emotion.results.speech import speech_path, with_speech
 from vtt_emotion.video.backends import make_step
+from vtt_emotion.video.decoding import say_once
 from vtt_emotion.video.detection import find_detector, framing_of, make_detector, make_wide
 from vtt_emotion.video.emotions import EmotionReader, make_records, smooth_logits
-from vtt_emotion.video.faces_file import add_reading, describe, fingerprint, read_faces, write_faces
+from vtt_emotion.video.faces_file import add_reading, describe, is_found_in, read_faces, write_faces
 from vtt_emotion.video.frames import Facts, facts_of, read_frames
 from vtt_emotion.video.likeness import mean_encodings
 from vtt_emotion.video.mesh import Mesher, MeshReader, mouths, with_speaking
@@ -36,6 +38,7 @@ from vtt_emotion.video.shots import frames_at, pace_of, with_cuts
 from vtt_emotion.video.speech import find_speaking, find_speech
 from vtt_emotion.video.tracks import Tracker
 
+FEWEST = 5                                       # frames a second, below which shots are hardly told
 ELSEWHERE = {"weights", "backend", "device", "graphs_path", "results_path", "resume", "overlay", "gallery"}
 
 
@@ -50,7 +53,7 @@ class Reading:
     encodings: dict = field(default_factory=dict)                      # {id: (K, 128)}, where people are told apart
     colours: dict = field(default_factory=dict)                        # {id: (512,)} of what they wear, likewise
     labels: tuple = EMOTIONS                     # of the logits
-    height: int = 0                              # px of a frame with a face, 0 where none has one
+    heights: list = field(default_factory=list)                        # px of a frame of each shot
     meshes: np.ndarray | None = None             # dtype MESH, of `faces`, where they are wanted
     speech: list[dict] | None = None             # of the whole source, where it is looked for
     people: dict = field(default_factory=dict)   # {id: (person, name)}, once they are told apart
@@ -59,7 +62,7 @@ class Reading:
 def is_of(source: Path, path: Path) -> bool:
     """Whether the results at `path` are of this source, as far as the faces file beside them tells."""
     kept = path.with_suffix(".faces.npz")
-    if kept.is_file() and read_faces(kept)[0]["source"] != fingerprint(source):
+    if kept.is_file() and not is_found_in(read_faces(kept)[0], source):
         print(f"{path}: of another video than {source}, so it is made again")
         return False
     return True
@@ -80,9 +83,13 @@ def at_rate(ops: Any, rate: float) -> Any:
                    results=scaled(ops.results, "frame_stride"))
 
 
-def options_of(tracking: Tracking) -> dict:
-    """The options (dict) that faces depend on, as a faces file tells them."""
-    return {name: value for name, value in vars(tracking).items() if name != "detect_threads"}
+def about_faces(source: Path, ops: Any) -> dict:
+    """What a faces file tells of a source's faces: `describe`, with the options that they depend on as asked for.
+
+    The rate of a folder of frames is one of them.
+    """
+    options = {name: value for name, value in vars(ops.tracking).items() if name != "detect_threads"}
+    return describe(source, options | ({"fps": ops.source.fps} if source.is_dir() else {}))
 
 
 def make_tracker(tracking: Tracking) -> Tracker:
@@ -100,7 +107,7 @@ def follow(source: Path, path: Path | None, ops: Any, facts: Facts) -> tuple[Ite
 
     path is None where no such file is wanted; ops: as they were asked for; facts: of the source.
     """
-    made, tracking = describe(source, options_of(ops.tracking)), at_rate(ops, facts.rate).tracking
+    made, tracking = about_faces(source, ops), at_rate(ops, facts.rate).tracking
     frames = tqdm(read_frames(source, ops.source.fps), "faces", facts.frames, unit="frame", disable=None)
     if path and path.is_file():
         about, faces, shots = read_faces(path)
@@ -120,11 +127,12 @@ def read_followed(followed: Iterator[tuple], ops: Any, step: Any, encode: bool) 
     portraits = Portraits(ops.names.name_crops, hog_box) if encode else None
     with EmotionReader(step, results.frame_stride, results.every, framing) as emotions, \
             MeshReader(Mesher(hog_box), results.every) if results.mesh else nullcontext() as meshes:
-        faces, shots, seconds = read_through(followed, [part for part in (emotions, portraits, meshes) if part])
+        consumers = [part for part in (emotions, portraits, meshes) if part]
+        faces, shots, seconds, heights = read_through(followed, consumers)
         read_rows, logits = emotions.finish()
         laid = meshes.finish() if meshes else None
     return Reading(faces, shots, seconds, read_rows, logits, *(portraits.finish() if portraits else ({}, {})),
-                   emotions.stream.labels, emotions.height, laid)
+                   emotions.stream.labels, heights, laid)
 
 
 def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray],
@@ -142,6 +150,7 @@ def read_source(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray
 def records_of(source: Path, reading: Reading, ops: Any, gallery: dict[str, np.ndarray]) -> Iterator[dict]:
     """The records of a whole source's `Reading`, with its people named; its speech is found, where that is wanted."""
     results, names, faces = ops.results, ops.names, reading.faces
+    warn_of_few_frames(source, reading.seconds)
     reading.speech = find_speech(source) if results.speech else None
     if reading.speech is not None and reading.meshes is not None:
         reading.meshes = with_speaking(reading.meshes, find_speaking(
@@ -209,7 +218,15 @@ def people_seen(reading: Reading) -> Iterator[tuple]:
     """The faces of a reading as `find_shots` takes them, those of frames without a record, too."""
     frames, ids, boxes = (reading.faces[name].tolist() for name in ("frame", "id", "box_xyxy"))
     for frame, id, (_, top, _, bottom) in zip(frames, ids, boxes):
-        yield frame, *reading.people[id], (bottom - top) / reading.height
+        yield frame, *reading.people[id], (bottom - top) / reading.heights[bisect(reading.shots, frame) - 1]
+
+
+def warn_of_few_frames(source: Path, seconds: list[float]) -> None:
+    """Say where so few frames a second were read, by the times of all of them, that shots are hardly told."""
+    count, length = len(seconds) - 1, seconds[-1] - seconds[0]
+    if count < 0.999 * FEWEST * length:          # times are rounded
+        say_once(f"warning: {source}: {count / length:.3g} frames a second; below {FEWEST} its shots are hardly told, "
+                 f"as none is shorter than {pace_of(FEWEST).near} frames")
 
 
 def film_end(seconds: list[float]) -> float:

@@ -61,7 +61,6 @@ class EmotionReader:
         self.stream, self.size, self.stride, self.framing = EmotionStream(step, stride), step.size, stride, framing
         self.wanted = {number % stride for number in range(0, every * stride, every)}
         self.block, self.current, self.seen, self.rows, self.logits = [], 0, 0, [], []
-        self.height = 0                          # px of a frame with a face
         self.pool, self.pending = ThreadPoolExecutor(1), deque()
 
     def __enter__(self) -> "EmotionReader":
@@ -72,7 +71,6 @@ class EmotionReader:
 
     def take(self, frame: Frame, faces: np.ndarray) -> None:
         """Crop the `faces` (dtype FACE) of the next frame."""
-        self.height = self.height or (frame.size[1] if len(faces) else 0)
         if frame.number // self.stride != self.current:
             self._send()
             self.current = frame.number // self.stride

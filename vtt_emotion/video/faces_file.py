@@ -22,23 +22,44 @@ from vtt_emotion.video.frames import frame_files
 VERSION = 5                                      # of a faces file; raised when the same video would give other boxes
 LARGEST = 1e6                                    # px, of a coordinate; no video is as large
 ENDS = 1 << 20                                   # bytes of a video's start and end that tell it from others
+BLOCKS, BLOCK = 16, 1 << 16                      # blocks between them, and bytes of one: a tape's ends may be black
+MIDDLE = 1 << 12                                 # bytes of a frame's file, amid it
+BY_ENDS = range(1, 5)                            # versions of faces files that told a source without these two
 SIZE = 128                                       # numbers of an encoding
 
 
-def fingerprint(source: Path) -> str:
-    """What tells a video, or a folder of frames, from another: a hash of its length and its ends, or of its names."""
-    digest = hashlib.sha256()
+def fingerprint(source: Path, version: Any = VERSION) -> str:
+    """What tells a video, or a folder of frames, from another, as faces files of a version tell it.
+
+    A hash of a video's length, its ends, and blocks spread between them; of the frames' names, lengths and middles.
+    """
+    digest, spread = hashlib.sha256(), version not in BY_ENDS
     if source.is_dir():
         for path in frame_files(source):
-            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size}\n".encode())
+            digest.update(_bytes_at(path, [(size // 2, MIDDLE)]) if spread else b"")
     else:
-        check_regular(source)
         size = source.stat().st_size
-        with open(source, "rb") as file:
-            digest.update(str(size).encode() + file.read(ENDS))
-            file.seek(max(0, size - ENDS))
-            digest.update(file.read(ENDS))
+        between = [(size * part // (BLOCKS + 1), BLOCK) for part in range(1, BLOCKS + 1)] if spread else []
+        digest.update(str(size).encode() + _bytes_at(source, [(0, ENDS), (max(0, size - ENDS), ENDS), *between]))
     return digest.hexdigest()
+
+
+def _bytes_at(path, places):
+    """The bytes of a file at some (place, count), joined."""
+    check_regular(path)
+    parts = []
+    with open(path, "rb") as file:
+        for place, count in places:
+            file.seek(place)
+            parts.append(file.read(count))
+    return b"".join(parts)
+
+
+def is_found_in(about: dict, source: Path) -> bool:
+    """Whether faces are of this source, by what their file, of whatever version, tells (`read_faces`)."""
+    return about["source"] == fingerprint(source, about["version"])
 
 
 def describe(source: Path, options: dict) -> dict:

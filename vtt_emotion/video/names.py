@@ -97,20 +97,17 @@ def link_faces(encodings: Sequence[np.ndarray], never: np.ndarray, distance: flo
                farther: np.ndarray | float = 0.0) -> list[int]:
     """A person's number for each of N faces, from 1 in their order: those that are near on average are one.
 
-    Average linkage (Sokal and Michener, 1958) over the mean distance of two faces' encodings, a list of (K, 128), and
-    how much `farther` (N, N) they are by other signs. Those that `never` (N, N) says are never one; a face without an
-    encoding stays alone.
+    Average linkage (Sokal and Michener, 1958) over the mean distance of two faces' encodings, each (K, 128), K > 0, and
+    how much `farther` (N, N) they are by other signs. Those that `never` (N, N) says are never one.
     """
     if len(encodings) < 2:
         return [1] * len(encodings)
     from fastcluster import linkage
 
-    apart = np.full((len(encodings), len(encodings)), APART)
-    counts = np.array([len(rows) for rows in encodings])
-    known = np.flatnonzero(counts)
-    starts, every = np.cumsum(counts[known]) - counts[known], np.concatenate([*encodings, np.zeros((0, 128))])
-    for row in known:
-        apart[row, known] = np.add.reduceat(distances(encodings[row], every).mean(0), starts) / counts[known]
+    apart, counts = np.empty((len(encodings), len(encodings))), np.array([len(rows) for rows in encodings])
+    starts, every = np.cumsum(counts) - counts, np.concatenate(encodings)
+    for row, own in enumerate(encodings):
+        apart[row] = np.add.reduceat(distances(own, every).mean(0), starts) / counts
     apart += farther
     apart[never] = APART
     apart = ((apart + apart.T) / 2).clip(0)      # equal but for the last digit
@@ -148,20 +145,28 @@ def identify(faces: np.ndarray, encodings: dict[int, np.ndarray], colours: dict[
     """{id: (person's number, name or None)} of all ids of `faces` (dtype FACE).
 
     encodings, colours: of `Portraits`. link_distance None leaves every id a person of its own. Two that are seen
-    together are never one person, nor of one name. Ids of different names are never linked, those of one name are.
+    together are never one person, nor of one name. Ids of different names are never linked, those of one name are; one
+    without an encoding stays alone. Only those with one are compared: a crowd has thousands without.
     """
-    ids, together = range(1, faces["id"].max(initial=0) + 1), seen_together(faces)
-    known = [agreeing(encodings.get(id, np.zeros((0, 128))), link_distance or name_distance) for id in ids]
+    ids = range(1, faces["id"].max(initial=0) + 1)
+    found = {id: agreeing(encodings[id], link_distance or name_distance)
+             for id in np.unique(faces["id"]).tolist() if id in encodings}
+    known = {id: rows for id, rows in found.items() if len(rows)}
+    rows, faces = list(known.values()), faces[np.isin(faces["id"], list(known))]
+    faces["id"] = 1 + np.searchsorted(list(known), faces["id"])                  # from here on counted among the known
+    together = seen_together(faces)
     if not link_distance:
-        names = name_persons(ids, known, together, gallery, name_distance)
+        names = name_persons(known, rows, together, gallery, name_distance)
         return {id: (id, names.get(id)) for id in ids}
-    alone = np.array([name_face(rows, gallery, name_distance)[0] or "" for rows in known])
+    alone = np.array([name_face(own, gallery, name_distance)[0] or "" for own in rows])
     other = (alone[:, None] != alone) & (alone[:, None] != "") & (alone != "")
-    persons = link_faces(known, together | other, link_distance, clothes_apart(faces, colours))
-    names = name_persons(persons, known, together, gallery, name_distance)
-    whole = [names.get(person, person) for person in persons]
+    worn = {number: colours[id] for number, id in enumerate(known, 1) if id in colours}
+    persons = link_faces(rows, together | other, link_distance, clothes_apart(faces, worn))
+    names = name_persons(persons, rows, together, gallery, name_distance)
+    person_of = {id: -id for id in ids} | dict(zip(known, persons))              # negative: alone
+    whole = [names.get(person, person) for person in person_of.values()]
     order = {one: number for number, one in enumerate(dict.fromkeys(whole), 1)}
-    return {id: (order[one], names.get(person)) for id, one, person in zip(ids, whole, persons)}
+    return {id: (order[one], names.get(person)) for one, (id, person) in zip(whole, person_of.items())}
 
 
 def encode_pictures(pictures: Iterable[tuple[str, Path]], description: str) -> dict[str, np.ndarray]:

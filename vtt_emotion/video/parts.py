@@ -20,15 +20,15 @@ import numpy as np
 
 from vtt_emotion.video.create import (
     Reading,
+    about_faces,
     at_rate,
     look_for_faces,
     make_tracker,
-    options_of,
     read_followed,
     read_source,
     records_of,
 )
-from vtt_emotion.video.faces_file import describe, read_faces, write_faces
+from vtt_emotion.video.faces_file import read_faces, write_faces
 from vtt_emotion.video.frames import Index, Unfit, facts_of, index_frames, read_frames_from
 from vtt_emotion.video.shots import pace_of, with_cuts
 
@@ -142,7 +142,7 @@ def join(plan: Plan, parts: list[Part]) -> Reading:
                    seconds=[time for one in readings for time in one.seconds],
                    encodings={id: found for one in readings for id, found in one.encodings.items()},
                    colours={id: found for one in readings for id, found in one.colours.items()},
-                   labels=readings[0].labels, height=max(one.height for one in readings), **arrays)
+                   labels=readings[0].labels, heights=[height for one in readings for height in one.heights], **arrays)
 
 
 def read_in_parts(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarray], kept: Path | None, minutes: float,
@@ -151,7 +151,7 @@ def read_in_parts(source: Path, ops: Any, step: Any, gallery: dict[str, np.ndarr
 
     read_parts: called with (source, plan, encode), gives the `Part`s of a plan in order, read side by side or not.
     """
-    made, encode = describe(source, options_of(ops.tracking)), bool(gallery) or ops.names.link == "true"
+    made, encode = about_faces(source, ops), bool(gallery) or ops.names.link == "true"
     if not minutes or (kept and kept.is_file() and read_faces(kept)[0] == made):
         return read_source(source, ops, step, gallery, kept)
     try:

@@ -126,15 +126,18 @@ def give_memory_back() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def read_through(followed: Iterable[tuple], consumers: Sequence) -> tuple[np.ndarray, list[int], list[float]]:
-    """Read a video to its end: (faces, of dtype FACE by frame, then id; first frames of shots and their end; seconds).
+def read_through(followed: Iterable[tuple], consumers: Sequence) -> tuple[np.ndarray, list, list, list]:
+    """Read a video to its end: (faces, shots, seconds, heights).
 
-    followed: of `follow_faces` or `known_faces`. consumers: each frame and its faces are given to them, by `take`.
+    faces: of dtype FACE, by frame, then id; shots: their first frames and their end; seconds: of every frame; heights:
+    of each shot's frames, px. followed: of `follow_faces` or `known_faces`. consumers: each frame and its faces are
+    given to them, by `take`.
     """
-    shots, parts, seconds = [], [np.zeros(0, FACE)], []
+    shots, parts, seconds, heights = [], [np.zeros(0, FACE)], [], []
     for frame, begins, faces in followed:
         if begins:
             shots.append(frame.number)
+            heights.append(frame.size[1])        # a frame of another size begins a shot
         if len(faces):
             parts.append(faces)
         seconds.append(frame.seconds)
@@ -142,4 +145,4 @@ def read_through(followed: Iterable[tuple], consumers: Sequence) -> tuple[np.nda
             give_memory_back()
         for consumer in consumers:
             consumer.take(frame, faces)
-    return np.concatenate(parts), [*shots, len(seconds)], seconds
+    return np.concatenate(parts), [*shots, len(seconds)], seconds, heights

@@ -11,7 +11,7 @@ from vtt_emotion.datasets.parsing import Report
 from vtt_emotion.video.batch import look_at_photos
 from vtt_emotion.video.detection import Detector
 from vtt_emotion.video.emotions import labels_of, picture_logits, softmax
-from vtt_emotion.video.faces_file import fingerprint, read_faces
+from vtt_emotion.video.faces_file import is_found_in, read_faces
 from vtt_emotion.video.frames import count_frames, read_frames
 from vtt_emotion.video.reading import known_faces
 
@@ -36,7 +36,7 @@ def video_faces(video: Path, path: Path, apart: float) -> tuple[str, Iterator[tu
     if not path.is_file():
         raise InputError(f"{path}: no such file; create_results.py --video {video} finds the faces first")
     about, faces, shots = read_faces(path)
-    if faces is None or about["source"] != fingerprint(video):
+    if faces is None or not is_found_in(about, video):
         raise InputError(f"{path}: of another video than {video}, or of an earlier version; make its results again")
 
     def find():
