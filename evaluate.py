@@ -12,7 +12,6 @@ F1, with 95 % intervals, for all and for each person; writes NAME.agreement.json
     python evaluate.py --index fer --weights fer runs/a/best.pt runs/b/best.pt --ensemble
     python evaluate.py --coded interview.eaf --results results/interview.json
 """
-import json
 import sys
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from ops import SOURCES, Agreement, Coders, Datasets, Evaluate, Margins, Place, Split, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.files import write_json
 from vtt_emotion.core.labels import WITH_CONTEMPT
 from vtt_emotion.datasets.npy import kind_of
 from vtt_emotion.results.agreement import agreement_lines, measure_pairs, pair
@@ -72,8 +71,7 @@ def measure_coded(coding, coders):
                "resamples": coding.resamples, **measure_pairs(list(pairs.values()), coding.block, coding.resamples),
                "persons": persons}
     path = coding.results.with_suffix(".agreement.json")
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    write_json(path, figures)
     draw_confusion({coding.results.stem: figures["confusion"]}, path.with_suffix(".png"), "coded")
     print(*agreement_lines(figures), sep="\n")
     for person in sorted(set(pairs) - set(persons)):
@@ -140,8 +138,7 @@ def measure(ops, index, split):
         figures["by_pose"] = measure_by_pose(samples, logits, targets, names)
     figures |= networks[0] if len(networks) == 1 else {"networks": networks, "pairs": pairs}
     path = evaluate.results_path / f"evaluate_{index}_{split}.json".replace(":", "_")
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    write_json(path, figures)
     titles = [f"{index} {split}" + (f", {one['weights']}" if pairs else "") for one in networks]
     draw_confusion({title: one["confusion"] for title, one in zip(titles, networks)}, path.with_suffix(".png"),
                    names=names)

@@ -13,8 +13,6 @@ archive.people.csv and archive.videos.csv beside it.
     python export_results.py --results results/friends_s01_ep01.json --to csv elan
     python export_results.py --archive results/archive
 """
-import json
-from itertools import compress
 from pathlib import Path
 
 from ops import Export, Friends, Place, compose
@@ -23,7 +21,7 @@ from vtt_emotion.archive.places import as_place, is_url, reaching
 from vtt_emotion.archive.table import PEOPLE_COLUMNS, VIDEO_COLUMNS, read_parts, sum_up, summary_lines
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.files import write_json
 from vtt_emotion.results.curves import (
     BASELINE_COLUMNS,
     REST_COLUMNS,
@@ -35,7 +33,6 @@ from vtt_emotion.results.curves import (
 from vtt_emotion.results.elan import write_eaf
 from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.parquet import write_parquet
-from vtt_emotion.results.poses import facing
 from vtt_emotion.results.praat import write_textgrid
 from vtt_emotion.results.records import episode_of, read_results
 from vtt_emotion.results.segments import segments_of
@@ -44,7 +41,7 @@ from vtt_emotion.results.speech import SPEECH_COLUMNS, read_speech, turns
 from vtt_emotion.results.subtitles import write_vtt
 from vtt_emotion.results.synchrony import SYNCHRONY_COLUMNS, synchrony_rows
 from vtt_emotion.results.tables import columns_of, record_rows, segment_columns, write_csv
-from vtt_emotion.video.faces_file import about_results, fingerprint, read_faces
+from vtt_emotion.video.faces_file import about_results, fingerprint, read_faces, segment_options
 from vtt_emotion.video.sources import find_source
 
 ExportOps = compose(place=Place, friends=Friends, export=Export)
@@ -108,11 +105,11 @@ def export(path, wanted, video, names=(), notes=()):
     records = read_results(path, photos=True)
     photos = bool(records) and "file" in records[0]
     check_formats(path, photos, names, wanted)
-    records = apply_names(records, names)[0]
-    seen = list(compress(records, facing(path, records, wanted.most_turn)))
+    records, parts = apply_names(records, names)
     segments, shots, speech = (None, [], None) if photos else (
-        segments_of(path, seen, bool(names) or wanted.most_turn is not None), read_shots(path), read_speech(path))
-    shots = with_people(shots, records) if names and shots else shots
+        segments_of(path, records, bool(names), wanted.most_turn, segment_options(path)),
+        read_shots(path), read_speech(path))
+    shots = with_people(shots, records, parts) if names else shots
     spoken = turns(speech or (), records)
     tables = find_tables(path, records, segments, shots, speech, notes, wanted) if set(wanted.to) & set(TABLES) else ()
     for format in dict.fromkeys(wanted.to):
@@ -127,10 +124,9 @@ def export(path, wanted, video, names=(), notes=()):
                 "textgrid": {"shots": shots, "spoken": spoken}}
         write(path.with_suffix(suffix), segments, **more.get(format, {}))
         yield path.with_suffix(suffix)
-    with whole_file(path.with_suffix(".provenance.json")) as temporary:
-        about = about_results(path) | {"exported_by": f"vtt_emotion {__version__}", "most_turn": wanted.most_turn,
-                                       "names": [file.name for file in wanted.names]}
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write_json(path.with_suffix(".provenance.json"), about_results(path) | {
+        "exported_by": f"vtt_emotion {__version__}", "most_turn": wanted.most_turn,
+        "names": [file.name for file in wanted.names]})
     yield path.with_suffix(".provenance.json")
 
 

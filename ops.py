@@ -277,7 +277,7 @@ class Labels:
     split: Literal["train", "valid", "test"] = "train"
     """Of what neither its row nor its folder gives one."""
     agreed: bool = False
-    """Keep those faces alone that all readers (columns `first`, `first_b` ...) name alike, as a measure wants."""
+    """Keep those faces alone that all readers (columns `first`, `first_b` ..., rows) name alike, as a measure wants."""
     margin: Margin = 0.0
     """What a box's longer side, or the whole picture's, grows by on each side to frame a face; below 0 it shrinks."""
 

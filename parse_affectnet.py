@@ -16,7 +16,6 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import AFFECTNET, AFFECTNET_DROPPED, CONTEMPT
 from vtt_emotion.datasets.affectnet_2021 import find_splits, read_examples
 from vtt_emotion.datasets.layouts import Listings, find_files, find_folders, named, only
-from vtt_emotion.datasets.npy import FILES, by_emotion
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
 
 ParseAffectNetOps = compose(place=Place, affectnet=folders("affectnet"), lists=AffectNetLists, contempt=Contempt,
@@ -154,8 +153,7 @@ def main(argv=None):
         entries = read_2017(root, lists, report, codes)
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
-    report.finish(ops.place.dicts_path / FILES["affectnet"], entries, by_emotion(entries),
-                  lambda entry: (entry["split"], entry["emo"]), root, "example")
+    report.finish(ops.place.dicts_path, "affectnet", entries, lambda entry: entry["split"], root, "example")
 
 
 if __name__ == "__main__":

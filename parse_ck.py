@@ -16,7 +16,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import IMAGE_SUFFIXES
 from vtt_emotion.core.labels import CK, CONTEMPT
 from vtt_emotion.datasets.layouts import find_folders, left_over, named, only
-from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion
+from vtt_emotion.datasets.npy import BUFFER
 from vtt_emotion.datasets.parsing import Report, keep_readable, read_numbers
 
 ParseCkOps = compose(place=Place, ck=folders("ck"), contempt=Contempt, parse=Parse)
@@ -95,8 +95,7 @@ def main(argv=None):
         entries = keep_readable(entries, root, ops.parse.workers, report)
     sequences = sum(path.is_dir() for path in parts["images"].glob("*/*"))
     print(f"{len(labels):,} of {sequences:,} sequences have a label")
-    report.finish(ops.place.dicts_path / FILES["ck"], entries, by_emotion(entries),
-                  lambda entry: ("clips", entry["emo"]), root, "sequence")
+    report.finish(ops.place.dicts_path, "ck", entries, lambda _: "clips", root, "sequence")
 
 
 if __name__ == "__main__":

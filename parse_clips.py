@@ -12,7 +12,6 @@ from ops import Clips, Contempt, Parse, Place, compose, folders
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.datasets.clip_lists import BENCHMARKS, FRAMES, read_clips
-from vtt_emotion.datasets.npy import FILES, by_emotion
 from vtt_emotion.datasets.parsing import Report, keep_readable
 
 ParseClipsOps = compose(place=Place, folders=folders(*BENCHMARKS), clips=Clips, contempt=Contempt, parse=Parse)
@@ -28,8 +27,8 @@ def main(argv=None):
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
     print(f"{len({entry['pos'][1] for entry in entries}):,} clips, {FRAMES} frames of each")
-    report.finish(ops.place.dicts_path / FILES[key], entries, by_emotion(entries), lambda entry: (
-        entry.get("split", f"frames of fold {entry['pos'][0]}"), entry["emo"]), root, "clip")
+    report.finish(ops.place.dicts_path, key, entries,
+                  lambda entry: entry.get("split", f"frames of fold {entry['pos'][0]}"), root, "clip")
 
 
 if __name__ == "__main__":

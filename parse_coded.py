@@ -20,7 +20,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import short_name, whole_folder
 from vtt_emotion.core.images import write_image
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion
+from vtt_emotion.datasets.npy import BUFFER
 from vtt_emotion.datasets.parsing import Report, keep_readable
 from vtt_emotion.results.agreement import faces_by_person, faces_in
 from vtt_emotion.results.coded import SUFFIXES, read_coded
@@ -136,8 +136,8 @@ def main(argv=None):
         entries += [entry | {"split": split} for entry in parse_video(number, name, *found[name], ops, report)]
     if ops.parse.verify:
         entries = keep_readable(entries, faces_path, ops.parse.workers, report)
-    report.finish(ops.place.dicts_path / FILES["coded"], entries, by_emotion(entries),
-                  lambda entry: (f"{entry['split']} {entry['video']}", entry["emo"]), folder, "coded face")
+    report.finish(ops.place.dicts_path, "coded", entries, lambda entry: f"{entry['split']} {entry['video']}", folder,
+                  "coded face")
     print(f"crops in {faces_path}")
 
 

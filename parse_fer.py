@@ -22,7 +22,6 @@ from vtt_emotion.core.images import write_image
 from vtt_emotion.core.labels import CONTEMPT, EMOTIONS, FERPLUS, FERPLUS_DROPPED
 from vtt_emotion.datasets.fer2013 import PARTIAL, PIXELS, USAGES, find_empty, find_votes_and_faces, read_rows
 from vtt_emotion.datasets.layouts import names_in
-from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable
 
 ParseFerOps = compose(place=Place, fer=folders("fer"), contempt=Contempt, parse=Parse)
@@ -140,8 +139,7 @@ def main(argv=None):
     entries = list(read_votes(root, votes, folders, report, ops.contempt.contempt))
     if ops.parse.verify:
         entries = keep_readable(entries, root, ops.parse.workers, report)
-    report.finish(ops.place.dicts_path / FILES["fer"], entries, dict(enumerate(entries)),
-                  lambda entry: (entry["split"], int(entry["em"].argmax())), root, "example")
+    report.finish(ops.place.dicts_path, "fer", entries, lambda entry: entry["split"], root, "example")
 
 
 if __name__ == "__main__":

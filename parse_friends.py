@@ -24,10 +24,10 @@ from vtt_emotion.core.files import whole_file, whole_folder
 from vtt_emotion.core.images import read_image, write_image
 from vtt_emotion.core.labels import CHARACTERS
 from vtt_emotion.datasets.friends import find_metadata, read_metadata, read_period
-from vtt_emotion.datasets.npy import BUFFER, FILES, by_emotion
+from vtt_emotion.datasets.npy import BUFFER, write_arrays
 from vtt_emotion.datasets.parsing import Report, keep_readable
 from vtt_emotion.video.frames import frame_files, read_frames
-from vtt_emotion.video.names import GALLERY, encode_pictures, write_gallery
+from vtt_emotion.video.names import GALLERY, encode_pictures
 from vtt_emotion.video.sources import describe_source, find_episode
 
 ParseFriendsOps = compose(place=Place, friends=Friends, metadata=Metadata, buffer=Buffer, margins=Margins, parse=Parse)
@@ -139,13 +139,13 @@ def main(argv=None):
                                  ops.metadata.none_is_neutral, report)
     if ops.parse.verify:
         entries = keep_readable(entries, friends.faces_path, ops.parse.workers, report)
-    report.finish(ops.place.dicts_path / FILES["friends"], entries, by_emotion(entries),
-                  lambda entry: (f"episode {entry['pos'][0]:02d}", entry["emo"]), friends.friends_path, "face")
+    report.finish(ops.place.dicts_path, "friends", entries, lambda entry: f"episode {entry['pos'][0]:02d}",
+                  friends.friends_path, "face")
     print(f"crops in {friends.faces_path}")
     if buffer.gallery_faces:
         path = ops.place.dicts_path / GALLERY
         gallery = make_gallery(entries, friends.faces_path, buffer.gallery_faces)
-        write_gallery(path, gallery)
+        write_arrays(path, gallery)
         print(f"wrote {path}: {', '.join(f'{name} {len(rows)}' for name, rows in gallery.items())}")
 
 

@@ -19,10 +19,10 @@ from vtt_emotion.core.crop import square_around
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size
 from vtt_emotion.core.labels import EMOTIONS
-from vtt_emotion.datasets.labelled import SPLITS, Wording, people_of_several_splits, read_folders, read_list
+from vtt_emotion.datasets.labelled import SPLITS, people_of_several_splits, read_folders, read_list
 from vtt_emotion.datasets.layouts import Listings, find_files, named
-from vtt_emotion.datasets.npy import index_file
 from vtt_emotion.datasets.parsing import Report, in_threads, keep_readable
+from vtt_emotion.datasets.wording import Wording
 
 ParseLabelledOps = compose(place=Place, labelled=folders("labelled"), labels=Labels, contempt=Contempt, parse=Parse)
 
@@ -86,8 +86,8 @@ def main(argv=None):
     if people:
         print(f"warning: {path}: people in training and in valid or test as well: {len(people):,}, the first "
               f"{people[0]}; a measure on them flatters", file=sys.stderr)
-    report.finish(ops.place.dicts_path / index_file(f"labelled:{options.name}"), entries, dict(enumerate(entries)),
-                  lambda entry: (entry["split"], int(entry["em"].argmax())), path, "labelled picture")
+    report.finish(ops.place.dicts_path, f"labelled:{options.name}", entries, lambda entry: entry["split"], path,
+                  "labelled picture")
 
 
 if __name__ == "__main__":

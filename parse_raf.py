@@ -17,7 +17,6 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import image_size
 from vtt_emotion.core.labels import EMOTIONS, NEUTRAL, RAF, RAF_COMPOUND, RAF_MULTI
 from vtt_emotion.datasets.layouts import names_in
-from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report, check_inside, keep_readable, read_numbers
 from vtt_emotion.datasets.raf import find_subsets
 
@@ -42,11 +41,6 @@ def read_lines(path):
         yield number, fields[0], fields[1:]
 
 
-def whole_image(root, path):
-    width, height = image_size(root / path)
-    return [0, 0, width, height]
-
-
 def locate(root, subset, name, files):
     """(image path, box) of an example: the original with its box, or else the aligned copy; or (None, reason).
 
@@ -67,7 +61,7 @@ def locate(root, subset, name, files):
         return (path, box) if touches(box, *image_size(root / path)) else (None, "box outside its image")
     if aligned in files[subset.aligned]:
         path = f"{subset.aligned}/{aligned}"
-        return path, whole_image(root, path)
+        return path, [0, 0, *image_size(root / path)]
     if name in files[subset.original]:
         return None, "no box or landmarks, and no aligned image"
     return None, "image missing"
@@ -139,8 +133,8 @@ def main(argv=None):
         entries = keep_readable(entries, root, ops.parse.workers, report)
     aligned = sum(entry["img"].endswith("_aligned.jpg") for entry in entries)
     print(f"{len(entries) - aligned:,} originals with a box, {aligned:,} aligned copies")
-    report.finish(ops.place.dicts_path / FILES["raf"], entries, dict(enumerate(entries)),
-                  lambda entry: (f"{entry['subset']} {entry['split']}", int(entry["em"].argmax())), root, "example")
+    report.finish(ops.place.dicts_path, "raf", entries, lambda entry: f"{entry['subset']} {entry['split']}", root,
+                  "example")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ from vtt_emotion.core.files import short_name, whole_folder
 from vtt_emotion.core.images import write_image
 from vtt_emotion.core.labels import emotions_of
 from vtt_emotion.core.weights import find_weights, name_device
-from vtt_emotion.datasets.npy import FILES
 from vtt_emotion.datasets.parsing import Report
 from vtt_emotion.video.backends import make_step
 from vtt_emotion.video.batch import name_videos, photo_detectors, videos_in
@@ -115,9 +114,8 @@ def main(argv=None):
             entries += label_faces(name, found, framing, steps, folders[name], teach, report)
         if teach.most:
             entries = surest(entries, teach.most, folders, report)
-        report.finish(ops.place.dicts_path / FILES["taught"], entries, dict(enumerate(entries)),
-                      lambda entry: (entry["split"], int(entry["em"].argmax())), teach.images or teach.videos[0],
-                      f"face as sure as {teach.sure:g}")
+        report.finish(ops.place.dicts_path, "taught", entries, lambda entry: entry["split"],
+                      teach.images or teach.videos[0], f"face as sure as {teach.sure:g}")
     print(f"faces in {root}")
 
 

@@ -21,8 +21,6 @@ PictureOps = compose(place=Place, friends=Friends, picture=Picture)
 ROWS = 40                                        # of the timeline; those seen least share one more
 
 
-
-
 def pick_times(records, count):
     """Up to `count` times (seconds), one from each of as many equal parts of the records."""
     step = len(records) / count

@@ -13,7 +13,6 @@ page has no pictures.
 """
 
 import hashlib
-from itertools import compress
 
 import numpy as np
 from tqdm import tqdm
@@ -36,7 +35,7 @@ from vtt_emotion.results.segments import segments_of
 from vtt_emotion.results.shots import read_shots
 from vtt_emotion.results.speech import read_speech, turns
 from vtt_emotion.video.detection import framing_of
-from vtt_emotion.video.faces_file import provenance, read_faces, read_reading
+from vtt_emotion.video.faces_file import provenance, read_faces, read_reading, segment_options
 from vtt_emotion.video.frames import count_frames, facts_of, read_frames
 from vtt_emotion.video.likeness import most_alike
 from vtt_emotion.video.sound import A_SECOND, loudness
@@ -145,7 +144,7 @@ def names_data(path, readings, named, parts, made):
             "identity": hashlib.sha256(f"{made} {names}".encode()).hexdigest()[:16]}
 
 
-def told(path, source, video, labels, truth, whose):
+def remarks(path, source, video, labels, truth, whose):
     """Sentences on what the page lacks, and how what is beside the results agrees; whose: None of people coded."""
     return [source is None and "no video, so no pictures; --video names it",
             source and not video and "no video that browsers play; create_results.py --overlay writes one",
@@ -160,7 +159,7 @@ def write(path, records, named, source, ops):
     ahead = facing(path, records, page.most_turn)
     readings = as_readings(records, ahead)
     readings.emotions = max((one.emotions for one in (readings, beside) if one), key=len)
-    segments = segments_of(path, list(compress(records, ahead)), bool(named[0]) or page.most_turn is not None)
+    segments = segments_of(path, records, bool(named[0]), page.most_turn, segment_options(path))
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
@@ -187,7 +186,7 @@ def write(path, records, named, source, ops):
                affect=readings.affected, sound=bool(data["loudness"]), speech=bool(data["speech"]),
                alike=bool(data["alike"]["order"]), **texts)
     whose = None if spans else f"faces of {texts['other']}" if beside else "annotated faces"
-    return [*told(path, source, video, labels, truth, whose),
+    return [*remarks(path, source, video, labels, truth, whose),
             *(coded_lines(page.coded, spans, own, readings, people, times, truth) if spans else ()),
             page.most_turn is not None and f"{ahead.count(False):,} of {len(records):,} records are of faces "
             f"turned by more than {page.most_turn:g} degrees, or of an unknown turn: dimmed, and in no segment",

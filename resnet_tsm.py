@@ -10,6 +10,7 @@ Sources: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; L
 Temporal Shift Module for Efficient Video Understanding", ICCV 2019 (the residual, online form).
 """
 import pickle
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -187,7 +188,9 @@ def load_checkpoint(path: str | Path) -> Any:
     except Exception as error:                   # a damaged file makes torch raise almost anything
         reason = (str(error).strip().splitlines() or [""])[0].split(". ")[0]
         if isinstance(error, pickle.UnpicklingError):            # torch's own words advise to run what it asks for
-            reason = "it holds something else, or asks for code to be run"
+            asked = re.search(r"GLOBAL ([\w.]{1,99})", str(error))
+            reason = (f"it holds {asked[1] if asked else 'something else'}, or asks for code to be run; expected what "
+                      "torch.save(net.state_dict(), FILE) writes")
         raise ValueError(f"{path}: not a checkpoint of plain tensors, or a damaged one ({reason})") from None
 
 

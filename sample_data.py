@@ -4,7 +4,7 @@ Reads nothing. Writes datasets/AffectNet, AffectNet2021, RAF-DB, FER2013, CK+ an
 and sample_truth.json, what was drawn on each frame); with --interviews also Coded, videos in another style with what
 was coded in them; with --clips DFEW, FERV39k and MAFW. A folder that this script did not make is left alone. RAF-DB
 comes as macOS leaves it.
-vtt_emotion/drawn/forms.py makes the other forms in which copies lie on people's disks.
+tests/forms.py makes the other forms in which copies lie on people's disks.
 
     python sample_data.py
     python sample_data.py --root demo --stills 20 --seconds 4

@@ -38,7 +38,7 @@ def test_a_list_with_an_emotion_each(tmp_path, capsys):
     """Words in any case and form, others mapped, a box of either kind, and what else a list gives."""
     write(tmp_path, "image,Label,x,y,w,h,split,person,valence,arousal\n0.png,Happiness,4,6,10,20,train,ann,0.8,\n"
                     "1.png,Joyful,,,,,val,bob,,\n2.png,bored,,,,,,,,\n3.png,contempt,,,,,,,,\n"
-                    "missing.png,sad,,,,,,,,\n1.png,happy,,,,,val,,,\n4.png,puzzled,,,,,,,,\n5.png,sad,1,1,0,5,,,,\n"
+                    "missing.png,sad,,,,,,,,\n1.png,happy,0,0,32,32,val,,,\n4.png,puzzled,,,,,,,,\n5.png,sad,1,1,0,5,,,,\n"
                     "6.png\n")
     first, second = parse(tmp_path, "--words", "joyful", "happy", "bored", "left-out")
     assert first["em"] == shares(happy=1) and first["gt"] == [-1, 6, 20, 20] and first["person"] == "ann"
@@ -103,6 +103,25 @@ def test_votes_by_emotion(tmp_path, capsys):
     assert "dropped 1: contempt" in out and "1: no label" in out and "row 6: expected votes or probabilities" in out
 
 
+def test_a_row_for_each_reader_of_a_face(tmp_path, capsys):
+    """Rows of one picture and box are votes, in any order; what is left out is a vote as well."""
+    write(tmp_path, "file,x,y,w,h,rater,label,valence,person\n0.png,1,1,9,9,a,happy,0.5,\n1.png,1,1,9,9,a,fear,,\n"
+                    "./0.png,1,1,9,9,b,happy,0.9,ann\n0.png,1,1,9,9.0,c,surprise,-2,bob\n0.png,2,1,9,9,a,sad,,\n"
+                    "1.png,1,1,9,9,b,unreadable,,\n2.png,,,,,a,unreadable,,\n2.png,,,,,b,sad,,\n2.png,,,,,c,nf,,\n"
+                    "2.png,,,,,d,nf,,\n3.png,,,,,a,sad,,\n3.png,,,,,a,sad,,\n")
+    several, tied, other, again = parse(tmp_path)
+    assert several["em"] == shares(happy=2 / 3, surprise=1 / 3)
+    assert (several["val"], several["person"]) == (pytest.approx(0.7), "ann")
+    assert tied["em"] == shares(fear=1) and other["em"] == shares(sad=1) and again["em"] == shares(sad=1)
+    out = capsys.readouterr().out
+    assert "4 of 5 faces have several rows, each read as another reader's\n" in out and "dropped 1: nf\n" in out
+    assert [entry["img"] for entry in parse(tmp_path, "--agreed")] == ["0.png", "3.png"]
+    assert "dropped 3: readers differ" in capsys.readouterr().out
+    write(tmp_path, "file,happy,sad\n0.png,3,1\n0.png,1,0\n1.png,0,0\n1.png,0,0\n")
+    assert parse(tmp_path, "--agreed")[0]["em"] == shares(happy=0.8, sad=0.2)
+    assert "dropped 1: no label" in capsys.readouterr().out
+
+
 def test_a_first_and_a_second_choice_of_one_or_two_readers(tmp_path, capsys):
     text = ("file,first,second,first_b,second_b\n0.png,neutral,,neutral,sad\n1.png,fear,surprise,surprise,\n"
             "2.png,unreadable,,unreadable,\n")
@@ -129,6 +148,11 @@ def test_numbers_mean_what_the_named_table_says(tmp_path, run_main, capsys, code
     assert found == {number: emotion for number, emotion in emotions.items() if emotion is not None}
     said, _ = run_main(parse_labelled.main, ["--root", tmp_path, "--labels", "set"], capsys)
     assert "is a number; --codes raf, fer2013, affectnet says whose" in said and "set/train/" in said
+
+
+def test_fer2013_s_names_of_its_splits(tmp_path):
+    write(tmp_path, "image,emotion,Usage\n0.png,3,Training\n1.png,3,PublicTest\n2.png,3,PrivateTest\n")
+    assert [entry["split"] for entry in parse(tmp_path, "--codes", "fer2013")] == ["train", "valid", "test"]
 
 
 def test_numbers_and_lines_as_pandas_saves_them(tmp_path, capsys):

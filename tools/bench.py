@@ -9,13 +9,12 @@ plans a large archive on clusters of several sizes, and sums up the table of a m
     python -m tools.bench --measure archive
     python -m tools.bench --measure episode --video interview.mp4 --reference-every 8
 """
-import json
 from pathlib import Path
 
 from ops import Bench, Margins, Place, Tracking, compose
 from tools.plan import ArchivePlan
 from vtt_emotion.core.command_line import parse, run_script
-from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.files import write_json
 from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.sources import find_videos
 
@@ -58,8 +57,7 @@ def main(argv=None):
         films = [draw_video(root / "bench", 4, number) for number in range(1, ops.plan.plan_films + 1)]
         figures["archive"] = measure_archive(films, bench.weights, ops.plan, root)
         show_archive(figures["archive"], ops.plan)
-    with whole_file(bench.output) as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n")
+    write_json(bench.output, figures)
     print(f"wrote {bench.output}")
 
 

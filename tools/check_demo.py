@@ -13,7 +13,7 @@ import numpy as np
 from ops import Check, Friends, Place, compose
 from vtt_emotion.core.command_line import parse, run_script
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import whole_file
+from vtt_emotion.core.files import write_json
 from vtt_emotion.core.labels import EMOTIONS
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.datasets.npy import BUFFER
@@ -66,8 +66,7 @@ def main(argv=None):
     figures = {"static": measure_model("runs/static/best.pt", 1, samples, place.root),
                "tsm": measure_model("runs/tsm/best.pt", BUFFER, samples, place.root),
                "results": measure_results(read_results(results), truth)}
-    with whole_file(results.with_name("demo.json")) as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n")
+    write_json(results.with_name("demo.json"), figures)
     episodes = " and ".join(map(str, check.check_episodes))
     for name in ("static", "tsm"):
         print(f"{name:7} episodes {episodes}, {figures[name]['faces']} annotated faces: accuracy "

@@ -41,7 +41,7 @@ class Forecast:
     bottleneck: str
 
 
-def simulate(milliseconds, machines, plan, seed=0):
+def simulate(milliseconds, machines, plan):
     """The `Forecast` of an archive on so many machines.
 
     Args:
@@ -52,7 +52,7 @@ def simulate(milliseconds, machines, plan, seed=0):
     side by side, all would take longer and none less. All videos are of one length, so cores finish at different times
     only because reading times differ.
     """
-    rng, slots = np.random.default_rng(seed), min(machines * plan.plan_cores, plan.plan_videos)
+    rng, slots = np.random.default_rng(0), min(machines * plan.plan_cores, plan.plan_videos)
     reading = rng.choice(milliseconds, plan.plan_videos) / 1000 * plan.plan_minutes * 60 * FPS     # s
     fetch, free, store = plan.plan_megabytes / plan.plan_store, [START] * slots, 0.0
     for seconds in reading:

@@ -1,11 +1,19 @@
-"""Locks, which a killed process does not leave behind."""
+"""JSON written whole, and locks, which a killed process does not leave behind."""
 import multiprocessing
 import os
 
 import pytest
 
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import locked
+from vtt_emotion.core.files import locked, read_json, write_json
+
+
+def test_json_that_cannot_be_written_leaves_what_was_there(tmp_path):
+    write_json(tmp_path / "a.json", {"a": [1]})
+    assert (tmp_path / "a.json").read_text() == '{\n "a": [\n  1\n ]\n}\n'
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert read_json(tmp_path / "a.json", "") == {"a": [1]} and os.listdir(tmp_path) == ["a.json"]
 
 
 def test_a_lock_keeps_others_out_and_is_left_by_a_killed_process(tmp_path, held):

@@ -320,6 +320,17 @@ def test_the_exports_say_what_they_are_made_of(results):
     assert about["faces"] == {"format": VERSION, "options": {"detector": "hog"}} and "exported_by" in about
 
 
+def test_with_names_segments_are_found_by_the_options_of_the_reading(results, tmp_path):
+    (tmp_path / "names.json").write_text('{"names": [{"id": 1, "name": "Anna"}]}')
+    write_faces(results.with_suffix(".faces.npz"), {"version": VERSION, "source": "", "options": {}}, np.zeros(0, FACE),
+                [0, 3])
+    for least in (0.5, 60.0):
+        add_reading(results, {"options": {"every": 2, "segment_least": least}}, {})
+        run(results, "--to", "csv", "--names", tmp_path / "names.json")
+        rows = pandas.read_csv(results.with_suffix(".segments.csv"))
+        assert len(rows) == 0 if least == 60 else len(rows) > 1
+
+
 def test_another_film_is_not_linked(results, make_video, run_main, capsys):
     one, other = (make_video(results.parent / name, [np.full((64, 64, 3), level, np.uint8)] * 3)
                   for name, level in (("one.mp4", 9), ("other.mp4", 99)))

@@ -44,6 +44,20 @@ def test_a_hand_worked_case():
     assert find_segments(records[:4], **{**SHARP, "least": 0.5}) == []         # it has no neighbour
 
 
+def test_none_runs_over_a_shot_of_others_or_its_own_end():
+    def shot(start, end, *people):
+        return {"start": start, "end": end, "people": [{"id": id, "name": None} for id in people]}
+
+    records = run(("happy", 30))
+    del records[10:14]                           # of a cutaway, shorter than the gap
+    shots = [shot(0.0, 1.0, 1), shot(1.0, 1.4, 2), shot(1.4, 2.95, 1)]
+    spans = [(segment["start"], segment["end"]) for segment in find_segments(records, **SHARP, shots=shots)]
+    assert spans == [(0.0, 1.0), (1.4, 2.95)]    # the last frame begins at 2.9, the film ends sooner than a step later
+    shots[1] = shot(1.0, 1.4, 1, 2)              # it is there, but no record
+    assert [segment["start"] for segment in find_segments(records, **SHARP, shots=shots)] == [0.0]
+    assert [segment["end"] for segment in find_segments(records, **SHARP)] == [3.0]
+
+
 def test_another_emotion_takes_over_only_by_the_lead():
     records = [record(place / 10, ("happy", "sad")[place % 2], 0.3) for place in range(20)]
     for item in records:                         # 0.30 against 0.26: a face between two emotions

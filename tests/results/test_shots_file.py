@@ -28,3 +28,15 @@ def test_names_given_later_are_those_of_shots_and_of_who_shares_them():
     assert [[person["name"] for person in row["people"]] for row in named] == [
         ["Anna", "Ben"], ["Anna", "Ben", "Ben"], [None]]     # no record shows the last
     assert together(named) == [{"id": 1, "name": "Anna", "other": 2, "other_name": "Ben", "shots": 2, "seconds": 2.0}]
+
+
+def test_names_reach_shots_that_have_no_records():
+    def shot(start, *people):
+        return {"start": start, "end": start + 1, "people": [{"id": id, "name": None} for id in people]}
+
+    records = [{"seconds": seconds, "object": {"id": id, "name": name}} for seconds, id, name in
+               [(0.0, 1, "Anna"), (0.5, 9, "Ben"), (1.0, 3, None)]]
+    shots = with_people([shot(0, 1, 2), shot(1, 1, 3), shot(2, 1)], records, {9: {"id": 2}})
+    assert [[(person["id"], person["name"]) for person in here["people"]] for here in shots] == [
+        [(1, "Anna"), (9, "Ben")], [(1, "Anna"), (3, None)], [(1, "Anna")]]
+    assert [row["other_name"] for row in together([*shots[:1], shot(2, 9)])] == ["Ben"]    # no shot takes it away

@@ -11,7 +11,7 @@ import vtt_emotion.training.train
 from resnet_tsm import load_checkpoint
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import write_image
-from vtt_emotion.core.labels import DISGUST, EMOTIONS, HAPPY, NEUTRAL
+from vtt_emotion.core.labels import CONTEMPT, DISGUST, EMOTIONS, HAPPY, NEUTRAL
 from vtt_emotion.datasets.npy import read_index, write_index
 from vtt_emotion.training.log import read_confusion, read_log
 from vtt_emotion.training.samples import by_fold, read_held_out, read_mixture
@@ -130,6 +130,24 @@ def test_an_emotion_that_is_not_trained_on_is_learnt_as_a_wrong_answer(ck, monke
     logits = torch.zeros(1, 7, requires_grad=True)
     real("soft_ce", 0.5, adjusted[0])(logits, torch.eye(7)[[HAPPY]]).backward()
     assert logits.grad[0, NEUTRAL] == logits.grad[0].max() > 1 / 7               # pushed down most
+
+
+def test_contempt_of_one_fold_alone(ck, tmp_path, capsys):
+    """Each fold is trained and measured, whether its faces to train on or those held out are without contempt."""
+    (tmp_path / "dicts").mkdir()
+    (tmp_path / "datasets").symlink_to(ck / "datasets")
+    index = read_index(ck / "dicts/ck_parsed.npy")
+    index[CONTEMPT] = {0: index[1][0] | {"pos": ["S0", "2"], "emo": CONTEMPT}}
+    write_index(tmp_path / "dicts/ck_parsed.npy", index)
+    root = ["--root", str(tmp_path)]
+    model_train.main([*root, *TINY, "--classes", "8", "--folds", "2", "--name", "ck", "--logit-adjust", "0.5"])
+    rows = [read_log(tmp_path / f"runs/ck_fold{fold}/log.csv")[-1] for fold in (1, 2)]
+    assert [row["recall_contempt"] is None for row in rows] == [False, True]     # as an emotion absent in validation is
+    assert rows[1]["valid_mean_recall"] == np.mean([rows[1]["recall_disgust"], rows[1]["recall_happy"]])
+    evaluate.main([*root, "--index", "ck", "--num-workers", "0", "--device", "cpu", "--frames", "1", "--folds", "2",
+                   "--results-path", str(tmp_path), "--weights", *(f"runs/ck_fold{fold}/best.pt" for fold in (1, 2))])
+    classes = json.loads((tmp_path / "evaluate_ck_all.json").read_text())["classes"]
+    assert (classes["contempt"]["faces"], classes["happy"]["faces"]) == (1, 5)
 
 
 def test_seeds_and_what_the_log_has(ck, capsys):

@@ -1,3 +1,7 @@
+import argparse
+import zipfile
+
+import numpy as np
 import pytest
 import torch
 from torchvision.models import resnet18 as torchvision_resnet18
@@ -24,6 +28,7 @@ def numbered(state):
 FORMS = {"plain": lambda state: state, "parallel": lambda state: {f"module.{name}": state[name] for name in state},
          "wrapped": lambda state: {"epoch": 3, "state_dict": {f"module.{name}": state[name] for name in state}},
          "model": lambda state: {"model": state},
+         "other": lambda state: {0: [1], "options": {"lr": 0.1}, "run": {"weights": {1: 2} | state}},
          "tar": lambda state: {"epoch": 3, "model_state_dict": state, "optimizer_state_dict": {}, "loss": 0.5},
          "headless": lambda state: {name: state[name] for name in state if not name.startswith("fc.")},
          "old": lambda state: {name: state[name] for name in state if not name.endswith("num_batches_tracked")},
@@ -46,6 +51,39 @@ def test_other_projects_checkpoints_are_starts_alone(theirs, tmp_path, capsys, f
                          "last layer new (the checkpoint's is of 8 classes)\n")
     with pytest.raises(InputError, match=str(path)):         # it knows no emotion of this project's
         load(str(path), trained=True)
+
+
+class _Meter:
+    """As the meters of accuracy that trainings save with a checkpoint."""
+    def __init__(self):
+        self.best, self.losses = np.float64(71.5), np.zeros((3, 2))
+
+
+class _Harm:
+    def __reduce__(self):
+        return print, ("harm",)
+
+
+def test_what_lies_beside_the_parameters_is_left_out(theirs, tmp_path, capsys, monkeypatch):
+    """NumPy's numbers, options and objects of classes that are not here; what asks for code to be run runs none."""
+    path = tmp_path / "theirs.pth"
+    beside = {"best_acc": np.float64(71.5), "args": argparse.Namespace(lr=0.1, out=path), "recorder": _Meter(),
+              "rng": np.random.get_state(), "harm": _Harm()}
+    torch.save({"state_dict": theirs, **beside}, path)
+    monkeypatch.delattr("tests.training.test_starts._Meter")
+    assert torch.equal(load(str(path)).conv1.weight, theirs["conv1.weight"])
+    with zipfile.ZipFile(path) as new, zipfile.ZipFile(tmp_path / "former.pth", "w") as former:
+        for name in new.namelist():              # as NumPy 1 names its own
+            former.writestr(name, new.read(name).replace(b"numpy._core", b"numpy.core"))
+    assert torch.equal(load(str(tmp_path / "former.pth")).conv1.weight, theirs["conv1.weight"])
+    said = capsys.readouterr().out
+    assert said.count("taken 120 of a ResNet18's 122 parameters, state_dict.*; its 2 others left") == 2
+    assert "harm" not in said
+    with pytest.raises(InputError, match=r"theirs.pth: not a .*; expected what torch.save\(net.state_dict"):
+        load(str(path), trained=True)
+    torch.save({"state_dict": theirs, "args": beside["args"]}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(InputError, match="it holds argparse.Namespace, or asks"):
+        load(str(path))
 
 
 def test_a_last_layer_of_seven_is_taken(tmp_path, capsys):

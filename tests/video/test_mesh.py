@@ -33,8 +33,8 @@ from vtt_emotion.video.mesh import (
     TOP,
     Mesher,
     frontal_by,
+    record_part,
     rolled,
-    told,
 )
 
 FIVE = (33, 263, 1, 61, 291)                     # points of the mesh near a detector's landmarks
@@ -159,10 +159,10 @@ def test_a_drawn_mouth_opens_and_lids_fall(mesher):
 def test_a_mesh_does_not_hold_where_there_is_no_face(mesher):
     image = background(np.random.default_rng(0), 200, 200)
     one, = mesher.lay_on(image, make_faces([[40, 40, 140, 150]]))
-    assert told(one) == {"mesh": round(float(one["mesh"]), 2)} and one["mesh"] < 0.5
+    assert record_part(one) == {"mesh": round(float(one["mesh"]), 2)} and one["mesh"] < 0.5
     held = np.array([(30, 40, 5, 0.04, 0.05, 0.9), (0, 0, 0, 0, 0, 0.9), (20, 0, 0, 0, 0, 0.4)], MESH)
-    assert told(held[0]) == {"pose": {"yaw": 30.0, "pitch": 40.0, "roll": 5.0}, "mouth": 0.04, "eyes": 0.05,
-                             "mesh": 0.9}
+    assert record_part(held[0]) == {"pose": {"yaw": 30.0, "pitch": 40.0, "roll": 5.0}, "mouth": 0.04, "eyes": 0.05,
+                                    "mesh": 0.9}
     np.testing.assert_allclose(frontal_by(held, np.array([0.7, 0.7, 0.7])), [0, 1, 0.7], atol=1e-6)
     faces = make_faces([[0, 0, 9, 9]] * 3)       # HOG's, without landmarks, have it by the mesh alone
     faces["id"] = 1, 2, 3

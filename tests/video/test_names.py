@@ -6,6 +6,7 @@ from PIL import Image
 from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image, write_image
+from vtt_emotion.datasets.npy import write_arrays
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from vtt_emotion.video import names
 from vtt_emotion.video.detection import CenterFace
@@ -18,7 +19,6 @@ from vtt_emotion.video.names import (
     name_face,
     read_gallery,
     seen_together,
-    write_gallery,
 )
 from vtt_emotion.video.portraits import Portraits
 
@@ -203,7 +203,7 @@ def test_a_folder_of_pictures_names_a_drawn_face(tmp_path):
     assert encodings.shape == (2, 128)
     far = {name: np.linalg.norm(encodings[:, None] - rows[None], axis=2).mean() for name, rows in gallery.items()}
     assert far["bert"] < far["anna"]
-    write_gallery(tmp_path / "g.npz", gallery)
+    write_arrays(tmp_path / "g.npz", gallery)
     assert all((read_gallery(tmp_path / "g.npz")[name] == rows).all() for name, rows in gallery.items())
 
 
@@ -235,8 +235,8 @@ def test_galleries_that_cannot_be_read(tmp_path):
     write_image(tmp_path / "faceless/anna/0.jpg", np.full((200, 200, 3), 90, np.uint8))
     with pytest.raises(InputError, match="no face was found in the pictures of anna"):
         read_gallery(tmp_path / "faceless")
-    write_gallery(tmp_path / "good.npz", {"anna": np.zeros((2, 128))})
-    write_gallery(tmp_path / "odd.npz", {"anna": np.zeros((2, 5))})
+    write_arrays(tmp_path / "good.npz", {"anna": np.zeros((2, 128))})
+    write_arrays(tmp_path / "odd.npz", {"anna": np.zeros((2, 5))})
     np.save(tmp_path / "array.npy", np.zeros(3))
     whole = (tmp_path / "good.npz").read_bytes()
     for content in (b"junk", b"", whole[:-40], (tmp_path / "odd.npz").read_bytes(),

@@ -127,7 +127,7 @@ def test_a_dissolve_and_a_flash_take_a_time_not_frames(rate):
 @pytest.mark.parametrize("by, seconds, least", [
     ("dissolve", 0.5, 10), ("dissolve", 1, 10), ("dissolve", 1.5, 9), ("dissolve", 2, 8), ("black", 1.5, 10),
     ("black", 3, 10), ("white", 0.5, 7), ("white", 0.75, 10), ("white", 1.5, 10), ("white", 3, 10), ("wipe", 0.5, 10),
-    ("wipe", 1, 10), ("wipe", 1.5, 10)])
+    ("wipe", 1, 10)])
 def test_gradual_transitions(by, seconds, least):
     """Of ten each, between still places: those of the table in docs/reading.md."""
     said, length = [], round(seconds * 24)
@@ -153,6 +153,16 @@ def test_a_scene_that_moves_or_is_zoomed_is_one_shot(rate):
         picture, zooms = place(np.random.default_rng(seed)), np.exp(0.3 * np.arange(4 * rate) / rate)
         around = [np.array([[zoom, 0, 96 - 96 * zoom], [0, zoom, 54 - 54 * zoom]]) for zoom in zooms]
         assert starts([cv2.warpAffine(picture, by, (192, 108)) for by in around], rate) == []
+
+
+def test_somebody_who_passes_begins_no_shot():
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        pictures = np.stack([place(rng)] * 96) + rng.normal(0, 2, (96, 108, 192))
+        for number in range(25):
+            left = -90 + 12 * number
+            pictures[36 + number, :, max(left, 0):max(left + 90, 0)] = 35
+        assert starts(pictures) == []
 
 
 def test_a_film_of_24_shown_at_60_has_its_cuts():

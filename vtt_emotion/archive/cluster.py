@@ -204,7 +204,7 @@ def read_on_cluster(jobs: Sequence[Job], ops: Any, gallery: dict[str, np.ndarray
                     job = job_of.pop(done)
                     outcome = _outcome(ray, done, job)
                     progress.done, progress.film = progress.done + 1, progress.film + outcome.seconds
-                    _say(job, outcome, progress)
+                    _say(job, outcome)
                     failed |= {job.name: outcome.failed} if outcome.failed else {}
                     results += [] if outcome.failed else [job]
                     bar.set_postfix_str(str(progress), refresh=False)
@@ -231,7 +231,7 @@ def _outcome(ray, done, job):
         return Outcome(failed=f"{job.source}: its task ended with {type(error).__name__} ({last.strip()})")
 
 
-def _say(job, outcome, progress):
+def _say(job, outcome):
     """Print a line of a job that ended."""
     if outcome.warnings:
         tqdm.write(outcome.warnings, file=sys.stderr)

@@ -33,9 +33,8 @@ def parse(options_class: type[Options], argv: Sequence[str] | None, doc: str | N
     print_log()
     by_recipe = getattr(options_class, "by_recipe", None)
     defaults = by_recipe(_recipe(argv)) if by_recipe else options_class()
-    argv = _with_values(sys.argv[1:] if argv is None else argv, defaults)
     about = f"{doc or ''}\n--version, as the only option, says which version of the project this is."
-    return settle(tyro.cli(options_class, args=argv, description=about, default=defaults,
+    return settle(tyro.cli(options_class, args=_with_values(argv, defaults), description=about, default=defaults,
                            config=(tyro.conf.OmitArgPrefixes,)))
 
 

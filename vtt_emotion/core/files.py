@@ -52,6 +52,12 @@ def read_json(path: str | Path, absent: str) -> Any:
         raise InputError(f"{path}: not JSON ({error})") from None
 
 
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a value as a whole JSON file, a line a part. ValueError where a number in it is not finite."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
 def picture_format(path: str | Path) -> str:
     """The format that a picture's name asks for by its ending: png, pdf or svg. InputError for another."""
     form = Path(path).suffix.lower()[1:]

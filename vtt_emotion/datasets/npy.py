@@ -99,6 +99,12 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
         raise ValueError(str(error) or type(error).__name__) from None
 
 
+def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write {name: array} as a whole .npz file, which `read_arrays` reads."""
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
 def by_emotion(entries: Iterable[dict]) -> dict[int, dict[int, dict]]:
     """Entries (each with `emo`) as `[emotion 0-6][example index]`, with [7] where there is contempt."""
     index = {emotion: {} for emotion in range(len(EMOTIONS))}

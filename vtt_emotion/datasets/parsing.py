@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ops import SOURCES
 from vtt_emotion.core.crop import check_pixels, crop_face
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.images import read_image
 from vtt_emotion.core.labels import WITH_CONTEMPT, names_of
-from vtt_emotion.datasets.npy import write_index
+from vtt_emotion.datasets.npy import by_emotion, index_file, kind_of, write_index
 
 
 def check_inside(name: str, where: str | Path, flat: bool = False) -> str:
@@ -67,19 +68,20 @@ class Report:
             print(f"dropped {line}")
         print(f"wrote {path}")
 
-    def finish(self, path: Path, entries: Sequence[dict], index: dict, kept: Callable[[dict], tuple[str, int]],
+    def finish(self, dicts_path: Path, source: str, entries: Sequence[dict], split: Callable[[dict], str],
                root: Path, noun: str) -> None:
-        """End a parser: count what was kept, write the index and print; an empty one is refused, not written.
+        """End a parser: count what was kept, write the source's index and print; an empty one is refused, not written.
 
         Args:
-            entries: all entries; index: them in the index's structure; kept: an entry's (split, label).
+            split: an entry's, as it is printed.
             root, noun: the dataset's folder and what it should hold, for the error.
         """
         if not entries:
             raise InputError(f"{root}: no usable {noun}; {self.summary()}")
+        path, one_emotion = dicts_path / index_file(source), SOURCES[kind_of(source)].by_emotion
         for entry in entries:
-            self.keep(*kept(entry))
-        write_index(path, index)
+            self.keep(split(entry), entry["emo"] if one_emotion else int(entry["em"].argmax()))
+        write_index(path, by_emotion(entries) if one_emotion else dict(enumerate(entries)))
         self.print(path)
 
     def losses(self) -> list[str]:

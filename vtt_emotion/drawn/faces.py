@@ -68,9 +68,9 @@ def random_look(rng: np.random.Generator) -> Look:
                 eye_size=vary[3], brow=rng.uniform(0.8, 1.3), mouth=vary[4], nose=vary[5])
 
 
-def random_pose(rng: np.random.Generator, turn: float = 1.0) -> Pose:
-    """A pose drawn at random; `turn` scales the angles."""
-    yaw, pitch, roll = rng.uniform(-1, 1, 3) * (0.22, 0.1, 0.1) * turn
+def random_pose(rng: np.random.Generator) -> Pose:
+    """A pose drawn at random."""
+    yaw, pitch, roll = rng.uniform(-1, 1, 3) * (0.22, 0.1, 0.1)
     return Pose(yaw, pitch, roll, tuple(rng.uniform(-0.5, 0.5, 2)), rng.uniform(0.55, 0.75),
                 rng.uniform(1, 5), int(rng.integers(1 << 31)))
 

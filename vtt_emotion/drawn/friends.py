@@ -5,7 +5,6 @@ of one backdrop; each character's expression comes, stays and goes. The metadata
 the way the VTT annotators did; the truth describes every face of every frame.
 """
 import json
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -90,7 +89,7 @@ def draw_frame(shot: dict, t: int, number: int) -> tuple[np.ndarray, list[dict]]
         size = actor["size"]
         half, top = int(0.62 * size), int(y + 0.36 * size)
         image[max(top, 0):, max(int(x) - half, 0):int(x) + half] = 0.6 * np.array(LOOKS[actor["name"]].eyes) + 40
-        paste(image, draw_head(replace(LOOKS[actor["name"]]), act, pose, size), (x, y))
+        paste(image, draw_head(LOOKS[actor["name"]], act, pose, size), (x, y))
         unit = size / (2 * EXTENT)
         bx, by, bw, bh = face_box((x + 0.5 * np.sin(pose.yaw) * unit, y), size)
         faces.append({"frame": number, "name": actor["name"], "emotion": emotion if intensity >= 0.5 else "neutral",

@@ -98,7 +98,7 @@ def coded_lines(path: str | Path, spans: list[dict], own: dict[str, list], readi
     """Sentences on the annotations of the file `path`: what lies past the end, who has a row `own`, how all agree.
 
     Args:
-        times: ms of all frames; figures: of `measure`.
+        times: ms of all frames; figures: of `measure_coded`.
     """
     end = times.max(initial=0) / 1000
     late = [span for span in spans if span["start"] > end]

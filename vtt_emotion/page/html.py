@@ -19,9 +19,10 @@ WEB = Path(__file__).parent / "web"
 LARGEST = 9_500_000                              # bytes of the page; pictures take what is left, and at most:
 SHARE = 3_200_000                                # bytes in base64, of the thumbnails and of the frames each
 PORTRAITS = 1000                                 # people, those seen most, who have a thumbnail whatever it takes
-SCRIPTS = ("data", "timeline", "curves", "plane", "player", "tables", "segments", "notes", "names",
-           "report")     # joined in this order; the last one starts
-PALETTE = " ".join(f"--{name}: {COLOURS[name]}; --on-{name}: {INKS[name]};" for name in WITH_CONTEMPT)
+SCRIPTS = ("data", "elements", "timeline", "tips", "zoom", "curves", "plane", "player", "tables", "segments", "notes",
+           "names", "report")     # joined in this order; the last one starts
+PALETTE = "\n".join(f":root {{ --{name}: {COLOURS[name]}; --on-{name}: {INKS[name]}; }}\n"
+                    f".{name} {{ --emotion: var(--{name}); --on: var(--on-{name}); }}" for name in WITH_CONTEMPT)
 CONFIDENCE = 10_000                              # steps of a confidence in the page: the four decimals of the results
 UNKNOWN = -32768 / CONFIDENCE                    # a valence or arousal that a record lacks
 
@@ -141,7 +142,7 @@ def write_page(path: str | Path, data: dict, **texts: str) -> None:
     """
     inlined = {name: (WEB / file).read_text(encoding="utf-8") for name, file in
                (("library", "echarts.min.js"), ("style", "report.css"))}
-    inlined["style"] = f":root {{ {PALETTE} }}\n{inlined['style']}"
+    inlined["style"] = f"{PALETTE}\n{inlined['style']}"
     scripts = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     inlined["script"] = "\n".join(['"use strict";\n(() => {', *scripts, "})();\n"])
     digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -5,19 +5,16 @@ from typing import TYPE_CHECKING
 
 from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, names_of
-from vtt_emotion.results.tables import MESH_COLUMNS
+from vtt_emotion.results.tables import BOX, MESH_COLUMNS, SPOKEN
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-TYPES = {"seconds": "float64", "start": "float64", "end": "float64", "peak_seconds": "float64", "id": "int64",
-         "frames": "int64", "shot": "int64", "first_frame": "int64", "end_frame": "int64", "other": "int64",
-         "shots": "int64", "framing": "string", "people": "string", "other_name": "string", "emotion": "string",
-         "records": "int64", "lag": "float64", "r": "float64", "chance": "float64", "p": "float64",
-         "r_without_lag": "float64", "confidence": "float32", "peak": "float32", "xmin": "int32", "ymin": "int32",
-         "xmax": "int32", "ymax": "int32", "name": "string", "file": "string",
-         "speech": "float32", "speaking": "float32"} | dict.fromkeys(
-             (*WITH_CONTEMPT, *AFFECT, *MESH_COLUMNS), "float32")
+TYPES = {name: kind for kind, names in {
+    "float64": ("seconds", "start", "end", "peak_seconds", "lag", "r", "chance", "p", "r_without_lag"),
+    "int64": ("id", "frames", "shot", "first_frame", "end_frame", "other", "shots", "records"), "int32": BOX,
+    "string": ("name", "file", "framing", "people", "other_name", "emotion"),
+    "float32": ("confidence", "peak", *SPOKEN, *WITH_CONTEMPT, *AFFECT, *MESH_COLUMNS)}.items() for name in names}
 
 
 def as_frame(columns: Sequence[str], rows: Iterable[dict], labels: Sequence[str] = ()) -> "DataFrame":

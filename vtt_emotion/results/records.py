@@ -11,6 +11,7 @@ from vtt_emotion.results.checks import PHOTO, RECORD, RECORD_SAYS, check_all
 
 ARCHIVE = "archive"                              # the folder of the archive's table, in a folder of results
 
+
 def results_name(episode: int) -> str:
     """The name of a Friends episode's results, without an ending."""
     return f"friends_s01_ep{episode:02d}"

@@ -5,7 +5,8 @@ only where it leads by a margin (hysteresis, as in Schmitt's trigger), so that a
 flicker; what is still shorter than the least length is given to its neighbour.
 """
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import read_json
 from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.results.checks import SEGMENT, SEGMENT_SAYS, check_all
+from vtt_emotion.results.poses import facing
 from vtt_emotion.results.records import made_of
+from vtt_emotion.results.shots import read_shots, with_people
 from vtt_emotion.results.speech import read_speech, with_speech
 
 STEPS = 1.6                                      # times the step between two records is no gap yet
@@ -51,25 +54,43 @@ class Timelines:
             self.add(record)
             yield record
 
-    def segments(self, window: float, lead: float, least: float, gap: float) -> list[dict]:
+    def segments(self, window: float, lead: float, least: float, gap: float, shots: Sequence[dict] = ()) -> list[dict]:
         """The segments (list of dicts, see `find_segments`) of all that was taken."""
         if len(self.times) < 2:                  # one moment lasts no time that is known
             return []
         step, found = float(np.median(np.diff(self.times))), []
         for id, numbers in self.numbers.items():
             rows = np.frombuffer(numbers).reshape(-1, 2 + len(WITH_CONTEMPT))
-            cuts = np.flatnonzero(np.diff(rows[:, 0]) > max(gap, STEPS * step)) + 1
-            for piece in np.split(rows, cuts):
+            places = _shots_at(rows[:, 0], shots)
+            broken = (np.diff(rows[:, 0]) > max(gap, STEPS * step)) | _others_between(places, id, shots)
+            pieces = np.split(np.arange(len(rows)), np.flatnonzero(broken) + 1)
+            for piece in pieces:
+                over = min(rows[piece[-1], 0] + step, shots[places[piece[-1]]]["end"] if shots else np.inf)
                 found += [{"id": id, "name": self.names[id], **segment}
-                          for segment in _piece_segments(piece, step, window, lead, least)]
+                          for segment in _piece_segments(rows[piece], over, window, lead, least)]
         return sorted(found, key=lambda segment: (segment["start"], segment["id"]))
 
 
+def _shots_at(times, shots):
+    """The place in `shots` (dicts, as of `find_shots`) of each of some times, int (K,); 0 where there are none."""
+    return (np.searchsorted([shot["start"] for shot in shots], times, "right") - 1).clip(0)
+
+
+def _others_between(places, id, shots):
+    """bool (K - 1,), whether between two moments, in the shots at `places` (K,), lies a shot that an id is not in."""
+    between = np.zeros(len(places) - 1, bool)
+    for place in np.flatnonzero(np.diff(places) > 1):
+        skipped = shots[places[place] + 1:places[place + 1]]
+        between[place] = not all(any(person["id"] == id for person in shot["people"]) for shot in skipped)
+    return between
+
+
 def find_segments(records: Iterable[dict], window: float = 0.5, lead: float = 0.1, least: float = 0.5,
-                  gap: float = 0.5) -> list[dict]:
+                  gap: float = 0.5, shots: Sequence[dict] = ()) -> list[dict]:
     """The segments of records (any iterable, in order of seconds), sorted by start, then id.
 
-    Args: see ops.Segments; seconds, and a difference of scores.
+    Args: see ops.Segments; seconds, and a difference of scores. shots: as of `find_shots`, where they are known: then
+        none runs over a shot that its person is not in, or beyond the end of one.
 
     Returns:
         list of dicts: id, name (or None), class, start, end (s; the end is where the last frame is over), confidence
@@ -79,13 +100,16 @@ def find_segments(records: Iterable[dict], window: float = 0.5, lead: float = 0.
     timelines = Timelines()
     for record in records:
         timelines.add(record)
-    return timelines.segments(window, lead, least, gap)
+    return timelines.segments(window, lead, least, gap, shots)
 
 
-def _piece_segments(rows, step, window, lead, least):
-    """The segments of an unbroken stretch of one id: rows (K, 10) of times, eight scores, whether it speaks."""
+def _piece_segments(rows, over, window, lead, least):
+    """The segments of an unbroken stretch of one id: rows (K, 10) of times, eight scores, whether it speaks.
+
+    over: when the last of them is, s.
+    """
     times, scores, speaks = rows[:, 0], rows[:, 1:-1], rows[:, -1]
-    ends = np.append(times[1:], times[-1] + step)
+    ends = np.append(times[1:], over)
     emotions = _without_flicker(_averaged(times, scores, window), lead)
     runs = _absorb(_runs(emotions), times, ends, scores, least)
     for first, stop, emotion in runs:
@@ -163,15 +187,19 @@ def clock(seconds: float) -> str:
     return f"{f'{hours}:{minutes:02d}' if hours else minutes}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def segments_of(results: str | Path, records: list[dict], renamed: bool = False) -> list[dict]:
+def segments_of(results: str | Path, records: list[dict], renamed: bool = False, most_turn: float | None = None,
+                options: Mapping[str, float] | None = None) -> list[dict]:
     """The segments of a results file with these `records`: those kept beside it, found anew where there are none.
 
-    Where people were `renamed`, other segments may be one's: they are found anew as well. InputError where what is kept
-    is of other results.
+    Where people were `renamed`, other segments may be one's: they are found anew as well, as without the faces that are
+    not `facing` by `most_turn`; by the `options` of `find_segments` that they were found by, where these are known.
+    InputError where what is kept is of other results.
     """
     kept = segments_path(results)
-    if renamed or not kept.is_file():
-        return with_speech(find_segments(records), read_speech(results))
+    if renamed or most_turn is not None or not kept.is_file():
+        ahead = compress(records, facing(results, records, most_turn))
+        return with_speech(find_segments(ahead, **options or {}, shots=with_people(read_shots(results), records)),
+                           read_speech(results))
     segments = read_segments(kept)
     if not {segment["id"] for segment in segments} <= {record["object"]["id"] for record in records}:
         raise InputError(f"{kept}: of other results than {Path(results).name}; delete it, and they are found anew")

@@ -1,7 +1,7 @@
 """The shots of a film: from when to when, how they are framed, who is in them; and who shares how much of them."""
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from statistics import median
@@ -54,13 +54,22 @@ def _listed(people):
     return [{"id": id, "name": name} for id, name in sorted(people.items())]
 
 
-def with_people(shots: list[dict], records: Iterable[dict]) -> list[dict]:
-    """The shots with the people of `records`, to whom names were given after the reading; one without any stays."""
-    starts, people = [shot["start"] for shot in shots], [{} for _ in shots]
-    for record in records:
+def with_people(shots: list[dict], records: Iterable[dict], parts: Mapping[int, dict] | None = None) -> list[dict]:
+    """The shots with the people of `records`, to whom names were given after the reading; parts: of `apply_names`.
+
+    Who has no record in a shot, where not every frame has some, stays, with the name of the other shots.
+    """
+    starts, people, names = [shot["start"] for shot in shots], [{} for _ in shots], {}
+    for record in records if shots else ():
         face = record["object"]
-        people[max(bisect(starts, record["seconds"]) - 1, 0)][face["id"]] = face["name"]
-    return [shot | {"people": _listed(here)} if here else shot for shot, here in zip(shots, people)]
+        people[max(bisect(starts, record["seconds"]) - 1, 0)][face["id"]] = names[face["id"]] = face["name"]
+    listed = []
+    for shot, here in zip(shots, people):
+        split = {entry["id"] for id, entry in (parts or {}).items() if id in here}
+        rest = {person["id"]: names.get(person["id"], person["name"]) for person in shot["people"]
+                if person["id"] not in split}
+        listed.append(shot | {"people": _listed(rest | here)})
+    return listed
 
 
 def framing(share: float) -> str:
@@ -87,7 +96,7 @@ def together(shots: list[dict]) -> list[dict]:
     for shot in shots:
         here = {ids.setdefault(person["name"] or person["id"], person["id"]): person["name"]
                 for person in shot["people"]}
-        names |= here
+        names |= {id: name or names.get(id) for id, name in here.items()}
         for pair in combinations(sorted(here), 2):
             counts[pair] += 1
             seconds[pair] += shot["end"] - shot["start"]

@@ -114,7 +114,7 @@ def compare_networks(measured: dict[str, dict], again: dict[str, dict], hits: di
     """How each two of several networks differ on the same faces.
 
     Args:
-        measured, again, hits: {network: as of `measure`}, {network: as of `resample`}, {network: bool (N,)}.
+        measured, again, hits: {network: as of `measure_logits`, of `resample`, bool (N,)}.
 
     Returns:
         list of dicts: first, second; only_first and only_second, the faces that one of them alone names right; p, of
@@ -142,7 +142,7 @@ def in_words(figure: str) -> str:
 
 
 def class_lines(figures: dict) -> Iterator[str]:
-    """A table of `measure`'s figures, a line a class, and one of all."""
+    """A table of `measure_logits`' figures, a line a class, and one of all."""
     wide = max(10, *(len(name) + 1 for name in figures["classes"]))
     yield f"{'':{wide}}{'faces':>8}{'recall':>8}{'precision':>11}{'F1':>8}"
     for name, row in figures["classes"].items():
@@ -155,7 +155,8 @@ def class_lines(figures: dict) -> Iterator[str]:
 
 
 def network_lines(networks: Sequence[dict], pairs: Sequence[dict]) -> Iterator[str]:
-    """Tables of several networks (dicts of `measure`'s figures, weights, intervals) and of `compare`'s pairs."""
+    """Tables of several networks (dicts of `measure_logits`' figures, weights, intervals) and of
+    `compare_networks`' pairs."""
     wide, names = max(len(figures["weights"]) for figures in networks) + 2, networks[0]["classes"]
     yield f"{networks[0]['faces']:,} faces".ljust(wide) + "".join(
         f"{in_words(name):>27}" for name in FIGURES)

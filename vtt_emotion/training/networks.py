@@ -9,7 +9,7 @@ from resnet_tsm import ResNetTSM, fill, load_checkpoint, outputs_of, parameters_
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.weights import load_network
 from vtt_emotion.training.face_network import SMALLEST, FaceNetwork, face_network
-from vtt_emotion.training.starts import as_start
+from vtt_emotion.training.starts import as_start, load_start
 
 
 def network_for(checkpoint: dict) -> nn.Module:
@@ -57,7 +57,7 @@ def _make(weights, start):
     """`resnet18`, or of a teacher's checkpoint the teacher; to `start` from also other projects' (`as_start`)."""
     if weights in (None, "imagenet"):
         return resnet18(weights, start=start)
-    checkpoint = load_checkpoint(weights)
+    checkpoint = load_start(weights) if start else load_checkpoint(weights)
     net = network_for(checkpoint)
     if start and isinstance(net, ResNetTSM):
         checkpoint = as_start(net, checkpoint, weights)

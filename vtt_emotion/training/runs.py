@@ -14,7 +14,7 @@ import torch
 from resnet_tsm import ResNetTSM, fill, load_checkpoint, outputs_of
 from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import naming, whole_file
+from vtt_emotion.core.files import naming, whole_file, write_json
 from vtt_emotion.core.labels import AFFECT, WITH_CONTEMPT, emotions_of
 from vtt_emotion.training.log import add_rows, columns_of, confusion_columns, cut_log
 from vtt_emotion.training.samples import check_held_out
@@ -107,8 +107,7 @@ class Run:
             if not step:
                 shutil.rmtree(self.folder / "tensorboard", ignore_errors=True)
             self.board = SummaryWriter(self.folder / "tensorboard", purge_step=step + 1)
-        with whole_file(self.folder / "ops.json") as temporary:
-            temporary.write_text(json.dumps({"version": __version__, **self.options}, indent=1) + "\n")
+        write_json(self.folder / "ops.json", {"version": __version__, **self.options})
 
     def log(self, **figures: Any) -> None:
         """Add a row to log.csv, and its numbers to TensorBoard's file; what was not measured stays blank."""

@@ -21,7 +21,7 @@ class Samples:
 
     paths: bytes (N, K), K images a sample, relative to `root`; boxes: float32 (N, 4), x, y, w, h, with w = 0
     for the whole image; targets: float32 (N, 7), of an index with contempt (N, 8), each row sums to 1; framing:
-    (margin, lift) of `faces.square_around`; grown: how many times as large as its box each whole image is, where it is
+    (margin, lift) of `square_around`; grown: how many times as large as its box each whole image is, where it is
     no crop framed already; clips: (N,), the clip that each sample is of, where clips are measured; affect: float32
     (N, 2), valence and arousal from -1 to 1, NaN where they are not given.
     """
@@ -175,6 +175,20 @@ def where(source: str, split: str, episodes: tuple[int, ...], subsets: tuple[str
     return part | ({"subsets": subsets or row.subsets[:1 if split == row.held_out else None]} if row.subsets else {})
 
 
+def _deal(source, dicts_path, fold):
+    """(`pos` of each example, the subjects that a fold holds out) of a source; nothing of one that goes by no folds."""
+    number, count = fold
+    if not (count and SOURCES[kind_of(source)].folds):
+        return [], set()
+    path = Path(dicts_path) / index_file(source)
+    positions = [entry["pos"] for *_, entry in _entries(source, read_index(path), path, None)]
+    subjects = sorted({pos[0] for pos in positions})
+    if not (2 <= count <= len(subjects) and 1 <= number <= count):
+        raise InputError(f"--folds {count}, fold {number}: {path} has {len(subjects)} subjects; expected 2 folds to as "
+                         "many, counted from 1")
+    return positions, set(subjects[number - 1::count])
+
+
 def by_fold(source: str, dicts_path: Path, fold: tuple[int, int], held_out: bool) -> dict:
     """What `read_samples` takes of a source that goes by folds: the subjects of a fold, or all others; {} of another.
 
@@ -184,16 +198,8 @@ def by_fold(source: str, dicts_path: Path, fold: tuple[int, int], held_out: bool
     Raises:
         InputError: more folds than subjects, or no such fold.
     """
-    number, count = fold
-    if not (count and SOURCES[kind_of(source)].folds):
-        return {}
-    path = Path(dicts_path) / index_file(source)
-    subjects = sorted({entry["pos"][0] for *_, entry in _entries(source, read_index(path), path, None)})
-    if not (2 <= count <= len(subjects) and 1 <= number <= count):
-        raise InputError(f"--folds {count}, fold {number}: {path} has {len(subjects)} subjects; expected 2 folds to as "
-                         "many, counted from 1")
-    dealt = set(subjects[number - 1::count])
-    return {"episodes": [subject for subject in subjects if (subject in dealt) == held_out]}
+    positions, dealt = _deal(source, dicts_path, fold)
+    return {"episodes": sorted({pos[0] for pos in positions if (pos[0] in dealt) == held_out})} if dealt else {}
 
 
 def held_out_names(source: str, dicts_path: Path, fold: tuple[int, int]) -> list[str]:
@@ -201,12 +207,9 @@ def held_out_names(source: str, dicts_path: Path, fold: tuple[int, int]) -> list
 
     fold and errors: as of `by_fold`.
     """
-    held_out = by_fold(source, dicts_path, fold, True).get("episodes", ())
-    if not held_out:
-        return []
-    path, place = Path(dicts_path) / index_file(source), -1 if SOURCES[kind_of(source)].clips else 0
-    return sorted({str(entry["pos"][place]) for *_, entry in _entries(source, read_index(path), path, None)
-                   if entry["pos"][0] in held_out})
+    positions, dealt = _deal(source, dicts_path, fold)
+    place = -1 if SOURCES[kind_of(source)].clips else 0
+    return sorted({str(pos[place]) for pos in positions if pos[0] in dealt})
 
 
 def check_held_out(weights: str | Path, then: dict[str, list[str]], now: dict[str, list[str]],

@@ -206,10 +206,11 @@ def _faces(ops, frames):
     sources, shares = read_mixture(dict(ops.data.mixture), dicts, roots, margins, split.train_episodes, split.subsets,
                                    fold)
     sources = [samples.of_classes(ops.data.classes) for samples in sources]
-    if ops.data.classes > CONTEMPT and not any(samples.targets[:, CONTEMPT].any() for samples in sources):
-        raise InputError("--classes 8: no index of --mixture has contempt; --contempt of the parsers keeps it")
     valid = read_held_out(ops.data.valid_on, dicts, roots, margins, split.valid_episodes, fold)
     valid, affect = hold_to(valid.of_classes(ops.data.classes), "ties-out"), bool(ops.loss.affect)
+    those = [*sources, valid] if split.folds else sources        # all of it may be in one fold
+    if ops.data.classes > CONTEMPT and not any(samples.targets[:, CONTEMPT].any() for samples in those):
+        raise InputError("--classes 8: no index of --mixture has contempt; --contempt of the parsers keeps it")
     if affect and all(np.isnan(samples.affect).all() for samples in sources):
         raise InputError("--affect: no index of --mixture has valence and arousal; AffectNet's has")
     augment = {name: value for name, value in vars(ops.augment).items() if name != "mixup"}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from vtt_emotion.core.crop import xyxy_to_xywh
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.files import as_text, check_regular, short_name
 from vtt_emotion.core.images import IMAGE_SUFFIXES, is_image, read_image
@@ -100,7 +101,7 @@ def picture_records(image: np.ndarray, faces: np.ndarray, step: Any, framing: tu
     faces, numbers = faces.copy(), range(1, len(faces) + 1)
     faces["id"], faces["frame"] = numbers, 0
     people = {number: (number, None) for number in numbers}
-    logits = picture_logits(image, faces, step, framing)
+    logits = picture_logits(image, [xyxy_to_xywh(box) for box in faces["box_xyxy"]], step, *framing)
     meshes = mesher.lay_on(image, faces) if mesher else None
     for record in make_records(faces, logits, [0.0], people, scores, labels_of(step), meshes):
         yield record | {"seconds": None}

@@ -191,5 +191,5 @@ def falls_short(frames: int, promised: int | None) -> bool:
 
 @cache
 def say_once(message: str) -> None:
-    """Say it once, however often the video is read."""
-    logging.getLogger(__name__).warning(message.removeprefix("warning: "))
+    """Warn of it once, however often the video is read."""
+    logging.getLogger(__name__).warning(message)

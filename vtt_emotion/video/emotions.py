@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from vtt_emotion.core.crop import crop_face, xyxy_to_xywh
+from vtt_emotion.core.crop import Box, crop_face, xyxy_to_xywh
 from vtt_emotion.core.labels import AFFECT, EMOTIONS, emotions_of
 from vtt_emotion.video.detection import frontal
 from vtt_emotion.video.frames import Frame
-from vtt_emotion.video.mesh import HOLDS, frontal_by, told
+from vtt_emotion.video.mesh import HOLDS, frontal_by, record_part
 
 AHEAD = 2                                        # blocks that wait for the network while the video is read on
 
@@ -104,10 +104,10 @@ class EmotionReader:
                 np.concatenate([np.zeros((0, len(self.stream.labels)), np.float32), *self.logits]))
 
 
-def picture_logits(image: np.ndarray, faces: np.ndarray, step: Any, framing: tuple[float, float]) -> np.ndarray:
-    """Logits (N, K) of the `faces` (N,), dtype FACE, N > 0, of one picture, RGB uint8 (H, W, 3)."""
-    crops = np.stack([crop_face(image, xyxy_to_xywh(box), step.size, *framing) for box in faces["box_xyxy"]])
-    logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(faces), bool))
+def picture_logits(image: np.ndarray, boxes_xywh: Sequence[Box], step: Any, *framing: float) -> np.ndarray:
+    """Logits (N, K) of the faces in N > 0 boxes of one picture, RGB uint8 (H, W, 3); framing: margin, and lift."""
+    crops = np.stack([crop_face(image, box, step.size, *framing) for box in boxes_xywh])
+    logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(crops), bool))
     return logits
 
 
@@ -161,7 +161,7 @@ def make_records(faces: np.ndarray, logits: np.ndarray, seconds: Sequence[float]
             about["frontal"] = round(float(straight[row]), 2)
         about |= {name: round(float(value), 3) for name, value in zip(AFFECT, affect[row])}
         if meshes is not None:
-            about |= told(meshes[row])
+            about |= record_part(meshes[row])
         if scores:
             parts = [round(float(chance), 4) for chance in chances[row]]
             rest = 1 - sum(parts)                # of rounding: the emotion's, so long as it stays the largest

@@ -13,8 +13,8 @@ import numpy as np
 
 from vtt_emotion import __version__
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import check_regular, whole_file
-from vtt_emotion.datasets.npy import read_arrays
+from vtt_emotion.core.files import check_regular
+from vtt_emotion.datasets.npy import read_arrays, write_arrays
 from vtt_emotion.results.records import remove_made_of
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.frames import frame_files
@@ -53,9 +53,8 @@ def write_faces(path: Path, about: dict, faces: np.ndarray, shots: list[int]) ->
     """
     said = json.dumps(about)
     remove_made_of(Path(path).with_suffix("").with_suffix(".json"))
-    with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, about=np.array(said), shots=np.array(shots), faces=faces,
-                 program=np.array(f"vtt_emotion {__version__}"))
+    write_arrays(path, {"about": np.array(said), "shots": np.array(shots), "faces": faces,
+                        "program": np.array(f"vtt_emotion {__version__}")})
 
 
 def read_faces(path: Path) -> tuple[dict, Any, list[int]]:
@@ -83,11 +82,9 @@ def read_faces(path: Path) -> tuple[dict, Any, list[int]]:
 def add_reading(results: Path, facts: dict, encodings: dict[int, np.ndarray]) -> None:
     """Add to the faces file beside `results` how they were read (a dict), and {id: a mean encoding (128,)}."""
     said, path = json.dumps({"results": _hash(results)} | facts), results.with_suffix(".faces.npz")
-    parts = read_arrays(path) | {
+    write_arrays(path, read_arrays(path) | {
         "reading": np.array(said), "ids": np.array(list(encodings), np.int64),
-        "encodings": np.array(list(encodings.values()), np.float16).reshape(-1, SIZE)}
-    with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **parts)  # type: ignore[arg-type]
+        "encodings": np.array(list(encodings.values()), np.float16).reshape(-1, SIZE)})
 
 
 def read_reading(results: Path) -> tuple[dict, dict[int, np.ndarray]]:
@@ -100,6 +97,12 @@ def read_reading(results: Path) -> tuple[dict, dict[int, np.ndarray]]:
         return facts, dict(zip(ids, rows))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}, {}
+
+
+def segment_options(results: Path) -> dict[str, float]:
+    """The keywords of `find_segments` that results were read with; none where the faces file does not tell."""
+    options = read_reading(results)[0].get("options", {})
+    return {name.removeprefix("segment_"): value for name, value in options.items() if name.startswith("segment_")}
 
 
 def about_results(results: Path) -> dict:

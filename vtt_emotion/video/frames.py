@@ -197,7 +197,7 @@ def read_frames(source: str | Path, fps: float = 24000 / 1001) -> Iterator[Frame
 def _read_folder(folder, fps):
     files = frame_files(folder)
     if int(files[-1].stem) - int(files[0].stem) >= len(files):
-        say_once(f"warning: {folder}: frames are missing between {files[0].name} and {files[-1].name}; those that "
+        say_once(f"{folder}: frames are missing between {files[0].name} and {files[-1].name}; those that "
                  "are there are taken for one after the other")
     marker = read_marker(folder)
     seconds = dict(enumerate(marker[3])) if marker else {}
@@ -216,10 +216,10 @@ def _read_video(path):
     if number == 0:
         raise InputError(f"{path}: no frame could be decoded{'; ' + damage if met['damaged'] else ''}")
     if met["damaged"]:
-        say_once(f"warning: {path}: damaged; {number:,} frames were read, {damage}")
+        say_once(f"{path}: damaged; {number:,} frames were read, {damage}")
     # Few frames may be all: an edit list hides some, and a screen's recording has none while nothing moves.
     if falls_short(number + met["damaged"], film.promised) and met["end"] < 0.98 * film.length - 0.25:
-        say_once(f"warning: {path}: breaks off after {number:,} frames of about {film.promised:,}; is it cut short?")
+        say_once(f"{path}: breaks off after {number:,} frames of about {film.promised:,}; is it cut short?")
 
 
 class Unfit(ValueError):
@@ -309,7 +309,7 @@ class Clock:
         leap = time - self.start - following
         if self.last is not None and (leap < -BACK or (self.parts and leap > AHEAD)):
             if self.source:
-                say_once(f"warning: {self.source}: its time leaps {'back' if leap < 0 else 'ahead'} at "
+                say_once(f"{self.source}: its time leaps {'back' if leap < 0 else 'ahead'} at "
                          f"{following:.2f} s; counted on from there")
             self.start = time - following
         now = time - self.start                  # before the file's start, of one time, or disordered: moved up

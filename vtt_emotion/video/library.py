@@ -150,16 +150,7 @@ def _pixels(picture):
     return np.ascontiguousarray(picture)
 
 
-@lru_cache(2)
-def _mesher(hog_box):
-    """`Mesher`, kept for the next picture."""
-    return Mesher(hog_box)
-
-
-@lru_cache(2)
-def _detectors(name, *options):
-    """`photo_detectors`, kept for the next picture."""
-    return photo_detectors(name, *options)
+_mesher, _detectors = lru_cache(2)(Mesher), lru_cache(2)(photo_detectors)        # kept for the next picture
 
 
 @lru_cache(2)

@@ -172,7 +172,7 @@ def turned_in(crops: Iterable[np.ndarray]) -> np.ndarray:
     return turned(np.concatenate(found))
 
 
-def told(mesh: Any) -> dict[str, Any]:
+def record_part(mesh: Any) -> dict[str, Any]:
     """What a record's object tells of a mesh, one of dtype MESH or SPEAKING: of one that does not hold, its confidence
     alone."""
     said: dict[str, Any] = {"mesh": round(float(mesh["mesh"]), 2)}

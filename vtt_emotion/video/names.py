@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from vtt_emotion.core.dlib_models import load_model
 from vtt_emotion.core.errors import InputError
-from vtt_emotion.core.files import whole_file
 from vtt_emotion.core.images import IMAGE_SUFFIXES, read_image
 from vtt_emotion.core.weights import SHIPPED
 from vtt_emotion.datasets.layouts import left_over
@@ -187,7 +186,7 @@ def _boxes_at(side, image, detector):
 
 
 def read_gallery(path: str | Path) -> dict[str, np.ndarray]:
-    """{name: (K, 128)} of a folder of name/*.jpg, or of a file by `write_gallery`.
+    """{name: (K, 128)} of a folder of name/*.jpg, or of a file by `write_arrays`.
 
     Raises:
         InputError: nothing there, no face in it, or a damaged file.
@@ -215,12 +214,6 @@ def read_gallery(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: no such gallery") from None
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a gallery, or a damaged one ({error})") from None
-
-
-def write_gallery(path: Path, gallery: dict[str, np.ndarray]) -> None:
-    """Write {name: (K, 128)} as a whole file."""
-    with whole_file(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **gallery)  # type: ignore[arg-type]
 
 
 @cache

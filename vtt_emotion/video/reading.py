@@ -115,9 +115,9 @@ def look_nearer(frame: Frame, detectors: Sequence[Detector]) -> np.ndarray:
 
 def known_faces(frames: Iterable[Frame], rows: np.ndarray, shots: list[int]) -> Iterator[tuple]:
     """`follow_faces` where the faces (rows, dtype FACE, by frame) and the shots are known already."""
-    starts = set(shots[:-1])
+    starts, numbers = set(shots[:-1]), rows["frame"].astype(int)
     for frame in frames:
-        first, last = (np.searchsorted(rows["frame"], number) for number in (frame.number, frame.number + 1))
+        first, last = (np.searchsorted(numbers, number) for number in (frame.number, frame.number + 1))
         yield frame, frame.number in starts, rows[first:last]
 
 

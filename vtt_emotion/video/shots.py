@@ -17,6 +17,7 @@ BLENDED = 0.42                                   # of the ends' contrast, what a
 FLATTER = 0.87                                  # of the ends' mean variance, what a blend of two scenes has at most
 NEAR = 0.3                                       # of the ends' contrast, within which a pixel is one of an end
 TOLD, COVERED = 0.4, 0.85                        # of a wipe's pixels: that tell its ends apart; of those, that do
+UNCHANGED = 0.15                                 # share of pixels that are as before in another scene, at most
 FLAT, DARK, LIGHT = 3.0, 40, 215                 # spread and mean of brightness of which a picture is black or white
 CUT, GRADUAL = 1, 2                              # how a frame begins a shot; 0 where it does not
 FAINT = 4 * FLAT                                 # spread at which one that is fading last has shown, at most
@@ -173,7 +174,10 @@ def _blended(pictures, least):
 def _wiped(pictures, near):
     """The same of those amid as put together of parts of the first and the last."""
     first, amid, last = pictures[0], pictures[1:-1], pictures[-1]
-    told = np.abs(first - last) > 2 * near       # where the two are not the same anyway
+    apart = np.abs(first - last)
+    if (apart < near / 3).mean() > UNCHANGED:    # somebody passes before one scene
+        return ()
+    told = apart > 2 * near                      # where the two are not the same anyway
     gaps = np.abs(np.stack([amid - first, amid - last]))[..., told]      # (2, 3, K)
     covered = (gaps.min(0) < near).mean(1) if told.any() else np.zeros(1)
     return (gaps[1] < gaps[0]).mean(1) if told.mean() > TOLD and covered.min() > COVERED else ()

@@ -36,7 +36,7 @@ def say_left_out(folder: Path | str, names: Sequence[str], kind: str) -> None:
     """Say on stderr which of a folder's files are not taken, since they are no `kind`."""
     if names:
         others = f" and {len(names) - TOLD:,} others" if len(names) > TOLD else ""
-        say_once(f"warning: {folder}: left out, as no {kind} file: {', '.join(names[:TOLD])}{others}")
+        say_once(f"{folder}: left out, as no {kind} file: {', '.join(names[:TOLD])}{others}")
 
 
 def find_videos(folder: Path) -> dict[int, Path]:
@@ -56,7 +56,7 @@ def find_videos(folder: Path) -> dict[int, Path]:
         else:
             others.append(path.name)
     if episodes and others:
-        say_once(f"warning: {folder}: left out, as not, or not the first, of an episode by name: {', '.join(others)}")
+        say_once(f"{folder}: left out, as not, or not the first, of an episode by name: {', '.join(others)}")
     return episodes or dict(enumerate(videos, 1))
 
 

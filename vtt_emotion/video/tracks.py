@@ -36,7 +36,6 @@ class _Face:
         speed = (middle(box) - middle(rows[0, 1:5])) / passed
         return box + np.tile(speed * (1 - SLOWING ** (number - self.last)) / (1 - SLOWING), 2)
 
-
     def left(self, number, size):
         """Whether it has left a frame of `size` (width, height): it was on its way out, or is expected beyond."""
         x, y = middle(expected := self.expected(number))

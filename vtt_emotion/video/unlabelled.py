@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from vtt_emotion.core.crop import crop_face
 from vtt_emotion.core.errors import InputError
 from vtt_emotion.core.labels import emotions_of
 from vtt_emotion.datasets.parsing import Report
 from vtt_emotion.video.batch import look_at_photos
 from vtt_emotion.video.detection import Detector
-from vtt_emotion.video.emotions import labels_of, softmax
+from vtt_emotion.video.emotions import labels_of, picture_logits, softmax
 from vtt_emotion.video.faces_file import fingerprint, read_faces
 from vtt_emotion.video.frames import count_frames, read_frames
 from vtt_emotion.video.reading import known_faces
@@ -57,8 +56,6 @@ def soft_labels(steps: Sequence, image: np.ndarray, squares: Sequence[tuple]) ->
     """Mean softmax float64 (K, 7) of the networks' `steps` for the faces in K squares (x, y, side) of an image."""
     chances = []
     for step in steps:
-        crops = np.stack([crop_face(image, (x, y, side, side), step.size) for x, y, side in squares])
-        logits, _ = step(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), None, np.ones(len(crops), bool))
-        emotions = logits[:, :len(emotions_of(labels_of(step)))]
-        chances.append(softmax(emotions.astype(np.float64)))
+        logits = picture_logits(image, [(x, y, side, side) for x, y, side in squares], step)
+        chances.append(softmax(logits[:, :len(emotions_of(labels_of(step)))].astype(np.float64)))
     return np.mean(chances, 0)

@@ -88,8 +88,8 @@ function highest(emotion) {
 function visitHighest(emotion) {
   const best = highest(emotion);
   if (!best) return say(`${data.emotions[emotion]} has no score here`);
-  const time = times[best.frame], length = state.to - state.from;
-  if (time < state.from || time >= state.to) zoom(time - length / 4, time + 3 * length / 4);
+  const time = times[best.frame];
+  bring(time, 0.25);
   seek(best.frame);
   say(`${best.row.label}, ${data.emotions[emotion]} at its highest, ${best.score.toFixed(2)}, ${clock(time)}`);
 }

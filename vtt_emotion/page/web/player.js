@@ -53,9 +53,8 @@ function showPresent() {
   for (const row of rows) {
     for (const place of readingAt(row, frame)) {
       const emotion = row.emotions[place], item = element("li", emphasised(row, place) ? "" : "faded");
-      const picture = portrait(row, frame), image = element(picture ? "img" : "span", "face");
+      const source = portrait(row, frame), image = source ? picture(source) : element("span", "face");
       const text = element("span"), truth = truthAt(row, times[frame]), name = element("b", "", row.label);
-      if (picture) [image.src, image.alt] = [picture, ""];
       image.hidden = !row.thumbs.jpegs.length;
       name.title = row.label;
       text.append(name, swatch(emotion), `${data.emotions[emotion]} ${confidence(row, place).toFixed(2)}` +
@@ -116,22 +115,15 @@ function seek(frame, along = false) {
   if (!along) say(text);
   if (!along || video.paused) remember();
   showPicture();
-  if (inView) follow();
+  if (inView) bring(times[state.now], 0.1);      // a timeline that was elsewhere is looked at, and stays
   placeMarks();
-}
-
-/* Move the timeline along, where the present time leaves it; one that was elsewhere is looked at, and stays. */
-function follow() {
-  const time = times[state.now], length = state.to - state.from;
-  if (time < state.from || time >= state.to) zoom(time - length / 10, time + 9 * length / 10);
 }
 
 /* Go to where a segment is the strongest, since another emotion may be read where it begins; have it in view. */
 function visit(segment) {
-  const time = segment.peak, length = state.to - state.from;
-  if (time < state.from || time >= state.to) zoom(time - length / 4, time + 3 * length / 4);
-  seek(nearest(times, time));
-  say(`${segmentName(segment)} ${data.emotions[segment.emotion]}, ${clock(segment.start)} to ${clock(segment.end)}, ` +
+  bring(segment.peak, 0.25);
+  seek(nearest(times, segment.peak));
+  say(`${segment.row.label} ${data.emotions[segment.emotion]}, ${clock(segment.start)} to ${clock(segment.end)}, ` +
     `mean ${segment.mean.toFixed(2)}`);
 }
 
@@ -163,7 +155,7 @@ function fillSubtitles() {
   const marks = {"&": "&amp;", "<": "&lt;", ">": "&gt;"};
   [...subtitles.cues].forEach(cue => subtitles.removeCue(cue));
   for (const each of ranked().filter(segment => segment.end > segment.start).sort((a, b) => a.start - b.start)) {
-    const text = `${segmentName(each)}: ${data.emotions[each.emotion]}`.replace(/[&<>]/g, mark => marks[mark]);
+    const text = `${each.row.label}: ${data.emotions[each.emotion]}`.replace(/[&<>]/g, mark => marks[mark]);
     subtitles.addCue(new VTTCue((each.start + offset) / 1000, (each.end + offset) / 1000, text));
   }
 }

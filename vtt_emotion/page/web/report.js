@@ -40,7 +40,7 @@ function showChoice() {
   all("input[data-emotion]").forEach(box => { box.checked = state.emotions.has(Number(box.dataset.emotion)); });
   all("input[data-row]").forEach(box => { box.checked = state.rows.has(Number(box.dataset.row)); });
   const everything = state.emotions.size === EMOTIONS && state.rows.size === rows.length;
-  if (byId("everything")) byId("everything").hidden = everything;
+  byId("everything").hidden = everything;
 }
 
 function filter(event) {

@@ -13,18 +13,18 @@ function listed() {
 }
 
 function drawAllSegments() {
-  if (!byId("all-fold") || !byId("all-fold").open) return;
+  if (!byId("all-fold").open) return;
   const found = listed();
   refill(byId("all-body"), found.slice(0, listing.count).map((segment, place) => {
     const line = element("tr"), head = element("th"), actions = element("td");
     head.scope = "row";
-    head.append(element("bdi", "", shorten(segmentName(segment), 24)));
+    head.append(element("bdi", "", shorten(segment.row.label, 24)));
     actions.append(...["go", ...(video ? ["play", "loop"] : [])].map(what => {
       const button = element("button", "", what);
       button.type = "button";
       button.dataset.key = `${what} ${place}`;
       if (what === "loop") button.setAttribute("aria-pressed", String(Boolean(span?.loop && span.segment === segment)));
-      button.setAttribute("aria-label", `${what}: ${segmentName(segment)} ${data.emotions[segment.emotion]} ` +
+      button.setAttribute("aria-label", `${what}: ${segment.row.label} ${data.emotions[segment.emotion]} ` +
         clock(segment.start));
       button.addEventListener("click", () => what === "go" ? visit(segment) : playSpan(segment, what === "loop"));
       return button;

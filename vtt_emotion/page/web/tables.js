@@ -5,7 +5,6 @@ const FEW = 24;                                  // readings of a person below w
 
 /* The strongest segments of what is shown, a line an emotion; more of them where one is shown alone. */
 function drawSegmentsTable() {
-  if (!byId("moments")) return;
   const found = ranked(), few = state.emotions.size === 1 ? ALONE : AN_EMOTION;
   byId("moments").replaceChildren(...[...state.emotions].sort().map(emotion => {
     const mine = found.filter(segment => segment.emotion === emotion), line = element("tr");
@@ -37,22 +36,16 @@ function drawSegmentsTable() {
 
 function momentButton(segment) {
   const button = element("button", weak(segment) ? "moment weak" : "moment"), {row} = segment;
-  const frame = nearest(times, segment.peak), picture = portrait(row, frame);
-  const name = element("span", "", shorten(segmentName(segment), 16));
+  const source = portrait(row, nearest(times, segment.peak));
+  const name = element("span", "", shorten(segment.row.label, 16));
   button.type = "button";
-  name.title = segmentName(segment);
-  if (picture) {
-    const image = element("img");
-    [image.src, image.alt] = [picture, ""];
-    button.append(image);
-  }
+  name.title = segment.row.label;
+  if (source) button.append(picture(source, ""));
   button.append(name, element("span", "", clock(segment.start)),
                 element("span", "", `${seconds((segment.end - segment.start) / 1000)} · ${segment.mean.toFixed(2)}`));
   button.addEventListener("click", () => visit(segment));
   return button;
 }
-
-const segmentName = segment => segment.row.label;
 
 let sorting = {by: "seconds", down: true, whole: false};
 
@@ -62,9 +55,7 @@ const valueOf = (row, by) => by === "person" ? row.label : by === "seconds" ? su
 
 /* Seconds of screen time of each person and of each emotion, and its part of the person's time. */
 function drawScreenTime() {
-  const body = byId("shares-body");
-  if (!body) return;
-  const most = Math.max(...rows.map(row => sumOf(row)), 0.001), way = sorting.down ? -1 : 1;
+  const body = byId("shares-body"), most = Math.max(...rows.map(row => sumOf(row)), 0.001), way = sorting.down ? -1 : 1;
   const order = chosen().filter(read).sort((a, b) => {
     const [x, y] = [valueOf(a, sorting.by), valueOf(b, sorting.by)];
     return way * (typeof x === "string" ? x.localeCompare(y, "en", {numeric: true}) : x - y);
@@ -112,7 +103,7 @@ const plain = name => /^[=+\-@\t\r]/.test(name) ? `'${name}` : name;
 /* The segments shown that lie in the times shown, as CSV. */
 function segmentsCsv() {
   const lines = ranked().filter(each => each.end > state.from && each.start < state.to)
-    .sort((a, b) => a.start - b.start).map(each => [cell(plain(segmentName(each))), data.emotions[each.emotion],
+    .sort((a, b) => a.start - b.start).map(each => [cell(plain(each.row.label)), data.emotions[each.emotion],
       (each.start / 1000).toFixed(3), (each.end / 1000).toFixed(3), ((each.end - each.start) / 1000).toFixed(3),
       each.mean.toFixed(3), (each.peak / 1000).toFixed(3), cell(data.madeOf)].join(","));
   return ["person,emotion,start,end,seconds,mean_confidence,peak,made_of", ...lines, ""].join("\n");
