@@ -103,7 +103,7 @@ def _between(cut, start, stop, stride, seen):
     for frame, begins in cut:
         if any(edge and edge <= frame.number < edge + ALIKE for edge in (start, stop)):
             seen[frame.number] = zlib.crc32(np.ascontiguousarray(frame.small()))
-        fits = begins == CUT and frame.number % stride == 0      # faces fade through others
+        fits = begins == CUT and frame.number % stride == 0      # a dissolve needs both sides
         if stop is not None and frame.number >= stop and (fits or not inside):
             return
         inside = inside or (fits and frame.number >= start)
