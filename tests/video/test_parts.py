@@ -1,5 +1,6 @@
 """A film read in parts gives the same bytes as read in one."""
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from vtt_emotion.core.images import write_image
 from vtt_emotion.drawn.faces import actions, background, draw_head, paste, random_look, random_pose
 from vtt_emotion.video.create import load_step
 from vtt_emotion.video.frames import Unfit, index_frames, read_frames, read_frames_from
-from vtt_emotion.video.parts import join, plan_parts, read_in_parts, read_part
+from vtt_emotion.video.parts import _between, join, plan_parts, read_in_parts, read_part
+from vtt_emotion.video.shots import CUT, GRADUAL
 
 MINUTES = 2.2 / 60                               # of a part
 CODECS = {"closed": ("libx264", {"g": "12", "bf": "2", "preset": "veryfast"}),
@@ -86,6 +88,14 @@ def test_the_same_bytes_in_parts_as_in_one(kind, link, every, rate, pictures, op
     again = []                                   # and from the faces kept, without parts
     read_job(Job(film, tmp_path / "parts", "film"), ops, step, {}, False, in_parts(ops, step, again))
     assert one == contents(tmp_path / "parts") and not again
+
+
+def test_parts_meet_at_cuts_not_at_dissolves():
+    frames = [SimpleNamespace(number=number, small=lambda: np.zeros(1)) for number in range(40)]
+    begins = {0: CUT, 12: GRADUAL, 20: CUT}
+    cut = [(frame, begins.get(frame.number, 0)) for frame in frames]
+    numbers = [[frame.number for frame, _ in _between(cut, *edges, 4, {})] for edges in ((0, 10), (10, None))]
+    assert numbers == [list(range(20)), list(range(20, 40))]
 
 
 def test_a_film_without_a_cut_stays_one_part(ops, step, tmp_path):

@@ -67,6 +67,22 @@ def test_one_id_a_character_and_shot_and_none_across_a_cut(sample):
     assert sum(map(len, ids.values())) >= 0.97 * len(truth)
 
 
+def test_in_a_dissolve_no_face_is_taken_into_the_next_shot(make_video, tmp_path):
+    rng = np.random.default_rng(4)
+    places, still = [background(rng, 360, 640) for _ in range(3)], []
+    for place, x in zip(places, (150, 480, 150)):
+        paste(place, draw_head(random_look(rng), actions("happy", 1), random_pose(rng), 260), (x, 170))
+        still.append(place.astype(float))
+    shares = np.concatenate([np.zeros(40), np.arange(1, 24) / 24, np.ones(40)])
+    path = make_video(tmp_path / "a.mp4", [(one * (1 - share) + other * share).astype(np.uint8)
+                                           for one, other in zip(still, still[1:]) for share in shares])
+    once, again = (find(read_frames(path), threads) for threads in (1, 3))
+    faces, shots = once
+    assert once[1] == again[1] and (faces == again[0]).all()
+    assert len(shots) == 4 and faces["id"].max() == 3        # with those that fade it would be 5
+    assert (faces["id"] == np.searchsorted(shots, faces["frame"], "right")).all() and len(faces) > 0.95 * shots[-1]
+
+
 def test_a_face_that_leaves_ends_with_it(make_video, tmp_path):
     filled, empty = head()
     path = make_video(tmp_path / "a.mp4", [filled] * 20 + [empty] * 20)

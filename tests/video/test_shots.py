@@ -3,7 +3,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vtt_emotion.video.shots import Pace, frames_at, pace_of, with_cuts
+from vtt_emotion.video.shots import CUT, GRADUAL, Pace, frames_at, pace_of, with_cuts
 
 LENGTH = 40                                      # frames of a shot, at 24 a second
 LIMITS = (3.0, 8.0, 45.0)
@@ -200,6 +200,13 @@ def test_a_black_film_and_a_short_one_have_no_cuts(rate):
     a, b = place(rng), place(rng)
     assert starts([a] * more + [b] * more + [a] * more, rate) == [more, 2 * more]
     assert starts([a] * more + [b] * few + [a] * more, rate) == [] and starts([a, b], rate) == []    # sooner over
+
+
+@pytest.mark.parametrize("kind, how", [("cuts", CUT), ("fades", CUT), ("dissolves", GRADUAL)])
+def test_it_is_told_how_a_shot_begins(kind, how):
+    frames = [_Frame(*one) for one in enumerate(film(np.random.default_rng(0), kind)[0])]
+    said = [begins for _, begins in with_cuts(frames, Pace(), *LIMITS) if begins]
+    assert len(said) > 4 and set(said) == {how}
 
 
 @pytest.mark.parametrize("pace", [pace_of(24), pace_of(60)])

@@ -163,6 +163,25 @@ def test_nobody_crosses_a_cut():
     assert set(before["id"]) == {1} and set(after["id"]) == {2}
 
 
+@pytest.mark.parametrize("missed", [(), (56, 60)])
+def test_who_is_seen_only_while_a_dissolve_lasts_is_of_the_other_shot(missed):
+    spans = {}
+    for gradual in (True, False):
+        one, parts = tracker(), []
+        for number in range(0, 100, 4):
+            if number == 40:
+                parts.append(one.end_shot(40, gradual))
+            people = {100: number <= 56, 400: number >= 28 and number not in missed, 700: 48 <= number <= 72}
+            one.look(number, found(*(box(place) for place, there in people.items() if there)), SIZE)
+            parts.append(one.certain())
+        rows = np.concatenate([*parts, one.end_shot(100)])
+        assert (np.diff(rows["frame"]) >= 0).all()
+        numbers = [rows["frame"][rows["id"] == id] for id in range(1, rows["id"].max() + 1)]
+        spans[gradual] = [(int(mine[0]), int(mine[-1])) for mine in numbers]
+    assert spans[True] == [(0, 39), (40, 99), (46, 74)]
+    assert spans[False] == [(0, 39), (26, 39), (40, 58), (40, 99), (46, 74)]
+
+
 def test_rows_are_certain_after_a_delay_and_an_hour_long_shot_is_forgotten():
     one, handed = tracker(), 0
     for number in range(0, 4000, 4):

@@ -30,7 +30,7 @@ from vtt_emotion.video.create import (
 )
 from vtt_emotion.video.faces_file import read_faces, write_faces
 from vtt_emotion.video.frames import Index, Unfit, facts_of, index_frames, read_frames_from
-from vtt_emotion.video.shots import pace_of, with_cuts
+from vtt_emotion.video.shots import CUT, pace_of, with_cuts
 
 FEWEST = 3                                       # parts that a film is read in, unless in one
 ALIKE = 8                                        # frames, from where a part may begin, that both are to see alike
@@ -103,7 +103,7 @@ def _between(cut, start, stop, stride, seen):
     for frame, begins in cut:
         if any(edge and edge <= frame.number < edge + ALIKE for edge in (start, stop)):
             seen[frame.number] = zlib.crc32(np.ascontiguousarray(frame.small()))
-        fits = begins and frame.number % stride == 0
+        fits = begins == CUT and frame.number % stride == 0      # a dissolve needs both sides
         if stop is not None and frame.number >= stop and (fits or not inside):
             return
         inside = inside or (fits and frame.number >= start)

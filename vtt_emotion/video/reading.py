@@ -13,6 +13,7 @@ from vtt_emotion.core.errors import InputError
 from vtt_emotion.video.detection import NEARLY, Detector, is_wider, least_side
 from vtt_emotion.video.faces import FACE
 from vtt_emotion.video.frames import Frame
+from vtt_emotion.video.shots import GRADUAL
 from vtt_emotion.video.tracks import Tracker, sides
 
 WIDE_EVERY = 6                                   # looks, about a second: crowds do not come sooner
@@ -27,7 +28,7 @@ def follow_faces(frames: Iterable[tuple], detector: Detector, tracker: Tracker, 
     same whatever the number of threads.
 
     Args:
-        frames: iterable of (`Frame`, whether it begins a shot), read once.
+        frames: iterable of (`Frame`, whether it begins a shot, as of `with_cuts`), read once.
         detector: of `make_detector`; tracker: a new `Tracker`, by which a shot's frames are looked at.
         threads: that look; 0 is one per core.
         wider: of `make_wide`: the first look of a shot, and each `WIDE_EVERY`th after it, is one for signs of faces so
@@ -48,7 +49,7 @@ def follow_faces(frames: Iterable[tuple], detector: Detector, tracker: Tracker, 
     def settle():
         number, size, begins, found = looks.popleft()
         if begins:
-            yield from hand_on(tracker.end_shot(number))
+            yield from hand_on(tracker.end_shot(number, begins == GRADUAL))
         tracker.look(number, found.result()[0], size)
         yield from hand_on(tracker.certain())
 

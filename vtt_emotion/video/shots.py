@@ -19,6 +19,7 @@ NEAR = 0.3                                       # of the ends' contrast, within
 TOLD, COVERED = 0.4, 0.85                        # of a wipe's pixels: that tell its ends apart; of those, that do
 UNCHANGED = 0.15                                 # share of pixels that are as before in another scene, at most
 FLAT, DARK, LIGHT = 3.0, 40, 215                 # spread and mean of brightness of which a picture is black or white
+CUT, GRADUAL = 1, 2                              # how a frame begins a shot; 0 where it does not
 FAINT = 4 * FLAT                                 # spread at which one that is fading last has shown, at most
 EDGES = cv2.createHanningWindow(SIZE, cv2.CV_32F)
 
@@ -52,8 +53,8 @@ def pace_of(rate: float) -> Pace:
 
 
 def with_cuts(frames: Iterable[Frame], pace: Pace, ratio: float, least: float,
-              sure: float) -> Iterator[tuple[Frame, bool]]:
-    """Yield each of `frames` with whether it begins a shot, as a stream that holds `pace.ahead` + 1 of them.
+              sure: float) -> Iterator[tuple[Frame, int]]:
+    """Yield each of `frames` with how it begins a shot (`CUT`, `GRADUAL`, or 0), holding `pace.ahead` + 1 of them.
 
     A frame begins a shot where the brightness changes by `least` (mean difference, 0 to 255) and by `ratio` times as
     much as around it (PySceneDetect's AdaptiveDetector; Castellano, scenedetect.com), or by `sure`; but not where the
@@ -81,8 +82,11 @@ def with_cuts(frames: Iterable[Frame], pace: Pace, ratio: float, least: float,
                  and alike(centred(shown[1]), centred(picture)) < SAME)
         pictures, changes = zip(*window)
         slow = passed > pace.warm_up and frame.number % pace.still == 0          # asked 24 times a second
-        begins = passed >= pace.near and (faded or is_cut(pictures, changes, pace, ratio, least, sure)
-                                          or slow and is_gradual(pictures, changes, pace, least))
+        begins = 0
+        if passed >= pace.near and (faded or is_cut(pictures, changes, pace, ratio, least, sure)):
+            begins = CUT
+        elif slow and is_gradual(pictures, changes, pace, least):
+            begins = GRADUAL
         last = frame.number if begins else last
         shown = shown if blank else (frame.number, picture)
         yield frame, begins

@@ -71,7 +71,9 @@ class Tracker:
 
     A face found is the one that is nearest to where it was expected, within `max_move` sides. One that was missed for
     up to `max_gap` frames has its boxes bridged; one that was out of sight for up to `max_hidden` has its id again, and
-    no boxes between. It counts once `min_seen` looks have found it, or all of a shot that has fewer.
+    no boxes between. It counts once `min_seen` looks have found it, or all of a shot that has fewer. One that is found
+    only within `delay` frames before a dissolve or a wipe, or only within a look more after it, is of the shot on the
+    other side, and is none.
 
     Rows are handed on as soon as they are certain, when `delay` frames after them have been looked at, so that frames
     need not wait for their shot's end. What is handed on depends on the looks alone.
@@ -83,6 +85,7 @@ class Tracker:
         self.delay = self.max_gap * max(1, min_seen - 1) + every     # the gap may close, and a look more smooths
         self.reach = every // 2                  # frames that a face is there before its first and after its last look
         self.faces, self.looks, self.ids, self.due, self.last_look = [], 0, 0, 0, 0
+        self.clear = 0                           # frame until which faces of the shot before may be seen, or 0
 
     def look(self, number: int, found: np.ndarray, size: tuple[int, int]) -> None:
         """Add the faces found on frame `number`, dtype FACE, of `size` (width, height); the next look is `every` later,
@@ -131,15 +134,25 @@ class Tracker:
 
     def certain(self) -> np.ndarray:
         """Rows, of dtype FACE by frame, then id, of the frames that have become certain: all before `due` are."""
+        if self.clear and self.last_look < self.clear + self.max_gap:      # who was missed since may be there
+            return np.zeros(0, FACE)
         return self._hand_on(self.last_look - self.delay + 1, False)
 
-    def end_shot(self, stop: int) -> np.ndarray:
-        """The same of the rest of a shot, up to frame `stop`, where the next begins; a face on its last look stays."""
+    def end_shot(self, stop: int, gradual: bool = False) -> np.ndarray:
+        """The same of the rest of a shot, up to frame `stop`, where the next begins; a face on its last look stays.
+
+        gradual: whether the next comes by a dissolve or a wipe.
+        """
+        if gradual:
+            self.faces = [face for face in self.faces if face.id or face.found[0][0] < stop - self.delay]
         rows = self._hand_on(stop, True)
-        self.faces, self.looks = [], 0
+        self.faces, self.looks, self.clear = [], 0, stop + self.delay + self.every if gradual else 0
         return rows
 
     def _hand_on(self, stop, ended):
+        if self.clear:
+            gone = min(self.clear, self.last_look - self.max_gap)
+            self.faces, self.clear = [face for face in self.faces if face.last > gone], 0
         numbers = np.arange(self.due, max(stop, self.due))
         self.due = max(stop, self.due)
         least = min(self.min_seen, self.looks) if ended else self.min_seen
