@@ -63,8 +63,7 @@ class Timelines:
             rows = np.frombuffer(numbers).reshape(-1, 2 + len(WITH_CONTEMPT))
             places = _shots_at(rows[:, 0], shots)
             broken = (np.diff(rows[:, 0]) > max(gap, STEPS * step)) | _others_between(places, id, shots)
-            pieces = np.split(np.arange(len(rows)), np.flatnonzero(broken) + 1)
-            for piece in pieces:
+            for piece in np.split(np.arange(len(rows)), np.flatnonzero(broken) + 1):
                 over = min(rows[piece[-1], 0] + step, shots[places[piece[-1]]]["end"] if shots else np.inf)
                 found += [{"id": id, "name": self.names[id], **segment}
                           for segment in _piece_segments(rows[piece], over, window, lead, least)]
