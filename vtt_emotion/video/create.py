@@ -225,7 +225,7 @@ def warn_of_few_frames(source: Path, seconds: list[float]) -> None:
     """Say where so few frames a second were read, by the times of all of them, that shots are hardly told."""
     count, length = len(seconds) - 1, seconds[-1] - seconds[0]
     if count < 0.999 * FEWEST * length:          # times are rounded
-        say_once(f"warning: {source}: {count / length:.3g} frames a second; below {FEWEST} its shots are hardly told, "
+        say_once(f"{source}: {count / length:.3g} frames a second; below {FEWEST} its shots are hardly told, "
                  f"as none is shorter than {pace_of(FEWEST).near} frames")
 
 
