@@ -9,17 +9,17 @@ import numpy as np
 
 from vtt_emotion.video.frames import Frame
 
+CUT, GRADUAL = 1, 2                              # how a frame begins a shot; 0 where it does not
 RATE = 24                                        # frames a second of a film that counts of frames are meant of
 SIZE = (64, 36)                                  # px of the pictures that are compared
-SAME = 0.55                                     # phase correlation from which two pictures are of one scene, moved
+SAME = 0.55                                      # phase correlation from which two pictures are of one scene, moved
 OTHER, APART = 0.4, 0.5                          # of a dissolve's two ends: the same, at most; change by contrast
 BLENDED = 0.42                                   # of the ends' contrast, what a blend of them leaves over at most
-FLATTER = 0.87                                  # of the ends' mean variance, what a blend of two scenes has at most
+FLATTER = 0.87                                   # of the ends' mean variance, what a blend of two scenes has at most
 NEAR = 0.3                                       # of the ends' contrast, within which a pixel is one of an end
 TOLD, COVERED = 0.4, 0.85                        # of a wipe's pixels: that tell its ends apart; of those, that do
 UNCHANGED = 0.15                                 # share of pixels that are as before in another scene, at most
 FLAT, DARK, LIGHT = 3.0, 40, 215                 # spread and mean of brightness of which a picture is black or white
-CUT, GRADUAL = 1, 2                              # how a frame begins a shot; 0 where it does not
 FAINT = 4 * FLAT                                 # spread at which one that is fading last has shown, at most
 EDGES = cv2.createHanningWindow(SIZE, cv2.CV_32F)
 
@@ -175,9 +175,8 @@ def _wiped(pictures, near):
     """The same of those amid as put together of parts of the first and the last."""
     first, amid, last = pictures[0], pictures[1:-1], pictures[-1]
     apart = np.abs(first - last)
-    if (apart < near / 3).mean() > UNCHANGED:    # somebody passes before one scene
-        return ()
     told = apart > 2 * near                      # where the two are not the same anyway
+    if (apart < near / 3).mean() > UNCHANGED or told.mean() <= TOLD:
+        return ()                                # somebody passes before one scene
     gaps = np.abs(np.stack([amid - first, amid - last]))[..., told]      # (2, 3, K)
-    covered = (gaps.min(0) < near).mean(1) if told.any() else np.zeros(1)
-    return (gaps[1] < gaps[0]).mean(1) if told.mean() > TOLD and covered.min() > COVERED else ()
+    return (gaps[1] < gaps[0]).mean(1) if (gaps.min(0) < near).mean(1).min() > COVERED else ()
