@@ -106,10 +106,11 @@ def export(path, wanted, video, names=(), notes=()):
     photos = bool(records) and "file" in records[0]
     check_formats(path, photos, names, wanted)
     records, parts = apply_names(records, names)
-    segments, shots, speech = (None, [], None) if photos else (
-        segments_of(path, records, bool(names), wanted.most_turn, segment_options(path)),
-        read_shots(path), read_speech(path))
-    shots = with_people(shots, records, parts) if names else shots
+    segments, shots, speech = None, [], None
+    if not photos:
+        shots, speech = read_shots(path), read_speech(path)
+        shots = with_people(shots, records, parts) if names else shots
+        segments = segments_of(path, records, shots, bool(names), wanted.most_turn, segment_options)
     spoken = turns(speech or (), records)
     tables = find_tables(path, records, segments, shots, speech, notes, wanted) if set(wanted.to) & set(TABLES) else ()
     for format in dict.fromkeys(wanted.to):

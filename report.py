@@ -32,7 +32,7 @@ from vtt_emotion.results.names import apply_names, read_all_names
 from vtt_emotion.results.poses import facing
 from vtt_emotion.results.records import episode_of, read_results, results_name
 from vtt_emotion.results.segments import segments_of
-from vtt_emotion.results.shots import read_shots
+from vtt_emotion.results.shots import read_shots, with_people
 from vtt_emotion.results.speech import read_speech, turns
 from vtt_emotion.video.detection import framing_of
 from vtt_emotion.video.faces_file import provenance, read_faces, read_reading, segment_options
@@ -126,13 +126,13 @@ def page_texts(path, page, source, video):
             "other": other, "coded": page.coded and page.coded.name}
 
 
-def film_data(path, source, video, texts, made):
+def film_data(path, source, video, texts, shots, made):
     """What the page's scripts are told of the film: its video, sound and cuts, and what is `made` of it, in short."""
     sound = loudness(source) if source else []
     return {"title": path.stem, "video": video and relative_url(video, path), "videoName": texts["video"],
             "start": 1000 * facts_of(video).start if video else 0, "burnt": texts["burnt"],
             "numbered": source is not None, "loudness": pack(sound, "u1"), "soundsASecond": A_SECOND,
-            "cuts": pack([round(1000 * shot["start"]) for shot in read_shots(path)[1:]]),
+            "cuts": pack([round(1000 * shot["start"]) for shot in shots[1:]]),
             "madeOf": f"{made}, vtt_emotion {__version__}"}
 
 
@@ -159,7 +159,9 @@ def write(path, records, named, source, ops):
     ahead = facing(path, records, page.most_turn)
     readings = as_readings(records, ahead)
     readings.emotions = max((one.emotions for one in (readings, beside) if one), key=len)
-    segments = segments_of(path, records, bool(named[0]), page.most_turn, segment_options(path))
+    shots = read_shots(path)
+    shots = with_people(shots, records, parts) if named[0] else shots
+    segments = segments_of(path, records, shots, bool(named[0]), page.most_turn, segment_options)
     rows, labels = choose_rows(readings)
     placed, own = place_coded(spans, readings, rows, people) if labels else ({}, {})
     labels += [f"{person} (coded)" for person in own]
@@ -178,7 +180,7 @@ def write(path, records, named, source, ops):
     output, video, (short, made) = path.with_suffix(".html"), find_video(path, source), provenance(path)
     texts = page_texts(path, page, source, video)
     data |= speech_data(turns(read_speech(path) or (), records), data["ids"])
-    data |= film_data(path, source, video, texts, short) | names_data(path, readings, named, parts, short) | {
+    data |= film_data(path, source, video, texts, shots, short) | names_data(path, readings, named, parts, short) | {
         "reach": max(2000, 2 * every), "inView": page.rows,
         "truthSays": f"{texts['other']}:" if beside else "coded" if spans else "annotated"}
     add_pictures(data, seen, readings, rows, place, times, kept)

@@ -5,7 +5,7 @@ only where it leads by a margin (hysteresis, as in Schmitt's trigger), so that a
 flicker; what is still shorter than the least length is given to its neighbour.
 """
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from vtt_emotion.core.labels import EMOTIONS, WITH_CONTEMPT
 from vtt_emotion.results.checks import SEGMENT, SEGMENT_SAYS, check_all
 from vtt_emotion.results.poses import facing
 from vtt_emotion.results.records import made_of
-from vtt_emotion.results.shots import read_shots, with_people
 from vtt_emotion.results.speech import read_speech, with_speech
 
 STEPS = 1.6                                      # times the step between two records is no gap yet
@@ -186,19 +185,19 @@ def clock(seconds: float) -> str:
     return f"{f'{hours}:{minutes:02d}' if hours else minutes}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def segments_of(results: str | Path, records: list[dict], renamed: bool = False, most_turn: float | None = None,
-                options: Mapping[str, float] | None = None) -> list[dict]:
-    """The segments of a results file with these `records`: those kept beside it, found anew where there are none.
+def segments_of(results: str | Path, records: list[dict], shots: Sequence[dict] = (), renamed: bool = False,
+                most_turn: float | None = None, options: Callable[[Path], dict] | None = None) -> list[dict]:
+    """The segments of a results file with these `records` and `shots`: those kept beside it, else found anew.
 
     Where people were `renamed`, other segments may be one's: they are found anew as well, as without the faces that are
-    not `facing` by `most_turn`; by the `options` of `find_segments` that they were found by, where these are known.
-    InputError where what is kept is of other results.
+    not `facing` by `most_turn`. options: called with `results`, gives the keywords of `find_segments` that they were
+    found by. InputError where what is kept is of other results.
     """
     kept = segments_path(results)
     if renamed or most_turn is not None or not kept.is_file():
         ahead = compress(records, facing(results, records, most_turn))
-        return with_speech(find_segments(ahead, **options or {}, shots=with_people(read_shots(results), records)),
-                           read_speech(results))
+        found = find_segments(ahead, **options(Path(results)) if options else {}, shots=shots)
+        return with_speech(found, read_speech(results))
     segments = read_segments(kept)
     if not {segment["id"] for segment in segments} <= {record["object"]["id"] for record in records}:
         raise InputError(f"{kept}: of other results than {Path(results).name}; delete it, and they are found anew")
